@@ -1,0 +1,22 @@
+"""VLASS Explorer in the browser: `make app`, or `streamlit run app.py`. Page configuration and navigation, no more."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import viewport
+
+HERE = Path(__file__).parent
+ICON = str(HERE / "assets" / "icon.png")
+SIDEBAR = "collapsed" if viewport.current().narrow else 360
+st.set_page_config(page_title="VLASS Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR)
+
+PAGES = {  # file in pages/: title, icon
+    "explore": ("Explore", ":material/explore:"),
+    "attention": ("Attention", ":material/grid_view:"),
+    "train": ("Train", ":material/model_training:"),
+}
+
+st.navigation(
+    [st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon) for name, (title, icon) in PAGES.items()]
+).run()

@@ -1,0 +1,77 @@
+"""Explore: a cutout as astronomers draw it, what a checkpoint says of it, and where the model looked."""
+
+import streamlit as st
+
+from ui import downloads, explain, facts, files, loaders, sidebar, sky_controls, verdict, viewport, where
+from ui.entry import through_app
+from ui.text import plain
+from vlass_explorer.schema import InputError
+
+through_app()
+screen = viewport.current()
+header, upper, middle, lower, notes, foot = (st.container() for _ in range(6))
+choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+entry, cutout, card = choice.entry, choice.cutout, choice.card
+
+if entry is None:
+    header.info("Drop a cutout on the left. This copy has no bundled examples.")
+elif cutout is None:
+    header.subheader(plain(entry.label), anchor=False)
+    if where.asks_for_a_part(choice.problem):
+        with header:
+            where.position_form(entry)
+else:
+    with header.container(gap="xxsmall"):
+        st.subheader(plain(entry.label), anchor=False)
+        st.caption(facts.origin_line(cutout))
+
+    prediction = seen = window = refusal = None
+    if card is not None:
+        try:
+            prediction = loaders.prediction(card, cutout)
+            seen, window = loaders.seen(card, cutout)
+        except InputError as error:
+            refusal = str(error)
+
+    with upper.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
+        with st.popover("Display", icon=":material/tune:"):
+            view, whole_cutout = sky_controls.sky_view(cutout)
+        method_place = st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="stretch")
+    if screen.narrow:
+        with upper:
+            explain.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width)
+        method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    with lower if screen.narrow else upper:
+        answer = explain.controls(method_place, card, cutout, prediction) if prediction and card else None
+        explain.panels_chart(cutout, view, window, seen, answer, whole_cutout=whole_cutout, screen=screen)
+        if answer is not None:
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                st.caption(plain(answer.explanation.caption), width="stretch")
+                downloads.draw(answer.explanation, cutout, answer.provenance)
+
+    with middle.container():
+        cells = st.grid(3, min_column_width=260, gap="medium")
+        with cells.cell():
+            if prediction is not None and card is not None:
+                verdict.draw(prediction, card.name)
+            elif refusal is not None and card is not None:
+                verdict.refused(refusal, card.name)
+        with cells.cell():
+            if prediction is not None:
+                verdict.validity(prediction.validity)
+            facts.draw_notes(cutout)
+        with cells.cell():
+            facts.draw_measurements(cutout, loaders.measurements(cutout))
+
+    with notes.expander("Header and how the file is read"):
+        where.reading_choices(entry, cutout)
+        facts.draw_header(cutout)
+    if answer is not None:
+        notes.caption(f"explanation {answer.stamp} ready")
+
+with choice.place:
+    problems = files.draw(card)
+if problems:
+    with header:
+        files.draw_problems(problems)
+viewport.probe()

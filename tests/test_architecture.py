@@ -1,0 +1,151 @@
+"""The import table of the design, read from the source: who may import whom, who may touch files."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "vlass_explorer"
+
+# Inside the core, downwards only: a module imports from its own rank or below.
+RANKS = [
+    {"schema"},
+    {"measure", "preprocess", "attention", "augment", "metrics"},
+    {"cutouts", "datasets", "backbones", "recipes"},
+    {"checkpoints"},
+    {"validity", "predict", "explainers"},
+    {"trust"},
+    {"figures", "export"},
+    {"runs", "launchers"},
+    {"cli", "__main__", "__init__"},
+]
+RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
+TOUCHES_FILES = {"cutouts", "checkpoints", "runs", "export", "datasets", "recipes", "launchers", "cli", "__main__"}
+OWN = {"app", "pages", "ui", "train", "vlass_explorer", "tests", "benchmarks"}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, relative ones made absolute."""
+    package = list(path.relative_to(ROOT).parent.parts)
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{stem}.{alias.name}" for alias in node.names}
+    return found
+
+
+def tops(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def core_part(path: Path) -> str:
+    first = path.relative_to(CORE).parts[0]
+    return first.removesuffix(".py")
+
+
+def core_edges() -> dict[str, set[str]]:
+    edges: dict[str, set[str]] = {}
+    for path in sources("vlass_explorer"):
+        part = core_part(path)
+        used = {name.split(".")[1] for name in imports(path) if name.startswith("vlass_explorer.")}
+        edges.setdefault(part, set()).update(used & RANK.keys() - {part})
+    return edges
+
+
+@pytest.mark.parametrize(
+    ("folders", "forbidden"),
+    [
+        (["vlass_explorer"], {"streamlit", "lightning", "ui", "pages", "train", "app"}),
+        (["train"], {"streamlit", "ui", "pages", "app"}),
+        (["ui"], {"train", "pages", "app", "lightning"}),
+        (["pages"], {"train", "pages", "app", "lightning"}),
+    ],
+)
+def test_nobody_imports_what_it_may_not(folders: list[str], forbidden: set[str]) -> None:
+    wrong = {str(p.relative_to(ROOT)): tops(p) & forbidden for p in sources(*folders) if tops(p) & forbidden}
+    assert not wrong
+
+
+def test_train_uses_only_its_engine_and_the_core() -> None:
+    for path in sources("train"):
+        own = tops(path) & OWN
+        assert own <= {"vlass_explorer", "train"}, path
+
+
+def test_app_only_registers_pages() -> None:
+    assert tops(ROOT / "app.py") <= {"streamlit", "ui", "vlass_explorer", "__future__", "pathlib"}
+
+
+def test_core_imports_point_downwards() -> None:
+    parts = {core_part(path) for path in sources("vlass_explorer")}
+    assert parts <= RANK.keys(), f"no rank for {parts - RANK.keys()}"
+    upward = [(a, b) for a, used in core_edges().items() for b in used if RANK[b] > RANK[a]]
+    assert not upward
+
+
+def test_core_has_no_import_circle() -> None:
+    edges = core_edges()
+    done: set[str] = set()
+
+    def visit(part: str, trail: tuple[str, ...]) -> None:
+        assert part not in trail, " -> ".join([*trail, part])
+        if part not in done:
+            for below in edges.get(part, ()):
+                visit(below, (*trail, part))
+            done.add(part)
+
+    for part in edges:
+        visit(part, ())
+
+
+def test_only_named_modules_touch_files() -> None:
+    calls = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "mkdir", "unlink", "rename", "iterdir"}
+    for path in sources("vlass_explorer"):
+        if core_part(path) in TOUCHES_FILES:
+            continue
+        assert not imports(path) & {"os", "shutil", "tempfile", "subprocess"}, path
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                assert name not in calls, f"{path}:{node.lineno} calls {name}"
+
+
+def test_importing_the_core_loads_no_streamlit_and_no_lightning() -> None:
+    modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sources("vlass_explorer")]
+    names = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
+    code = f"import importlib, sys\nfor n in {names!r}: importlib.import_module(n)\n"
+    code += "print(sorted({m.split('.')[0] for m in sys.modules} & {'streamlit', 'lightning', 'pytorch_lightning'}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_page_is_listed_in_the_app() -> None:
+    listed = set(re.findall(r'^    "(\w+)": \(', (ROOT / "app.py").read_text(), flags=re.MULTILINE))
+    assert listed == {path.stem for path in (ROOT / "pages").glob("*.py")}
+
+
+@pytest.mark.parametrize("folder", ["vlass_explorer", "train", "ui", "pages", "benchmarks", "tests"])
+def test_files_are_short(folder: str) -> None:
+    long = {str(p.relative_to(ROOT)): n for p in sources(folder) if (n := len(p.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_nothing_unsafe_outside_tests() -> None:
+    unsafe = re.compile(r"allow_pickle=True|pickle\.loads?\(|weights_only=False|shell=True|unsafe_allow_html=True")
+    for path in [ROOT / "app.py", *sources("vlass_explorer", "train", "ui", "pages", "benchmarks")]:
+        assert not unsafe.search(path.read_text()), path

@@ -1,0 +1,118 @@
+"""Token graphs: what the head reads, checked on the model itself; refusals with their reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import nn
+
+from vlass_explorer.attention import attention_maps, describe, supports
+from vlass_explorer.schema import UnsupportedError
+
+
+def small(architecture: str, **options: object) -> nn.Module:
+    torch.manual_seed(0)
+    return timm.create_model(architecture, num_classes=4, **options).eval()
+
+
+VIT = {"img_size": 64, "depth": 2, "embed_dim": 48, "num_heads": 3}
+CASES = [
+    ("vit_tiny_patch16_224", VIT, "class_token", 1),
+    ("vit_small_patch14_reg4_dinov2", {**VIT, "img_size": 56}, "class_token", 5),
+    ("deit3_small_patch16_224", VIT, "class_token", 1),
+    ("deit_tiny_distilled_patch16_224", VIT, "distilled", 2),
+    ("vit_base_patch16_gap_224", VIT, "average_pool", 0),
+    ("vit_wee_patch16_reg1_gap_256", VIT, "average_pool", 1),
+    ("vit_tiny_patch16_224", {**VIT, "global_pool": "avg"}, "average_pool", 1),
+    ("vit_tiny_patch16_224", {**VIT, "global_pool": "avg", "pool_include_prefix": True}, "average_pool", 1),
+    ("convit_tiny", {"img_size": 64, "depth": 3, "local_up_to_layer": 2}, "late_class_token", 1),
+    ("convit_tiny", {"img_size": 64, "depth": 3, "local_up_to_layer": 2, "global_pool": "avg"}, "late_class_token", 1),
+]
+
+
+@pytest.mark.parametrize(("architecture", "options", "kind", "prefix"), CASES)
+def test_readout_names_the_tokens_that_the_head_reads(
+    architecture: str, options: dict[str, object], kind: str, prefix: int
+) -> None:
+    model = small(architecture, **options)
+    side = int(options["img_size"])  # type: ignore[call-overload]
+    _, maps = attention_maps(model, torch.rand(1, 3, side, side))
+    assert (maps.kind, maps.grid, maps.prefix_tokens) == (kind, (4, 4), prefix)
+    # A token is read where the logits depend on it: the gradient through the head alone says so.
+    tokens = torch.randn(1, maps.readout.size, model.num_features, requires_grad=True)
+    model.forward_head(tokens).square().sum().backward()
+    weight = tokens.grad.norm(dim=-1)[0].numpy()
+    assert np.array_equal(weight > 0, maps.readout > 0)
+    assert maps.readout.sum() == pytest.approx(1.0, abs=1e-6)
+    assert len(np.unique(maps.readout[maps.readout > 0])) == 1, "every token that is read counts the same"
+
+
+@pytest.mark.parametrize("architecture", ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"])
+def test_grid_of_a_rectangle_is_rows_by_columns(architecture: str) -> None:
+    model = small(architecture, **{**VIT, "img_size": (32, 80)})
+    _, maps = attention_maps(model, torch.rand(1, 3, 32, 80))
+    assert maps.grid == (2, 5)
+
+
+def test_grid_follows_the_image_where_its_size_is_dynamic() -> None:
+    model = small("vit_tiny_patch16_224", **VIT, dynamic_img_size=True)
+    assert attention_maps(model, torch.rand(1, 3, 96, 48))[1].grid == (6, 3)
+
+
+def test_grid_of_a_hybrid_is_that_of_its_feature_map() -> None:
+    model = small("vit_tiny_r_s16_p8_224", img_size=64, depth=1)
+    _, maps = attention_maps(model, torch.rand(1, 3, 64, 64))
+    assert maps.grid == (2, 2) and maps.layers[0].weights.shape[-1] == 5
+
+
+REFUSED = [
+    ("resnet18", {}, "no softmax attention"),
+    ("convnext_atto", {}, "no softmax attention"),
+    ("mixer_s32_224", {}, "no softmax attention"),
+    ("swin_tiny_patch4_window7_224", {"depths": (1, 1, 1, 1)}, "inside windows"),
+    ("maxvit_rmlp_pico_rw_256", {}, "inside windows"),
+    ("cait_xxs24_224", {"depth": 1}, "not covered yet"),
+    ("xcit_nano_12_p16_224", {"depth": 1}, "not covered yet"),
+    ("vit_relpos_small_patch16_224", {"depth": 1}, "not covered yet"),
+    ("beit_base_patch16_224", {"depth": 1, "embed_dim": 48, "num_heads": 3}, "not covered yet"),
+    ("eva02_tiny_patch14_224", {"depth": 1}, "not covered yet"),
+    ("vit_base_patch16_siglip_224", VIT, "attention pooling"),
+    ("vit_tiny_patch16_224", {**VIT, "global_pool": "max"}, "'max'"),
+    ("vit_tiny_patch16_224", {**VIT, "global_pool": ""}, "no pooled read-out"),
+    ("vit_small_patch16_18x2_224", VIT, "ParallelThingsBlock"),
+    ("vit_tiny_patch16_224", {**VIT, "embed_dim": 96, "attn_layer": "diff"}, "DiffAttention"),
+    ("convit_tiny", {"img_size": 64, "depth": 2, "local_up_to_layer": 2}, "class token joins"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "options", "reason"), REFUSED)
+def test_what_cannot_be_placed_is_refused_with_its_reason(
+    architecture: str, options: dict[str, object], reason: str
+) -> None:
+    model = small(architecture, **options)
+    answer, text = supports(model)
+    assert not answer and reason in text and text.endswith(".")
+    with pytest.raises(UnsupportedError, match="covered|attention|pool"):
+        describe(model)
+
+
+def test_supported_models_need_no_reason() -> None:
+    assert supports(small("vit_tiny_patch16_224", **VIT)) == (True, "")
+
+
+def test_calls_that_do_not_fit_the_graph_are_refused() -> None:
+    model = small("vit_tiny_patch16_224", **VIT)
+    x = torch.rand(1, 3, 64, 64)
+    model.blocks[0].attn.proj_drop = nn.Sequential(nn.Softmax(dim=-1))
+    with pytest.raises(UnsupportedError, match="3 attention calls were seen where this architecture makes 2"):
+        attention_maps(model, x)
+    model = small("vit_tiny_patch16_224", **VIT, patch_drop_rate=0.5).train()
+    with pytest.raises(UnsupportedError, match="over 17 tokens"):
+        attention_maps(model, x)
+
+
+def test_one_image_at_a_time() -> None:
+    with pytest.raises(ValueError, match="one image"):
+        attention_maps(small("vit_tiny_patch16_224", **VIT), torch.rand(2, 3, 64, 64))

@@ -1,0 +1,164 @@
+"""Noise against astropy, beam area, flux and size of made sources, and the numbers of one source in three surveys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.stats import SigmaClip, mad_std
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from vlass_explorer import cutouts, measure
+from vlass_explorer.schema import Beam, Cutout, Origin
+
+RNG = np.random.default_rng(11)
+
+
+def sky(scale: float = 1.0) -> WCS:
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.cdelt = [-scale / 3600, scale / 3600]
+    wcs.wcs.crpix = [61, 61]
+    wcs.wcs.crval = [150, 30]
+    return wcs
+
+
+def gaussian(y: float, x: float, peak: float, fwhm: float, shape: tuple[int, int] = (121, 121)) -> NDArray[np.float64]:
+    yy, xx = np.indices(shape)
+    return peak * np.exp(-4 * np.log(2) * ((yy - y) ** 2 + (xx - x) ** 2) / fwhm**2)
+
+
+def made(image: NDArray[np.floating], rms: float = 1e-4, **changes: object) -> Cutout:
+    pixels = (image + RNG.normal(0, rms, image.shape)).astype(np.float32)
+    cutout = Cutout(
+        "made.fits",
+        pixels,
+        unit="Jy/beam",
+        wcs=sky(),
+        beam=Beam(5.0, 5.0),
+        noise=measure.noise(pixels),
+        origin=Origin(product="total intensity"),
+    )
+    return replace(cutout, **changes)  # type: ignore[arg-type]
+
+
+def test_noise_is_a_clipped_mad() -> None:
+    image = RNG.normal(0.0, 2.5, (200, 300)).astype(np.float32) + gaussian(90, 100, 300, 30, (200, 300))
+    image[:20] = np.nan
+    image[30, 30] = np.inf
+    found = measure.noise(image)
+    finite = image[np.isfinite(image)]
+    clipped = SigmaClip(3.0, maxiters=None, cenfunc="median", stdfunc="mad_std")(finite, masked=False)
+    assert found is not None
+    assert found.rms == pytest.approx(mad_std(clipped), rel=1e-3)
+    assert found.rms == pytest.approx(2.5, rel=0.03)
+    assert found.pixels == clipped.size
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 9)), np.full((9, 9), np.nan), np.eye(20) * 200])
+def test_no_noise_is_left(image: NDArray[np.float64]) -> None:
+    assert measure.noise(image) is None
+
+
+def test_noise_of_a_large_image_is_sampled() -> None:
+    image = RNG.normal(0, 1, (2500, 2500)).astype(np.float32)
+    found = measure.noise(image)
+    assert found is not None and found.rms == pytest.approx(1.0, rel=0.01)
+    assert found.method.endswith("one pixel in 2")
+    assert 3_000_000 < found.pixels < 3_200_000
+
+
+def test_a_point_source_gives_its_flux() -> None:
+    cutout = made(gaussian(60, 60, 0.1, 5.0))
+    found = measure.measure(cutout)
+    assert not found.off
+    assert found.peak_yx == (60, 60) and found.peak == pytest.approx(0.1, rel=0.01)
+    assert found.flux == pytest.approx(0.1, rel=0.01)  # flux of a point source is its peak
+    assert found.snr == pytest.approx(1000, rel=0.05)
+    # A Gaussian of 5 arcsec FWHM falls from 1000 to 3 rms at a radius of 5 sqrt(ln(1000/3) / (4 ln 2)) arcsec.
+    assert found.angular_size == pytest.approx(2 * 5 * np.sqrt(np.log(1000 / 3) / (4 * np.log(2))), abs=2.0)
+    beams = found.source_pixels / measure.beam_pixels(cutout)  # type: ignore[operator]
+    assert found.flux_error == pytest.approx(found.rms * np.sqrt(beams))  # type: ignore[operator]
+
+
+def test_two_lobes_are_one_source_and_a_far_one_is_not() -> None:
+    lobes = gaussian(60, 50, 0.02, 5.0) + gaussian(60, 70, 0.02, 5.0)
+    alone = measure.measure(made(lobes))
+    assert alone.angular_size == pytest.approx(20 + 2 * 5 * np.sqrt(np.log(200 / 3) / (4 * np.log(2))), abs=3.0)
+    assert alone.flux == pytest.approx(0.04, rel=0.03)
+    joined = measure.measure(made(lobes + gaussian(60, 115, 0.5, 5.0)))
+    assert joined.flux == pytest.approx(alone.flux, rel=0.03)
+    assert joined.peak == pytest.approx(0.02, rel=0.05)  # of the source at the centre, not of the brighter neighbour
+
+
+def test_nothing_near_the_centre() -> None:
+    far = np.zeros((201, 201)) + gaussian(10, 10, 0.05, 5.0, (201, 201))
+    found = measure.measure(made(far))
+    assert found.flux is None and found.angular_size is None and found.source_pixels == 0
+    assert found.peak_yx == (10, 10)  # the brightest pixel of the cutout instead
+    assert found.off["flux"] == found.off["angular_size"] == "There is no emission above 5 rms near the centre."
+
+
+def test_millijansky_and_assumed_scale() -> None:
+    image = gaussian(60, 60, 100.0, 5.0)
+    found = measure.measure(made(image, rms=0.1, unit="mJy/beam"))
+    assert found.flux == pytest.approx(0.1, rel=0.01) and found.peak == pytest.approx(100, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "words"),
+    [
+        ({"unit": "DN"}, {"flux", "flux_error"}, "The unit is DN"),
+        ({"unit": None}, {"flux", "flux_error"}, "no brightness unit"),
+        ({"beam": None}, {"flux", "flux_error"}, "no beam"),
+        ({"wcs": None}, {"flux", "flux_error", "angular_size"}, "no sky coordinates"),
+        ({"noise": None}, {"rms", "snr", "flux", "flux_error"}, "noise was cut away"),
+        ({"kind": "image", "unit": "count"}, {"rms", "snr", "flux", "flux_error"}, "counts after an unknown stretch"),
+        ({"origin": Origin(product="residual")}, {"flux", "flux_error"}, "residual"),
+    ],
+)
+def test_each_missing_number_has_a_reason(changes: dict[str, object], missing: set[str], words: str) -> None:
+    found = measure.measure(made(gaussian(60, 60, 0.1, 5.0), **changes))
+    assert found.off.keys() == missing
+    assert any(words in reason for reason in found.off.values())
+    for name in missing:
+        assert getattr(found, name) is None
+
+
+def test_beam_area_in_pixels() -> None:
+    cutout = made(np.zeros((20, 20)), beam=Beam(6.0, 4.0), wcs=sky(0.5))
+    assert measure.beam_pixels(cutout) == pytest.approx(1.1330900354567985 * 6.0 * 4.0 / 0.25)
+    assert measure.beam_pixels(replace(cutout, beam=None)) is None
+
+
+# Measured apart from this code: sums of pixels above 3 rms within 60 arcsec (NVSS 90), divided by the beam area.
+@pytest.mark.parametrize(
+    ("survey", "rms", "beam_pixels", "flux", "peak"),
+    [
+        ("VLASS", 231e-6, 7.52, 0.354, 0.0532),
+        ("FIRST", 208e-6, 12.09, 0.596, 0.1828),
+        ("NVSS", 593e-6, 10.2, 0.793, 0.4113),
+    ],
+)
+def test_one_source_in_three_surveys(
+    data_dir: Path, survey: str, rms: float, beam_pixels: float, flux: float, peak: float
+) -> None:
+    cutout = cutouts.read(next((data_dir / "cutouts" / "vlass").glob(f"{survey}*.fits")))
+    found = measure.measure(cutout)
+    assert found.rms == pytest.approx(rms, rel=0.05)
+    assert measure.beam_pixels(cutout) == pytest.approx(beam_pixels, rel=2e-3)
+    assert found.flux == pytest.approx(flux, rel=0.02)
+    assert found.peak == pytest.approx(peak, rel=2e-3)
+    assert not found.off
+
+
+def test_the_whole_sum_of_the_vlass_cutout(data_dir: Path) -> None:
+    cutout = cutouts.read(next((data_dir / "cutouts" / "vlass").glob("VLASS*.fits")))
+    yy, xx = np.indices(cutout.shape)
+    near = np.hypot(yy - 119.7, xx - 119.8) <= 60.0
+    total = float(cutout.pixels[near].sum(dtype=float))
+    assert total == pytest.approx(2.248, rel=2e-3)  # Jy/beam summed over pixels is no flux
+    assert total / measure.beam_pixels(cutout) == pytest.approx(0.299, rel=3e-3)  # type: ignore[operator]

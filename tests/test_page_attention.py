@@ -1,0 +1,131 @@
+"""The Attention page: all layers and heads, patches, positions and gradients, and what it says where there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_checkpoint
+from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import attention, checkpoints, cutouts, preprocess
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "tiny"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny_checkpoint.save(folder / NAME)
+    cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1, "img_size": 32})
+    tiny_checkpoint.save(folder / "cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1, "img_size": 32})
+    return folder
+
+
+def attention_page(shelf: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: str = NAME) -> AppTest:
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    page.query_params["checkpoint"] = checkpoint
+    page.query_params["example"] = "sim_double_lobes_1.fits"
+    page.run()
+    page.switch_page("pages/attention.py").run()
+    assert not page.exception
+    return page
+
+
+def figure(page: AppTest, key: str) -> dict[str, object]:
+    """The plotly figure with this key, as the browser gets it."""
+    for chart in page.get("plotly_chart"):
+        if chart.proto.id.endswith(f"-{key}"):
+            return json.loads(chart.proto.spec)
+    raise AssertionError(f"no chart {key}")
+
+
+def values(trace: dict[str, object]) -> np.ndarray:
+    """The numbers of a heat map trace (ny, nx)."""
+    z = trace["z"]
+    if isinstance(z, dict):
+        import base64
+
+        flat = np.frombuffer(base64.b64decode(z["bdata"]), np.dtype(z["dtype"]))
+        return flat.reshape([int(n) for n in str(z["shape"]).split(",")])
+    return np.asarray(z)
+
+
+def expected(query: int | None, layer: int, head: int | None) -> np.ndarray:
+    """The layer map straight from the core."""
+    card = checkpoints.find(NAME)
+    cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
+    _, maps = attention.attention_maps(checkpoints.load(card), preprocess.to_tensor(cutout, card.input_spec))
+    return attention.layer_map(maps, layer, head, query)
+
+
+def drawn_map(page: AppTest, key: str) -> np.ndarray:
+    [trace] = [t for t in figure(page, key)["data"] if t["type"] == "heatmap" and "colorbar" in t]
+    return values(trace)
+
+
+def test_the_page_opens_on_the_last_layer_from_the_read_out(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(None, -1, None), atol=1e-6)
+    shown = figure(page, f"attention_overview_{NAME}")
+    assert len(shown["data"][0]["text"]) == 2 * (3 + 1)  # layers times heads and their mean
+    assert shown["layout"]["images"][0]["source"].startswith("data:image/png;base64,")
+    assert "Attention shows where information flowed" in page.caption[-3].value + "".join(c.value for c in page.caption)
+
+
+def test_layer_head_and_patch_decide_the_map(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.selectbox(key=f"attention_layer_{NAME}").set_value(0)
+    page.selectbox(key=f"attention_head_{NAME}").set_value("3").run()
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(None, 0, 2), atol=1e-6)
+    page.segmented_control(key=f"attention_start_{NAME}").set_value("patch").run()
+    page.number_input(key=f"attention_start_row_{NAME}").set_value(0)
+    page.number_input(key=f"attention_start_column_{NAME}").set_value(3).run()
+    assert not page.exception
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(3, 0, 2), atol=1e-6)
+    assert len(figure(page, f"attention_one_{NAME}")["layout"]["shapes"]) == 1
+
+
+def test_rollout_options_reach_the_core(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    before = drawn_map(page, f"attention_rolled_{NAME}")
+    page.segmented_control(key=f"attention_fusion_{NAME}").set_value("min").run()
+    page.select_slider(key=f"attention_discard_{NAME}").set_value(0.5).run()
+    assert not page.exception
+    after = drawn_map(page, f"attention_rolled_{NAME}")
+    card = checkpoints.find(NAME)
+    cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
+    _, maps = attention.attention_maps(checkpoints.load(card), preprocess.to_tensor(cutout, card.input_spec))
+    assert np.allclose(after, attention.rollout(maps, head_fusion="min", discard_ratio=0.5), atol=1e-6)
+    assert not np.allclose(after, before, atol=1e-4)
+
+
+def test_position_similarity_of_a_patch_with_itself_is_one(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.session_state["attention_tabs"] = "Position embedding"
+    page.run()
+    page.number_input(key=f"attention_position_row_{NAME}").set_value(1)
+    page.number_input(key=f"attention_position_column_{NAME}").set_value(2).run()
+    assert not page.exception
+    tile = drawn_map(page, f"attention_position_tile_{NAME}")
+    assert tile.shape == (4, 4) and tile[1, 2] == pytest.approx(1.0, abs=1e-6) and np.argmax(tile) == 6
+
+
+def test_gradients_show_their_completeness_error(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.session_state["attention_tabs"] = "Integrated gradients"
+    page.run()
+    assert not page.exception
+    [metric] = page.metric
+    assert metric.label == "Completeness error" and metric.value.endswith("%")
+    assert drawn_map(page, "attention_gradients").shape == (32, 32)
+
+
+def test_a_model_without_attention_says_so_and_offers_gradients(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch, checkpoint="cnn")
+    assert "no softmax attention" in page.info[0].value
+    assert [metric.label for metric in page.metric] == ["Completeness error"]

@@ -1,0 +1,203 @@
+"""The Explore page: a ready example, uploads good and bad, each checkpoint, what is off and why."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_checkpoint
+from astropy.io import fits
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import checkpoints
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two tiny checkpoints: one with attention, one without."""
+    folder = tmp_path / "checkpoints"
+    tiny_checkpoint.save(folder / "tiny-vit")
+    cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1})
+    tiny_checkpoint.save(folder / "tiny-cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1},
+                         input_spec=tiny_checkpoint.SPEC.__class__(img_size=64, survey="FIRST"))  # fmt: skip
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder))
+    return folder
+
+
+def explore(**query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    for name, content in files:
+        page.file_uploader[0].upload(name, content)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    """Everything written on the page, without the escapes of Markdown."""
+    parts = [*page.subheader, *page.caption, *page.info, *page.warning, *page.error, *page.markdown]
+    return "\n".join(str(part.value) for part in parts).replace("\\", "")
+
+
+def listed(page: AppTest) -> dict[str, list[object]]:
+    """The list of files, by column."""
+    return next(table.value for table in page.dataframe if "validity" in table.value).to_dict("list")
+
+
+def picture(clipped: bool = True) -> bytes:
+    image = np.zeros((120, 120), np.uint8) if clipped else np.random.default_rng(0).integers(0, 90, (120, 120))
+    image[55:65, 50:70] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(image.astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def example() -> bytes:
+    return sorted((ROOT / "examples").glob("*.fits"))[0].read_bytes()
+
+
+def test_it_opens_on_a_ready_example_with_prediction_and_rollout(shelf: Path) -> None:
+    page = explore(checkpoint="tiny-vit")
+    shown = texts(page)
+    assert "simulated" in shown
+    assert "softmax score" in shown
+    assert "tiny-vit attention_rollout ready" in shown
+    assert len(page.get("plotly_chart")) == 2  # panels and bars
+    assert len(listed(page)["name"]) == len(list((ROOT / "examples").glob("*.[fp][in]*")))
+    assert all(picture.startswith("data:image/png;base64,") for picture in listed(page)["picture"])
+
+
+def test_a_link_chooses_checkpoint_and_example(shelf: Path) -> None:
+    name = sorted((ROOT / "examples").glob("*.fits"))[-1].name
+    page = explore(checkpoint="tiny-cnn", example=name)
+    assert page.subheader[0].value.replace("\\", "") == name
+    assert page.selectbox(key="checkpoint").value == "tiny-cnn"
+
+
+def test_a_link_to_what_is_not_there_is_said(shelf: Path) -> None:
+    page = explore(checkpoint="<b>none</b>", example="../../etc/passwd")
+    assert [toast.value.replace("\\", "") for toast in page.toast] == [
+        "There is no checkpoint <b>none</b>.", "There is no example ../../etc/passwd."
+    ]  # fmt: skip
+
+
+def test_a_model_without_attention_says_so_and_offers_integrated_gradients(shelf: Path) -> None:
+    page = explore(checkpoint="tiny-cnn")
+    assert "attention" in page.info[0].value
+    assert "ready" not in texts(page)
+    page.selectbox(key="method").select("integrated_gradients").run()
+    assert not page.exception
+    assert "tiny-cnn integrated_gradients ready" in texts(page)
+
+
+def test_an_uploaded_file_comes_into_view_and_stays_on_other_pages(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("mine.fits", example()))
+    assert page.subheader[0].value == "mine\\.fits"
+    page.switch_page("pages/attention.py").run()
+    assert not page.exception
+    assert page.selectbox(key="cutout").value.endswith(":mine.fits")
+    page.switch_page("pages/explore.py").run()
+    assert page.subheader[0].value == "mine\\.fits"
+
+
+def test_a_picture_says_what_is_off_and_why(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("clipped.png", picture()))
+    shown = texts(page)
+    assert "orientation unknown" in shown
+    assert "no S/N and no contours" in shown
+    assert page.table[0].value.iloc[:, 0].to_dict() == {"Peak": "255 counts", "Pixels": "120 × 120"}
+
+
+def test_bad_files_get_a_sentence_each_and_the_good_one_comes_into_view(shelf: Path) -> None:
+    name = "<img src=x onerror=alert(1)>.fits"
+    page = upload(
+        explore(checkpoint="tiny-vit"), ("text.fits", b"no image"), (name, example()), ("cut.fits", example()[:4000]),
+        ("empty.npy", b""),
+    )  # fmt: skip
+    assert page.subheader[0].value.replace("\\", "") == name
+    assert len(page.error) == 1
+    lines = page.error[0].value.replace("\\", "").splitlines()
+    assert sorted(line[2:].split(":")[0] for line in lines) == ["cut.fits", "empty.npy", "text.fits"]
+    assert listed(page)["validity"].count("unreadable") == 3
+    page.button(key="forget_unreadable").click().run()
+    assert not page.error
+    assert listed(page)["name"].count(name) == 1
+
+
+def test_one_unreadable_file_in_view_is_told_once(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("text.fits", b"no image"))
+    assert [error.value.replace("\\", "").split(":")[0] for error in page.error] == ["text.fits"]
+
+
+def test_the_same_name_twice_is_told_apart(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("a.png", picture()), ("a.png", picture(clipped=False)))
+    assert {"a.png", "a.png (2)"} <= set(listed(page)["name"])
+
+
+def test_an_invalid_input_is_named_so(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("field.rms.fits", example()))
+    assert "Not a valid input for tiny-vit" in texts(page)
+    assert listed(page)["validity"][0] == "outside"
+
+
+def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("a.png", picture()))
+    key = page.selectbox(key="cutout").value
+    page.segmented_control(key=f"row0_{key}").set_value("Bottom").run()
+    assert not page.exception
+    assert page.session_state["readings"][key].row0 == "south"
+
+
+def test_display_controls_change_the_figure(shelf: Path) -> None:
+    page = explore(checkpoint="tiny-vit")
+    before = page.get("plotly_chart")[0].proto.spec
+    page.selectbox(key="colour_map").select("gray_r")
+    page.toggle(key="contours").set_value(True).run()
+    assert not page.exception
+    assert page.get("plotly_chart")[0].proto.spec != before
+
+
+def test_without_any_checkpoint_the_sky_is_still_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "none"))
+    page = explore()
+    assert "No checkpoint yet" in texts(page)
+    assert len(page.get("plotly_chart")) == 1
+
+
+def test_real_files_are_shown(shelf: Path, data_dir: Path) -> None:
+    path = next((data_dir / "cutouts" / "vlass").glob("VLASS__*"))
+    shown = texts(upload(explore(checkpoint="tiny-vit"), (path.name, path.read_bytes())))
+    assert "VLASS Quick Look, VLASS epoch 3.1" in shown
+    assert "tile T08t01" in shown and "2023-03-26" in shown
+    assert "00h13m57" in shown
+    assert "flux scale" in shown  # the caveat of Quick Look images
+    assert "This is VLASS" in shown
+
+
+def test_a_large_image_asks_for_a_part_and_is_cut(shelf: Path) -> None:
+    wide = np.zeros((4100, 4100), np.uint8)
+    wide[2000:2040, 3000:3060] = np.arange(60)
+    buffer = io.BytesIO()
+    fits.PrimaryHDU(wide).writeto(buffer)
+    page = upload(explore(checkpoint="tiny-vit"), ("wide.fits", buffer.getvalue()))
+    assert "pixel box" in page.error[0].value
+    page.segmented_control(key="cut_by").set_value("Pixel box")
+    for label, value in (("y from", 1990), ("y to", 2050), ("x from", 2990), ("x to", 3070)):
+        page.number_input(key=f"cut_{label}").set_value(value)
+    page.button(key="cut_out").click().run()
+    assert not page.exception
+    assert [error.value for error in page.error] == []
+    assert page.table[0].value.iloc[:, 0]["Pixels"] == "80 × 60"

@@ -1,0 +1,99 @@
+"""The checkpoints that are shipped: what their cards say is what their weights do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import f1_score
+from test_preprocess import PAIRS, png_of
+
+from vlass_explorer import checkpoints, cutouts, datasets, explainers, predict, preprocess
+from vlass_explorer.datasets import splits
+from vlass_explorer.schema import Checkpoint, Cutout
+
+SHELF = Path(__file__).resolve().parents[1] / "checkpoints"
+CARDS = checkpoints.listing(SHELF)
+FIRST = [card for card in CARDS if card.name.startswith("first-")]
+NAMES = [card.name for card in FIRST]
+LEAST = 0.71
+"""Macro F1 of a random forest on ten shape numbers."""
+
+
+@pytest.fixture(scope="module")
+def fold(data_dir: Path) -> tuple[datasets.DataSet, list[Cutout], np.ndarray]:
+    data = datasets.load("class_folders", data_dir / "first-radio-galaxies")
+    held_out = splits.split(data, "authors", 0, 0)[1]
+    return data, [data.items[i].read() for i in held_out], np.array([data.items[i].label for i in held_out])
+
+
+def test_five_kinds_in_under_32_mebibytes() -> None:
+    assert not checkpoints.problems(SHELF)
+    assert {"first-cnn", "first-vit-tiny", "first-conv-vit", "first-d4-resnet", "vlass-sim-cnn"} <= {
+        c.name for c in CARDS
+    }
+    assert sum(path.stat().st_size for path in SHELF.rglob("*") if path.is_file()) < 32 * 2**20
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_cards_say_where_the_weights_come_from(card: Checkpoint) -> None:
+    assert {"data", "data_licence", "split", "fold", "recipe", "seed", "class_fractions"} <= card.provenance.keys()
+    assert card.provenance["simulated"] == (card.name == "vlass-sim-cnn")
+    found = card.metrics["validation"]
+    assert found["macro_f1_interval"][0] <= found["macro_f1"] <= found["macro_f1_interval"][1]
+    assert "/" not in card.provenance.get("configuration", "").replace(card.provenance["recipe"], "")
+
+
+@pytest.mark.parametrize("card", FIRST, ids=NAMES)
+def test_the_macro_f1_of_the_card_is_that_of_the_weights(card: Checkpoint, fold: tuple) -> None:
+    data, images, labels = fold
+    assert data.label_names == card.label_names
+    found = [p.label for p in predict.predict(checkpoints.load(card), card, images)]
+    score = f1_score(labels, [card.label_names.index(label) for label in found], average="macro")
+    assert score == pytest.approx(card.metrics["validation"]["macro_f1"], abs=1e-9)
+
+
+def test_the_best_is_well_above_the_shape_floor() -> None:
+    scores = {card.name: card.metrics["validation"]["macro_f1"] for card in FIRST}
+    assert max(scores.values()) >= 0.83
+    assert sum(score > LEAST for score in scores.values()) >= 3
+
+
+@pytest.mark.parametrize("card", FIRST, ids=NAMES)
+def test_fits_and_png_of_one_source_get_one_class(card: Checkpoint, data_dir: Path) -> None:
+    data = datasets.load("class_folders", data_dir / "first-radio-galaxies")
+    model = checkpoints.load(card)
+    same = 0
+    for name in PAIRS:
+        image = cutouts.read(next((data_dir / "cutouts" / "first").glob(f"*{name}*.fits")))
+        fits, png = predict.predict(model, card, [image, png_of(image, data)])
+        same += fits.label == png.label
+    assert same >= 6
+
+
+def test_the_simulated_classifier_on_unseen_simulated_cutouts() -> None:
+    card = checkpoints.find("vlass-sim-cnn", SHELF)
+    data = datasets.load("simulated", None, seed=4711, count=60)
+    items = data.items[:60]
+    found = predict.predict(checkpoints.load(card), card, [item.read() for item in items])
+    labels = [item.label for item in items]
+    score = f1_score(labels, [card.label_names.index(p.label) for p in found], average="macro")
+    assert score >= 0.9
+
+
+def test_integrated_gradients_of_the_vit_converge_on_most_examples(repo_root: Path) -> None:
+    card = checkpoints.find("first-vit-tiny", SHELF)
+    model = checkpoints.load(card)
+    told, converged = [], 0
+    for path in sorted((repo_root / "examples").glob("*.fits")):
+        x = preprocess.to_tensor(cutouts.read(path), card.input_spec)
+        with torch.inference_mode():
+            target = int(model(x).argmax())
+        numbers = explainers.EXPLAINERS["integrated_gradients"].explain(model, x, target).numbers
+        assert bool(numbers["converged"]) == (float(numbers["completeness_error"]) <= 0.05)
+        assert int(numbers["steps"]) <= 400
+        converged += bool(numbers["converged"])
+        told.append((path.name, numbers["completeness_error"], numbers["steps"]))
+    assert converged >= 0.8 * len(told), told

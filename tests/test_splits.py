@@ -1,0 +1,124 @@
+"""Splits: folds partition the data set, keep neighbours on the sky together and spread the classes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units
+from astropy.coordinates import SkyCoord, search_around_sky
+from astropy.wcs import WCS
+
+from vlass_explorer import datasets
+from vlass_explorer.datasets import DataSet, Item, splits
+from vlass_explorer.schema import Cutout, DatasetError
+
+
+def no_image() -> Cutout:
+    return Cutout("none", np.zeros((10, 10), np.float32))
+
+
+def made(labels: list[int], **columns: list[object]) -> DataSet:
+    items = tuple(
+        Item(f"{n}", label, no_image, **{key: values[n] for key, values in columns.items()})
+        for n, label in enumerate(labels)
+    )
+    return DataSet("made", items, tuple("abcd"[: max(labels) + 1]))
+
+
+@pytest.fixture(scope="module")
+def first(data_dir: Path) -> DataSet:
+    return datasets.load("class_folders", data_dir / "first-radio-galaxies")
+
+
+@pytest.mark.parametrize("kind", splits.KINDS)
+def test_folds_partition_the_set_and_spread_its_classes(kind: str, first: DataSet) -> None:
+    held = []
+    for fold in range(5):
+        train, validation = splits.split(first, kind, fold, seed=2)
+        assert np.array_equal(np.sort(np.concatenate([train, validation])), np.arange(1758))
+        assert np.array_equal(train, np.sort(train)) and np.array_equal(validation, np.sort(validation))
+        counts = np.bincount(first.labels[validation], minlength=4)
+        assert counts == pytest.approx(np.bincount(first.labels) / 5, abs=3.5)
+        held.append(validation)
+    assert np.array_equal(np.sort(np.concatenate(held)), np.arange(1758))
+
+
+def test_no_pair_closer_than_270_arcsec_across_sky_folds(first: DataSet) -> None:
+    fold = np.empty(1758, dtype=int)
+    authors = np.array([item.fold for item in first.items])
+    for number in range(5):
+        fold[splits.split(first, "sky", number)[1]] = number
+    places = SkyCoord([item.ra for item in first.items], [item.dec for item in first.items], unit="deg")
+    one, other, _, _ = search_around_sky(places, places, 270 * units.arcsec)
+    pairs = one < other
+    assert pairs.sum() == 20  # measured on this set
+    assert (fold[one] == fold[other]).all()
+    assert (authors[one] != authors[other])[pairs].sum() == 17  # what the authors' folds let through
+
+
+def test_chains_of_neighbours_stay_together() -> None:
+    step = 200 / 3600
+    dec = [step * n for n in range(6)] + [10.0, 20.0]
+    found = splits.groups(list(made([0] * 8, ra=[0.0] * 8, dec=dec).items))
+    assert len(set(found[:6])) == 1 and len(set(found)) == 3
+
+
+def test_neighbours_are_found_across_the_meridian_and_at_the_pole() -> None:
+    across = made([0, 0, 0, 0], ra=[359.99, 0.01, 0.0, 180.0], dec=[0.0, 0.0, 89.99, 89.99])
+    found = splits.groups(list(across.items))
+    assert found[0] == found[1] != found[2] == found[3]
+
+
+@pytest.mark.parametrize("kind", ["sky", "random"])
+def test_folds_follow_the_seed(kind: str, first: DataSet) -> None:
+    one, same, other = (splits.split(first, kind, 0, seed)[1] for seed in (7, 7, 8))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+def test_positions_come_from_the_cutout_where_the_table_has_none() -> None:
+    def at(ra: float) -> Cutout:
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.crval = ["RA---SIN", "DEC--SIN"], [ra, 5.0]
+        wcs.wcs.cdelt, wcs.wcs.crpix = [-1 / 3600, 1 / 3600], [5.5, 5.5]
+        return Cutout("x", np.zeros((10, 10), np.float32), wcs=wcs)
+
+    items = tuple(Item(f"{n}", n % 2, partial(at, 20.0 + n)) for n in range(10))
+    assert splits.position(items[3]) == pytest.approx((23.0, 5.0), abs=1e-9)
+    assert len(splits.split(DataSet("x", items, ("a", "b")), "sky", 0)[1]) == 2
+
+
+def test_a_split_column_replaces_folds_and_test_rows_are_never_used() -> None:
+    column = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    train, validation = splits.split(made([0, 1] * 5, split=column), "authors", 0)
+    assert train.tolist() == [0, 1, 2, 3, 4, 5] and validation.tolist() == [6, 7]
+    parts = splits.split(made([0, 1] * 5, split=column), "random", 0)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(8))
+
+
+def test_small_classes_are_spread() -> None:
+    data_set = made([0] * 20 + [1] * 5)
+    for fold in range(5):
+        validation = splits.split(data_set, "random", fold, seed=3)[1]
+        assert np.bincount(data_set.labels[validation]).tolist() == [4, 1]
+
+
+@pytest.mark.parametrize(
+    ("data_set", "kind", "fold", "reason"),
+    [
+        (made([0, 0, 0]), "random", 0, "has only the class a: a classifier needs at least two classes"),
+        (made([0, 0, 1]), "random", 0, "has one item of b: each class needs at least two"),
+        (made([0, 1] * 5), "authors", 0, "has no fold for every item"),
+        (made([0, 1] * 5), "sky", 0, "0 has no position"),
+        (made([0, 1] * 5), "holdout", 0, "Unknown split 'holdout'; known are authors, sky, random"),
+        (made([0, 1] * 5), "random", 5, "Fold 5 is not among the folds 0, 1, 2, 3, 4"),
+        (made([0, 1] * 2, fold=[0] * 4), "authors", 0, "Fold 0 is not among the folds 0 to hold out"),
+        (made([0, 1] * 2, split=["test"] * 4), "authors", 0, "has no items to train on"),
+    ],
+)
+def test_what_cannot_be_split_is_refused_with_its_reason(data_set: DataSet, kind: str, fold: int, reason: str) -> None:
+    with pytest.raises(DatasetError) as error:
+        splits.split(data_set, kind, fold)
+    assert reason in str(error.value)

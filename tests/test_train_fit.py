@@ -1,0 +1,206 @@
+"""A whole run on a tiny set: folder, curves, report, checkpoint; and the ways in which it may fail."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import tiny_set
+import torch
+
+from train import device
+from train.__main__ import main
+from train.evaluate import test as evaluated
+from train.fit import run as train
+from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.schema import ConfigError, DatasetError, Run, RunConfig
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders of data, runs and checkpoints of this module; signal handlers are put back."""
+    folder = tmp_path_factory.mktemp("fit")
+    tiny_set.make(folder / "data")
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLASS_EXPLORER_RUNS", str(folder / "runs"))
+        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder / "checkpoints"))
+        yield folder
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def configured(place: Path, **changes: object) -> RunConfig:
+    return recipes.with_values(RunConfig(), recipes.parse(tiny_set.words(place / "data", **changes)))
+
+
+@pytest.fixture(scope="module")
+def done(place: Path) -> Run:
+    run = runs.create(configured(place, ema=0.9, keep="best", precision="bf16", tune_blocks=2))
+    assert train(run.path) == 0
+    return runs.read(run.path)
+
+
+def test_a_finished_run_says_so(done: Run) -> None:
+    assert (done.phase, done.progress, done.reason, done.device, done.epoch) == ("finished", 1.0, "", "cpu", 2)
+    assert {p.name for p in done.path.iterdir()} == {
+        "config.yaml", "status.json", "metrics.jsonl", "splits.json", "last.ckpt", "report.json",
+    }  # fmt: skip
+
+
+def test_curves_have_a_row_an_epoch_and_some_between(done: Run) -> None:
+    rows, _ = runs.metrics(done)
+    assert [row["epoch"] for row in rows if "val_macro_f1" in row] == [1, 2]
+    assert [row["step"] for row in rows if "val_loss" in row] == [4, 8]
+    assert len(rows) > 2 and all({"train_loss", "lr", "images_per_second"} <= row.keys() for row in rows)
+
+
+def test_the_checkpoint_reproduces_the_report(done: Run, place: Path) -> None:
+    report = json.loads((done.path / "report.json").read_text())
+    card = checkpoints.find("tiny")
+    assert json.loads(json.dumps(card.metrics["validation"])) == report
+    _, again = evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
+    assert json.loads(json.dumps(asdict(again))) == report
+    assert evaluated(done.id, data_dir=str(place / "data"), split="random", fold=0)[1] == again
+
+
+def test_the_card_says_where_the_weights_come_from(done: Run) -> None:
+    provenance = checkpoints.find("tiny").provenance
+    assert provenance["run"] == done.id and provenance["seed"] == 0 and provenance["fold"] == 0
+    assert provenance["class_fractions"] == {"long": 0.5, "round": 0.5}
+    assert provenance["train_count"] + provenance["validation_count"] == 40
+    assert provenance["versions"]["torch"] == torch.__version__
+    assert recipes.from_yaml(provenance["configuration"]) == done.config
+
+
+def test_a_name_that_is_taken_gets_a_number(done: Run, place: Path) -> None:
+    again = runs.create(configured(place, epochs=1))
+    assert train(again.path) == 0
+    assert {card.name for card in checkpoints.listing()} == {"tiny", "tiny-2"}
+
+
+def test_fine_tuning_the_head_leaves_the_rest(done: Run, place: Path) -> None:
+    run = runs.create(configured(place, epochs=1, name="tuned", weights="tiny", tune="head", optimiser="sgd"))
+    assert train(run.path) == 0
+    before, after = (checkpoints.load(checkpoints.find(name)).state_dict() for name in ("tiny", "tuned"))
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"head.weight", "head.bias"}
+
+
+def test_distillation_runs_with_a_teacher_of_the_same_classes(done: Run, place: Path) -> None:
+    run = runs.create(configured(place, epochs=1, name="pupil", teacher="tiny, tiny-2", mixup=0.2))
+    assert train(run.path) == 0
+    rows, _ = runs.metrics(runs.read(run.path))
+    assert rows[-1]["train_loss"] > 0
+
+
+def test_weights_that_saw_the_validation_fold_are_told(done: Run, place: Path) -> None:
+    teacher = runs.create(configured(place, fold=1, teacher="tiny"))
+    assert train(teacher.path) == 2
+    assert "tiny was trained on cutouts of this run's validation fold" in runs.read(teacher.path).reason
+    start = runs.create(configured(place, fold=1, weights="tiny", epochs=1, name="leaky"))
+    assert train(start.path) == 0
+    assert "saw_validation" in checkpoints.find("leaky").provenance
+    assert "saw_validation" not in checkpoints.find("tuned").provenance
+    assert checkpoints.find("tuned").provenance["started_from"] == "tiny"
+
+
+def test_a_diverging_run_fails_at_its_step(place: Path) -> None:
+    run = runs.create(configured(place, name="diverged", optimiser="sgd", learning_rate=1e30, clip_grad=0))
+    assert train(run.path) == 2
+    failed = runs.read(run.path)
+    assert failed.phase == "failed" and failed.reason.startswith("The loss is ") and " at step " in failed.reason
+    assert "diverged" not in {card.name for card in checkpoints.listing()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data_dir": "/nowhere"}, "nowhere"),
+        ({"device": "cuda:7"}, "cuda:7"),
+        ({"architecture": "resnot18"}, "resnot18"),
+        ({"stretch": "log"}, "log"),
+        ({"teacher": "nobody"}, "nobody"),
+        ({"keep_patches": 4}, "keep_patches"),
+    ],
+)
+def test_bad_input_ends_the_run_with_a_sentence(place: Path, changes: dict[str, object], words: str) -> None:
+    run = runs.create(configured(place, **changes))
+    assert train(run.path) == 2
+    failed = runs.read(run.path)
+    assert failed.phase == "failed" and words in failed.reason and failed.reason.endswith(".")
+
+
+def test_a_bug_stays_loud(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.fit.load", lambda *_: 1 / 0)
+    run = runs.create(configured(place))
+    with pytest.raises(ZeroDivisionError):
+        train(run.path)
+    assert runs.read(run.path).reason == "ZeroDivisionError: division by zero"
+
+
+def test_evaluation_of_other_classes_is_refused(done: Run, tmp_path: Path) -> None:
+    other = tiny_set.make(tmp_path / "set")
+    (other / "long").rename(other / "wide")
+    with pytest.raises(DatasetError, match="tiny knows long, round; the data set has round, wide"):
+        evaluated("tiny", data_dir=str(other), split="random", fold=0)
+
+
+def test_devices() -> None:
+    assert device.resolve("cpu") == "cpu"
+    assert device.resolve("auto") in ("cpu", "cuda:0", "mps")
+    with pytest.raises(ConfigError, match="cuda:99"):
+        device.resolve("cuda:99")
+    assert device.trainer_arguments("cuda:1") == {"accelerator": "cuda", "devices": [1]}
+
+
+def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data-dir", str(place / "data")]
+    assert main(["test", "tiny", *data, "--split", "random", "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["checkpoint"], plain["count"], plain["tta"]) == ("tiny", 8, False)
+    assert main(["test", str(checkpoints.find("tiny").path), *data, "--split", "random", "--tta"]) == 0
+    assert "eight views" in capsys.readouterr().out
+    assert main(["check", "--json", *tiny_set.words(place / "data")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["counts"]["train"] == {"long": 16, "round": 16} and found["errors"] == []
+    assert found["parameters"] == sum(p.numel() for p in checkpoints.load(checkpoints.find("tiny")).parameters())
+    assert main(["recipes"]) == 0
+    assert "first/cnn" in capsys.readouterr().out
+
+
+def test_check_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tiny_set.make(tmp_path / "set")
+    (folder / "round" / "001.npy").write_bytes(b"text")
+    assert main(["check", "--json", *tiny_set.words(folder)]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["unreadable"]) == ["round/001.npy"] and "round/001.npy" in found["errors"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fit", "epoch=3"], "nearest name is 'epochs'"),
+        (["fit", "--recipe", "first/cmn"], "nearest name is 'first/cnn'"),
+        (["fit", "no-such-run"], "no run 'no-such-run'"),
+        (["resume", "no-such-run"], "no run 'no-such-run'"),
+        (["test", "nobody", "--data-dir", "x"], "nobody"),
+        (["fit", "--config", "/no/file.yaml"], "no file"),
+    ],
+)
+def test_wrong_commands_are_one_sentence(
+    place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+
+
+def test_a_finished_run_is_not_trained_again(done: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", done.id]) == 2
+    assert "finished" in capsys.readouterr().err
+    assert replace(runs.read(done.path)).phase == "finished"

@@ -1,0 +1,143 @@
+"""From configuration to model: arguments, starting weights, what is trained."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from train.network import build, classifier_names, freeze, settle
+from vlass_explorer import checkpoints
+from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, RunConfig
+
+LABELS = ("a", "b")
+SMALL = RunConfig(architecture="first_cnn", img_size=16)
+VIT = RunConfig(architecture="vit_tiny_patch16_224", img_size=32, patch_size=8)
+
+
+def trained(model: torch.nn.Module) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def shelved(config: RunConfig, name: str, labels: tuple[str, ...] = LABELS) -> dict[str, torch.Tensor]:
+    """Put an untrained model of a configuration on the shelf and return its weights as loaded from there."""
+    model, model_args = build(replace(config, seed=5), labels)
+    spec = InputSpec(img_size=config.img_size, in_chans=config.in_chans)
+    card = checkpoints.save(
+        checkpoints.folder() / name, model, architecture=config.architecture, model_args=model_args,
+        label_names=labels, input_spec=spec, metrics={}, provenance={},
+    )  # fmt: skip
+    return checkpoints.load(card).state_dict()
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
+
+
+def test_sizes_go_only_where_the_architecture_takes_them() -> None:
+    assert build(SMALL, LABELS)[1] == {"in_chans": 1, "img_size": 16}
+    assert build(VIT, LABELS)[1] == {"in_chans": 1, "img_size": 32, "patch_size": 8}
+    assert build(replace(SMALL, architecture="resnet10t"), LABELS)[1] == {"in_chans": 1}
+    with pytest.raises(ConfigError, match="takes no patch_size"):
+        build(replace(SMALL, architecture="resnet10t", patch_size=8), LABELS)
+    with pytest.raises(ConfigError, match="vit_tiny_patch16_224"):
+        build(replace(VIT, architecture="vit_tiny_patch16_244"), LABELS)
+
+
+def test_dropout_is_trained_with_but_not_saved() -> None:
+    model, model_args = build(replace(VIT, drop_path_rate=0.2, drop_rate=0.1), LABELS)
+    assert model.head_drop.p == 0.1 and model.blocks[-1].drop_path1.drop_prob == pytest.approx(0.2)
+    assert model_args.keys() == {"in_chans", "img_size", "patch_size"}
+
+
+def test_seed_decides_the_weights() -> None:
+    first, second, third = (build(replace(SMALL, seed=seed), LABELS)[0].state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not torch.equal(first["head.weight"], third["head.weight"])
+
+
+def test_tuning_the_head_trains_the_head() -> None:
+    assert trained(build(replace(SMALL, tune="head"), LABELS)[0]) == {"head.weight", "head.bias"}
+    assert trained(build(replace(VIT, tune="head"), LABELS)[0]) == {"head.weight", "head.bias"}
+    mobile, _ = build(RunConfig(architecture="mobilenetv3_small_050", tune="head"), LABELS)
+    assert trained(mobile) == {"classifier.weight", "classifier.bias"} == classifier_names(mobile)
+
+
+def test_tuning_the_last_groups_counts_blocks() -> None:
+    names = trained(build(replace(VIT, tune="last", tune_blocks=2), LABELS)[0])
+    assert {name.split(".")[1] for name in names if name.startswith("blocks")} == {"10", "11"}
+    assert {"head.weight", "norm.weight"} <= names and not {"pos_embed", "cls_token"} & names
+    resnet, _ = build(RunConfig(architecture="resnet10t", tune="last"), LABELS)
+    assert {name.split(".")[0] for name in trained(resnet)} == {"layer4", "fc"}
+
+
+def test_frozen_norms_keep_their_statistics() -> None:
+    model, _ = build(replace(SMALL, tune="head"), LABELS)
+    model.train()
+    settle(model)
+    before = {key: value.clone() for key, value in model.named_buffers()}
+    model(torch.rand(4, 1, 16, 16))
+    assert all(torch.equal(value, before[key]) for key, value in model.named_buffers())
+    model.requires_grad_(True)
+    freeze(model, SMALL)
+    settle(model.train())
+    model(torch.rand(4, 1, 16, 16))
+    assert not torch.equal(
+        dict(model.named_buffers())["features.0.2.running_mean"], before["features.0.2.running_mean"]
+    )
+
+
+def test_a_checkpoint_gives_all_its_weights() -> None:
+    saved = shelved(SMALL, "start")
+    model, _ = build(replace(SMALL, weights="start"), LABELS)
+    assert all(torch.equal(value, saved[key]) for key, value in model.state_dict().items())
+
+
+def test_other_classes_get_a_fresh_head() -> None:
+    saved = shelved(SMALL, "start")
+    fresh, _ = build(SMALL, ("x", "y", "z"))
+    state = build(replace(SMALL, weights="start"), ("x", "y", "z"))[0].state_dict()
+    assert torch.equal(state["hidden.weight"], saved["hidden.weight"])
+    assert torch.equal(state["head.weight"], fresh.state_dict()["head.weight"]) and state["head.weight"].shape == (
+        3,
+        512,
+    )
+
+
+def test_position_embeddings_and_channels_are_adapted() -> None:
+    saved = shelved(VIT, "start")
+    state = build(replace(VIT, img_size=48, weights="start"), LABELS)[0].state_dict()
+    assert saved["pos_embed"].shape == (1, 17, 192) and state["pos_embed"].shape == (1, 37, 192)
+    assert torch.equal(state["pos_embed"][:, 0], saved["pos_embed"][:, 0])
+    three, _ = build(replace(VIT, in_chans=3, weights="start"), LABELS)
+    plain, _ = build(replace(VIT, weights="start"), LABELS)
+    x = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(three.eval()(x.expand(-1, 3, -1, -1)), plain.eval()(x), atol=1e-4, rtol=1e-4)
+
+
+def test_what_does_not_fit_is_one_sentence() -> None:
+    shelved(SMALL, "start")
+    with pytest.raises(ConfigError, match="start is a first_cnn"):
+        build(replace(VIT, weights="start"), LABELS)
+    with pytest.raises(ConfigError, match="hidden.weight"):
+        build(replace(SMALL, img_size=32, weights="start"), LABELS)
+    with pytest.raises(CheckpointError, match="strat"):
+        build(replace(SMALL, weights="strat"), LABELS)
+
+
+def test_imagenet_without_network_says_what_to_do(repo_root: Path, tmp_path: Path) -> None:
+    code = (
+        "from train.network import build\nfrom vlass_explorer.schema import ConfigError, RunConfig\n"
+        "try:\n    build(RunConfig(architecture='resnet10t', weights='imagenet', in_chans=3), ('a', 'b'))\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "TORCH_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, env=offline, capture_output=True, text=True)
+    assert done.stdout.startswith("The ImageNet weights of resnet10t cannot be had"), done.stderr
+    assert "weights=none" in done.stdout and done.stdout.count("\n") == 1

@@ -1,0 +1,202 @@
+"""Train, resume, test and check from the command line: ``python -m train --help``.
+
+python -m train recipes
+python -m train fit --recipe first/cnn data_dir=../shared/data/first-radio-galaxies [key=value ...]
+python -m train fit RUN_FOLDER
+python -m train resume RUN
+python -m train test CHECKPOINT --data-dir DIR --split authors --fold 0 [--tta] [--json]
+python -m train check --recipe first/cnn data_dir=DIR --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from vlass_explorer import recipes, runs
+from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 done or stopped as asked, 2 for bad input or a failed run, with one sentence on stderr."""
+    options = parser().parse_args(arguments)
+    try:
+        result: int = options.action(options)
+    except ExplorerError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    return result
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m train", description="Train and test image classifiers.")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    fit = commands.add_parser("fit", help="train a run folder, or a recipe with key=value changes")
+    fit.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
+    _configurable(fit)
+    fit.set_defaults(action=_fit)
+
+    resume = commands.add_parser("resume", help="continue a stopped, failed or lost run from its last saved state")
+    resume.add_argument("run", help="run id or folder")
+    resume.set_defaults(action=_resume)
+
+    test = commands.add_parser("test", help="report of a checkpoint on one fold")
+    test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
+    test.add_argument("--data-dir", default="", help="folder of the data set")
+    test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
+    test.add_argument("--split", choices=("authors", "sky", "random"), default="authors")
+    test.add_argument("--fold", type=int, default=0)
+    test.add_argument("--tta", action="store_true", help="mean over eight rotations and mirror images")
+    test.add_argument("--device", default="auto")
+    test.add_argument("--json", action="store_true")
+    test.set_defaults(action=_test)
+
+    folds = commands.add_parser("folds", help="train a recipe on every fold; finished folds are kept, others continued")
+    folds.add_argument("words", nargs="*", metavar="key=value")
+    _configurable(folds)
+    folds.add_argument("--splits", default="authors,sky")
+    folds.add_argument("--folds", default="0,1,2,3,4")
+    folds.add_argument("--jobs", type=int, default=1, help="folds trained side by side")
+    folds.add_argument("--ship", action="store_true", help="put fold 0 of the first split on the shelf")
+    folds.add_argument("--floor", action="append", default=[], metavar="TEXT=VALUE", help="macro F1 of a simple method")
+    folds.set_defaults(action=_folds)
+
+    check = commands.add_parser("check", help="class counts, unreadable files, parameters and device of a run")
+    check.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
+    _configurable(check)
+    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--json", action="store_true")
+    check.set_defaults(action=_check)
+
+    shelf = commands.add_parser("recipes", help="list the recipes")
+    shelf.set_defaults(action=_recipes)
+    return top
+
+
+def _configurable(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--recipe", help="a recipe's name, see: python -m train recipes")
+    command.add_argument("--config", type=Path, help="a YAML file of options")
+    command.add_argument("--data-dir", help="the same as data_dir=DIR")
+
+
+def configuration(options: argparse.Namespace) -> RunConfig:
+    """Defaults, then the recipe or the file, then the key=value words."""
+    if options.recipe and options.config:
+        raise ConfigError("Give --recipe or --config, not both.")
+    config = recipes.load(options.recipe) if options.recipe else RunConfig()
+    if options.config:
+        if not options.config.is_file():
+            raise ConfigError(f"There is no file {options.config}.")
+        config = recipes.from_yaml(options.config.read_text(encoding="utf-8"), where=f"file {options.config.name}")
+    values = recipes.parse(options.words)
+    if options.data_dir:
+        values["data_dir"] = options.data_dir
+    if values.get("data_dir"):
+        values["data_dir"] = str(Path(values["data_dir"]).expanduser().resolve())
+    return recipes.with_values(config, values)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from .fit import run
+
+    words = options.words
+    if len(words) == 1 and "=" not in words[0]:
+        if options.recipe or options.config:
+            raise ConfigError("A run folder has its own configuration; leave --recipe and --config out.")
+        found = runs.find(words[0])
+        # A slow start may already read as lost; what counts is that no other trainer has taken the folder.
+        if runs.read_status(found.path)["phase"] != "queued" or runs.read_status(found.path)["process"]:
+            raise ConfigError(f"{found.id} is {found.phase}; use python -m train resume {found.id}.")
+    else:
+        found = runs.create(configuration(options))
+        print(f"run {found.path}", flush=True)
+    return run(found.path)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from .fit import run
+
+    found = runs.find(options.run)
+    if found.phase != "queued":
+        found = runs.new_attempt(found)
+    return run(found.path, resume=True)
+
+
+def _test(options: argparse.Namespace) -> int:
+    from .device import resolve
+    from .evaluate import test
+
+    card, report = test(
+        options.checkpoint,
+        data_dir=options.data_dir,
+        split=options.split,
+        fold=options.fold,
+        dataset=options.dataset,
+        tta=options.tta,
+        device=resolve(options.device),
+    )
+    if options.json:
+        head = {"checkpoint": card.name, "split": options.split, "fold": options.fold, "tta": options.tta}
+        print(json.dumps({**head, **asdict(report)}))
+        return 0
+    low, high = report.macro_f1_interval
+    views = "eight views a cutout" if options.tta else "one forward pass"
+    print(f"{card.name} on fold {options.fold} ({options.split} split), {report.count} cutouts, {views}")
+    print(f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})")
+    print(f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}")
+    print(f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}")
+    for name, numbers in report.per_class.items():
+        print(f"{name:>16}  " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
+    print("confusion (rows true, columns predicted)")
+    for name, row in zip(report.label_names, report.confusion, strict=True):
+        print(f"{name:>16}  " + " ".join(f"{count:5d}" for count in row))
+    return 0
+
+
+def _folds(options: argparse.Namespace) -> int:
+    from .folds import run
+
+    try:
+        numbers = [int(word) for word in options.folds.split(",")]
+        floors = {text: float(value) for text, _, value in (word.rpartition("=") for word in options.floor)}
+    except ValueError as error:
+        raise ConfigError(f"--folds are whole numbers and --floor is TEXT=VALUE ({error}).") from None
+    splits = options.splits.split(",")
+    table = run(
+        configuration(options), splits=splits, folds=numbers, jobs=options.jobs, shipped=options.ship, floors=floors
+    )
+    print(table)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .checks import check
+
+    if len(options.words) == 1 and "=" not in options.words[0]:
+        config = runs.find(options.words[0]).config
+    else:
+        config = configuration(options)
+    found = check(config, read=not options.quick)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for key, value in found.items():
+            print(f"{key}: {value}")
+    return 2 if found["errors"] else 0
+
+
+def _recipes(options: argparse.Namespace) -> int:
+    for name in recipes.names():
+        config = recipes.load(name)
+        print(f"{name:24} {config.architecture:28} {recipes.source(name)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Scores of trained weights on one split: one forward pass a cutout, test-time augmentation only where asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vlass_explorer import checkpoints, metrics, runs
+from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, RunConfig
+
+from .data import Images, open_data_set, split_indices
+
+
+@torch.inference_mode()
+def scores(model: nn.Module, images: Images, *, device: str = "cpu", tta: bool = False, batch_size: int = 64) -> Tensor:
+    """Softmax scores (N, K); with ``tta`` their mean over the eight rotations and mirror images."""
+    model.to(device).eval()
+    rows = []
+    for batch in images.batches(batch_size):
+        x, _ = images.plain(batch, device)
+        views = [x]
+        if tta:
+            turned = [x.rot90(k, (2, 3)) for k in range(4)]
+            views = turned + [view.flip(3) for view in turned]
+        rows.append(torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0).cpu())
+    return torch.cat(rows)
+
+
+def evaluate(
+    model: nn.Module, images: Images, label_names: tuple[str, ...], *, device: str = "cpu", tta: bool = False
+) -> Report:
+    """The report of record of a model on a split."""
+    probabilities = scores(model, images, device=device, tta=tta)
+    return metrics.report(images.labels.numpy(), probabilities.numpy(), label_names)
+
+
+def card_of(name: str) -> Checkpoint:
+    """A checkpoint by its name, the path of its folder, or the run that made it."""
+    if (Path(name) / checkpoints.CONFIG).is_file():
+        return checkpoints.read(Path(name))
+    try:
+        return checkpoints.find(name)
+    except CheckpointError as unknown:
+        found = [run for run in runs.listing() if run.id == Path(name).name]
+        if not found:
+            raise unknown
+        made = runs.read_status(found[0].path).get("checkpoint")
+        if not made:
+            raise ConfigError(f"The run {name} has made no checkpoint; it is {found[0].phase}.") from None
+        return checkpoints.find(made)
+
+
+def test(
+    name: str, *, data_dir: str, split: str, fold: int, dataset: str = "", tta: bool = False, device: str = "cpu"
+) -> tuple[Checkpoint, Report]:
+    """Report of a checkpoint on the validation part of a fold; DatasetError where its classes are others."""
+    card = card_of(name)
+    provenance = card.provenance
+    config = RunConfig(
+        dataset=dataset or str(provenance.get("dataset", "class_folders")),
+        data_dir=data_dir,
+        split=split,  # type: ignore[arg-type]
+        fold=fold,
+        seed=int(provenance.get("seed", 0)),
+        split_seed=int(provenance.get("split_seed", 0)),
+    )
+    data_set = open_data_set(config)
+    if tuple(data_set.label_names) != card.label_names:
+        if set(data_set.label_names) != set(card.label_names):
+            raise DatasetError(
+                f"{card.name} knows {', '.join(card.label_names)}; the data set has {', '.join(data_set.label_names)}."
+            )
+        order = {name: k for k, name in enumerate(card.label_names)}
+        items = [replace(item, label=order[data_set.label_names[item.label]]) for item in data_set.items]
+        data_set = replace(data_set, items=items, label_names=card.label_names)
+    _, validation = split_indices(data_set, config)
+    images = Images(data_set, validation, card.input_spec, None)
+    return card, evaluate(checkpoints.load(card, device), images, card.label_names, device=device, tta=tta)

@@ -1,0 +1,148 @@
+"""One training run from its folder to a checkpoint: queue, data, training, report."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from vlass_explorer import checkpoints, runs
+from vlass_explorer.schema import Checkpoint, ExplorerError, RunConfig
+
+from . import device as devices
+from .callbacks import Recorder
+from .data import Batches, Ordered, load
+from .keep import keep
+from .loss import class_weights
+from .module import Classifier
+from .network import build
+from .patches import thin
+from .start import notes, teachers
+from .stopping import Diverged, StopRequested, StopSignal
+
+
+def run(folder: Path, *, resume: bool = False) -> int:
+    """Train the run of a folder and write how it ended to its status; 0 when it finished or stopped as asked."""
+    stop = StopSignal(folder)
+    stop.install()
+    config = runs.read(folder).config
+    try:
+        runs.beat(folder, process=runs.identity(), reason="")
+        device = devices.resolve(config.device)
+        runs.beat(folder, device=device)
+        turn = devices.wait(folder, device, lambda: _waiting(stop))
+        try:
+            card = _train(folder, config, device, stop, resume=resume)
+        finally:
+            turn.close()
+    except (StopRequested, SIGTERMException) as request:
+        # Lightning's own exception: its handler stands between the start of fit and the first step.
+        reason = str(request) or stop.reason()
+        runs.beat(folder, phase="stopped", reason=reason)
+        print(f"{folder.name}: {reason}", file=sys.stderr)
+        return 0
+    except (ExplorerError, Diverged) as error:
+        runs.beat(folder, phase="failed", reason=str(error))
+        print(f"{folder.name}: {error}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError as error:
+        half = max(1, config.batch_size // 2)
+        reason = f"Out of memory on {config.device} with batch_size {config.batch_size}; try batch_size={half}."
+        runs.beat(folder, phase="failed", reason=reason)
+        print(f"{folder.name}: {reason} ({error})", file=sys.stderr)
+        return 2
+    except BaseException as error:
+        # Told in the status, and still raised: a bug stays loud in the log.
+        runs.beat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
+        raise
+    runs.beat(folder, phase="finished", checkpoint=card.name, eta_seconds=0.0)
+    print(f"{folder.name}: finished, checkpoint {card.name}", flush=True)
+    return 0
+
+
+def _waiting(stop: StopSignal) -> None:
+    if reason := stop.reason():
+        raise StopRequested(reason)
+
+
+def _train(folder: Path, config: RunConfig, device: str, stop: StopSignal, *, resume: bool) -> Checkpoint:
+    runs.beat(folder, phase="starting")
+    # Resolved before hours of training: the name must be possible now and is made unique at the end.
+    checkpoints.check_name(config.name)
+    runs.beat(folder, phase="loading data")
+    data = load(config, lambda: _waiting(stop))
+    runs.write_json(folder / "splits.json", data.splits())
+    model, model_args = build(config, data.label_names)
+    if config.keep_patches:
+        thin(model, config.keep_patches)
+    start = notes(config, data)
+    if "saw_validation" in start:
+        print(start["saw_validation"], file=sys.stderr)
+    batches = Batches(data.train.labels, config)
+    module = Classifier(
+        model,
+        config,
+        data.train,
+        data.validation,
+        class_weights(data.train.labels, len(data.label_names), config),
+        total_steps=len(batches) * config.epochs,
+        teachers=teachers(config, data),
+    )
+    recorder = Recorder(folder, config, stop)
+    engine = trainer(config, device, recorder)
+    # A run that was stopped before its first save begins again.
+    state = folder / "last.ckpt" if resume and (folder / "last.ckpt").exists() else None
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{folder.name}: {parameters:,} parameters, {len(batches)} steps an epoch on {device}", flush=True)
+    print(f"{len(data.train)} training and {len(data.validation)} validation cutouts", flush=True)
+    if resume:
+        # What the run wrote after that state happens again.
+        saved = torch.load(state, map_location="cpu", weights_only=True) if state is not None else {"global_step": 0}
+        runs.rewind(folder, saved["global_step"])
+    with warnings.catch_warnings():
+        _quiet()
+        held_out = Ordered(data.validation.batches(config.batch_size))
+        engine.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
+    runs.beat(folder, phase="testing")
+    if recorder.best_state and config.keep == "best":
+        model.load_state_dict(recorder.best_state)
+    elif module.average is not None:
+        module.average.swap()
+    return keep(folder, config, data, model, model_args, device, start)
+
+
+def trainer(config: RunConfig, device: str, recorder: Recorder) -> pl.Trainer:
+    """Lightning without its own logger, bar, checkpoints or guesses about a cluster."""
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        _quiet()
+        return pl.Trainer(
+            **devices.trainer_arguments(device),
+            plugins=[LightningEnvironment()],
+            max_epochs=config.epochs,
+            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
+            gradient_clip_val=config.clip_grad or None,
+            callbacks=[recorder],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            inference_mode=False,
+        )
+
+
+def _quiet() -> None:
+    """Leave out Lightning's advice that does not apply: our loaders hold indices, so workers would slow them down."""
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")

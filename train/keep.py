@@ -1,0 +1,98 @@
+"""The end of a run: its weights become a checkpoint with everything that is known of where they come from."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+import timm
+import torch
+from torch import nn
+
+import vlass_explorer
+from vlass_explorer import checkpoints, runs
+from vlass_explorer.recipes import to_yaml
+from vlass_explorer.schema import Checkpoint, RunConfig
+
+from .data import Data
+from .evaluate import evaluate
+
+
+def keep(
+    folder: Path,
+    config: RunConfig,
+    data: Data,
+    model: nn.Module,
+    model_args: dict[str, Any],
+    device: str,
+    start: dict[str, object],
+) -> Checkpoint:
+    """Round the weights as they will be stored, evaluate those, write report.json and the checkpoint."""
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half().float())
+    model.eval()
+    report = evaluate(model, data.validation, data.label_names, device=device)
+    result = asdict(report)
+    runs.write_json(folder / "report.json", result)
+    print(f"validation fold {config.fold}: macro F1 {report.macro_f1:.4f}, accuracy {report.accuracy:.4f}", flush=True)
+    runs.beat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
+    return checkpoints.save(
+        free(config.name),
+        model,
+        architecture=config.architecture,
+        model_args=model_args,
+        label_names=data.label_names,
+        input_spec=data.spec,
+        metrics={"validation": result},
+        provenance={**provenance(folder.name, config, data), **start},
+    )
+
+
+def free(name: str) -> Path:
+    """A checkpoint folder of that name, numbered from the second on."""
+    parent = checkpoints.folder()
+    number = 1
+    while (path := parent / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return path
+
+
+def provenance(run: str, config: RunConfig, data: Data) -> dict[str, Any]:
+    """Where the weights come from, as plain values for the card."""
+    source = data.data_set
+    recipe = config.recipe or "none"
+    return {
+        "data": source.title,
+        "dataset": config.dataset,
+        "data_licence": source.licence,
+        "citation": source.citation,
+        "simulated": source.simulated,
+        "split": config.split,
+        "fold": config.fold,
+        "split_seed": config.split_seed,
+        "train_count": len(data.train),
+        "validation_count": len(data.validation),
+        "class_fractions": data.class_fractions(),
+        "recipe": recipe,
+        "seed": config.seed,
+        "epochs": config.epochs,
+        "weights": config.weights,
+        "teacher": config.teacher,
+        "run": run,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "vlass_explorer": vlass_explorer.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "timm": timm.__version__,
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "configuration": to_yaml(config, differences=True),
+    }

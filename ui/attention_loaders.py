@@ -1,0 +1,38 @@
+"""Cached attention of one cutout through one checkpoint, and the small maps that are drawn from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ui import loaders
+from vlass_explorer import attention
+from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, FloatArray, UnsupportedError
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
+def maps(card: Checkpoint, cutout: Cutout) -> AttentionMaps:
+    """Attention of every layer in one forward pass; shared, so never change it."""
+    return attention.attention_maps(loaders.model(card), loaders.tensor(card, cutout))[1]
+
+
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=loaders.HASHES)
+def overview(card: Checkpoint, cutout: Cutout, query: int | None) -> FloatArray:
+    """Maps (row, layer, gy, gx): row 0 the mean over heads, then every head; from the read-out or from one patch."""
+    found = maps(card, cutout)
+    heads = max(layer.weights.shape[0] for layer in found.layers)
+    rows = [
+        [attention.layer_map(found, layer, head if head is None or head < have else None, query)
+         for layer, have in enumerate(each.weights.shape[0] for each in found.layers)]
+        for head in (None, *range(heads))
+    ]  # fmt: skip
+    return np.asarray(rows, np.float32)
+
+
+@st.cache_data(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
+def similarity(card: Checkpoint) -> tuple[tuple[int, int], FloatArray] | UnsupportedError:
+    """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding, or why there is none."""
+    try:
+        return attention.positions.similarity(loaders.model(card))
+    except UnsupportedError as error:
+        return error

@@ -1,0 +1,171 @@
+"""The three parts of the Attention page; each is a fragment, so that a click redraws only its own part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import attention_loaders, attention_view, downloads, loaders, sky_controls
+from ui import options as option_widgets
+from ui.attention_view import Key
+from ui.text import plain
+from vlass_explorer import explainers, export
+from vlass_explorer.schema import (
+    Checkpoint,
+    Cutout,
+    Explanation,
+    InputError,
+    Prediction,
+    UnsupportedError,
+    Window,
+)
+
+
+def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
+    """Draw the three parts as tabs; a model without attention that can be placed gets its reason and the gradients.
+
+    ``width``: of the main column in pixels.
+    """
+    key = attention_view.keys(card.name)
+    applies, reason = loaders.supports(card, "attention_rollout")
+    if not applies:
+        st.info(f"No attention to show: {plain(reason)}")
+        st.subheader("Integrated gradients", anchor=False)
+        integrated_gradients(card, cutout, window, prediction)
+        return
+    names = ["Layers and heads", "Position embedding", "Integrated gradients"]
+    layers, positions, gradients = st.tabs(names, on_change="rerun", key="attention_tabs")
+    if layers.open:
+        with layers:
+            layers_and_heads(key, card, cutout, window, prediction, width)
+    if positions.open:
+        with positions:
+            position_embedding(key, card, cutout, window)
+    if gradients.open:
+        with gradients:
+            integrated_gradients(card, cutout, window, prediction)
+
+
+@st.fragment
+def layers_and_heads(
+    key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int
+) -> None:
+    """Overview of all layers and heads; below it the sky, one enlarged map and the rollout on the same axes."""
+    found = attention_loaders.maps(card, cutout)
+    layers, heads = len(found.layers), max(layer.weights.shape[0] for layer in found.layers)
+    label = card.label_names.index(prediction.label)  # attention is the same for every label
+    top = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        overlay_place = st.container(horizontal=True, width="content")
+    panels = st.grid(3, min_column_width=270)
+    sky, one, rolled = panels.cell(), panels.cell(), panels.cell()
+    with sky:
+        with _controls():
+            query = attention_view.query_controls(key, found.grid)
+        attention_view.draw_sky(key, cutout, window, found.grid, query)
+    with one:
+        with _controls():
+            layer, head = attention_view.layer_controls(key, layers, heads)
+        layer_options = {"layer": layer, "head": head, "query": query}
+        layer_map = loaders.explanation(card, cutout, "layer_attention", label, tuple(layer_options.items()))
+        with overlay_place:
+            overlay = sky_controls.overlay(layer_map)
+        attention_view.draw_map(key("one"), cutout, window, layer_map, overlay, query)
+    with rolled:
+        with _controls():
+            rollout_options: dict[str, Any] = {**attention_view.rollout_controls(key), "query": query}
+        rollout = loaders.explanation(card, cutout, "attention_rollout", label, tuple(rollout_options.items()))
+        attention_view.draw_map(key("rolled"), cutout, window, rollout, overlay, query)
+    with top:
+        attention_view.draw_overview(key, attention_loaders.overview(card, cutout, query), layer, head, width)
+    st.caption("  \n".join(f"{plain(each.titles[0])}: {plain(each.caption)}" for each in (layer_map, rollout)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        what = st.segmented_control(
+            "Download", ["Rollout", "Layer"], default="Rollout", required=True, key=key("what"),
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if what == "Rollout":
+            shown, made_by = rollout, export.Provenance(
+                card, "attention_rollout", prediction.label, rollout_options, prediction
+            )  # fmt: skip
+        else:
+            shown, made_by = layer_map, export.Provenance(
+                card, "layer_attention", prediction.label, layer_options, prediction
+            )  # fmt: skip
+        downloads.draw(shown, cutout, made_by)
+
+
+def _controls() -> DeltaGenerator:
+    """Room of one height for the controls of each panel, so that the three pictures stand level."""
+    return st.container(height=160, border=False, vertical_alignment="bottom")
+
+
+@st.fragment
+def position_embedding(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
+    """Cosine similarity of the position embedding: one patch against all, and every patch against all."""
+    applies, reason = loaders.supports(card, "position_similarity")
+    if not applies:
+        st.info(f"Off for this checkpoint: {plain(reason)}")
+        return
+    grid, matrix = attention_loaders.similarity(card)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        patch = attention_view.patch_inputs(key, "position", grid)
+        options = (("query", patch), ("view", "patch"))
+        tile = loaders.explanation(card, cutout, "position_similarity", 0, options)
+        overlay = sky_controls.overlay(tile)
+    with st.grid(2, min_column_width=320):
+        attention_view.draw_map(key("position_tile"), cutout, window, tile, overlay, patch, scale="cosine")
+        attention_view.draw_positions(key, grid, matrix, patch)
+    st.caption(f"{plain(tile.caption)} Left: the chosen patch against all. Right: one such tile for every patch.")
+    downloads.draw(tile, cutout, export.Provenance(card, "position_similarity", card.label_names[0], dict(options)))
+
+
+def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction) -> None:
+    """Attribution of one label's score with its completeness error; works for every checkpoint."""
+    method = "integrated_gradients"
+    names = list(card.label_names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.selectbox("Explained label", names, names.index(prediction.label), width=190)
+        chosen = option_widgets.draw(
+            explainers.options(method), explainers.option_help(method), f"attention_{method}_{card.name}"
+        )
+    try:
+        with st.spinner("Integrating the gradients"):
+            explanation = loaders.explanation(card, cutout, method, names.index(target), tuple(sorted(chosen.items())))
+    except (InputError, UnsupportedError) as error:
+        st.info(plain(error))
+        return
+    with st.container(horizontal=True):
+        overlay = sky_controls.overlay(explanation)
+    panels = st.grid(3, min_column_width=270)
+    with panels.cell():
+        attention_view.draw_plain_sky("attention_gradients_sky", cutout, window)
+    with panels.cell():
+        attention_view.draw_map(
+            "attention_gradients", cutout, window, explanation, overlay, None, scale="logit a pixel"
+        )
+    with panels.cell():
+        _numbers(explanation)
+    downloads.draw(explanation, cutout, export.Provenance(card, method, target, chosen, prediction))
+
+
+def _numbers(explanation: Explanation) -> None:
+    """How complete the attribution is: its pixels should add up to the change of the logit."""
+    numbers = dict(explanation.numbers)
+    st.metric(
+        "Completeness error", f"{float(numbers.pop('completeness_error')):.2%}",
+        help="|sum of the map − change of the logit| as a share of that change. Below 5 % counts as converged.",
+    )  # fmt: skip
+    if numbers.pop("converged"):
+        st.badge("Converged", icon=":material/check:", color="green")
+    else:
+        st.badge("Not converged", icon=":material/priority_high:", color="orange")
+    rows = {plain(name.replace("_", " ").capitalize()): _shown(value) for name, value in numbers.items()}
+    st.caption("  \n".join(f"{name}: {plain(value)}" for name, value in rows.items()))
+    st.caption(plain(explanation.caption))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

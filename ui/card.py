@@ -1,0 +1,63 @@
+"""The card of a checkpoint: what it is, what it was trained on and how good it was there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from vlass_explorer import checkpoints
+from vlass_explorer.schema import Checkpoint
+
+from .text import plain
+
+
+def draw(card: Checkpoint) -> None:
+    """Draw the short card, with the whole model card behind a button."""
+    spec = card.input_spec
+    lines = [f"{plain(card.architecture)}, {_count(card.parameters)} parameters"]
+    lines.append(f"Tells apart {', '.join(plain(name) for name in card.label_names)}")
+    lines.append(f"Trained on {plain(trained_on(card))}")
+    if score := score_text(card.metrics):
+        lines.append(score)
+    if card.provenance.get("simulated"):
+        st.badge("Trained on simulated data", icon=":material/science:", color="orange")
+    st.caption("  \n".join(lines))
+    size = f"{spec.img_size} × {spec.img_size}"
+    if st.button("Model card", key="model_card", icon=":material/description:", type="tertiary", help=f"Input {size}"):
+        _whole(card)
+
+
+def trained_on(card: Checkpoint) -> str:
+    """Survey, frequency and beam of the training data, or its name, in a few words."""
+    spec = card.input_spec
+    facts = [f"{spec.frequency_ghz:g} GHz"] if spec.frequency_ghz else []
+    facts += [f"{spec.beam_arcsec[0]:g}″" if len(set(spec.beam_arcsec)) == 1
+              else f"{spec.beam_arcsec[0]:g}″×{spec.beam_arcsec[1]:g}″"] if spec.beam_arcsec else []  # fmt: skip
+    facts += [f"{spec.pixel_scale_arcsec:g}″ pixels"] if spec.pixel_scale_arcsec else []
+    name = spec.survey or str(card.provenance.get("data", "unnamed data"))
+    return f"{name} ({', '.join(facts)})" if facts else name
+
+
+def score_text(metrics: Mapping[str, Any]) -> str | None:
+    """Macro F1 with its interval and the accuracy of the first report among the metrics."""
+    own = {"validation": metrics} if "macro_f1" in metrics else {}
+    reports = own | {k: v for k, v in metrics.items() if isinstance(v, Mapping) and "macro_f1" in v}
+    if not reports:
+        return None
+    name, report = next(iter(reports.items()))
+    interval = report.get("macro_f1_interval")
+    spread = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and None not in interval else ""
+    accuracy = report.get("accuracy")
+    tail = f", accuracy {accuracy:.2f}" if isinstance(accuracy, (int, float)) else ""
+    return f"Macro F1 {report['macro_f1']:.2f}{spread}{tail}, {plain(name)}"
+
+
+@st.dialog("Model card", width="large")
+def _whole(card: Checkpoint) -> None:
+    st.markdown(checkpoints.model_card(card))
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e6:.2f} million" if parameters >= 1e5 else f"{parameters:,}"

@@ -1,0 +1,108 @@
+"""Choose an explainer and its options, and draw sky, model input and explanation on linked axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vlass_explorer import explainers, export
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.figures.sky import Overlay, sky_panels
+from vlass_explorer.schema import (
+    Checkpoint,
+    Cutout,
+    Explanation,
+    FloatArray,
+    InputError,
+    Prediction,
+    UnsupportedError,
+    Window,
+)
+
+from . import loaders, options, sky_controls
+from .text import plain
+from .viewport import Viewport
+
+CONFIG = {
+    "displaylogo": False, "scrollZoom": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
+}  # fmt: skip
+# Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
+AROUND, LEFT = 158, 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One explanation, how it lies over the sky, and what it was made from."""
+
+    explanation: Explanation
+    overlay: Overlay
+    provenance: export.Provenance
+    stamp: str
+    """Cutout hash, checkpoint and method: drawn into the figure last, so that its presence says it is drawn."""
+
+
+def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Answer | None:
+    """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
+    with place:
+        method = st.selectbox(
+            "Explanation", list(explainers.EXPLAINERS), key="method", persist_state="session", width=190,
+            format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
+        )  # fmt: skip
+        explainer = explainers.EXPLAINERS[method]
+        applies, reason = loaders.supports(card, method)
+        if applies:
+            with st.popover("Options", icon=":material/settings:"):
+                st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
+                names = list(card.label_names)
+                target = st.selectbox("Explained label", names, names.index(prediction.label))
+                chosen = options.draw(
+                    explainers.options(method), explainers.option_help(method), f"{method}_{card.name}"
+                )
+    if not applies:
+        st.info(plain(reason), icon=":material/visibility_off:")
+        st.button("Use integrated gradients", key="use_gradients", on_click=_use, args=("integrated_gradients",))
+        return None
+    try:
+        explanation = loaders.explanation(card, cutout, method, names.index(target), tuple(sorted(chosen.items())))
+    except (InputError, UnsupportedError) as error:
+        st.info(plain(error))
+        return None
+    with place:
+        overlay = sky_controls.overlay(explanation)
+    provenance = export.Provenance(card, method, target, chosen, prediction)
+    return Answer(explanation, overlay, provenance, f"{cutout.sha256[:8]} {card.name} {method}")
+
+
+def _use(method: str) -> None:
+    st.session_state["method"] = method
+
+
+def sky_chart(cutout: Cutout, view: SkyView, window: Window | None, *, whole_cutout: bool, width: int) -> None:
+    """Draw the sky alone, for narrow pages."""
+    figure = sky_panels(
+        cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=min(width - LEFT, 640) + AROUND
+    )
+    st.plotly_chart(figure, key="sky", config=CONFIG, alt=f"Sky image of {cutout.name}")
+
+
+def panels_chart(
+    cutout: Cutout, view: SkyView, window: Window | None, seen: FloatArray | None, answer: Answer | None, *,
+    whole_cutout: bool, screen: Viewport,
+) -> None:  # fmt: skip
+    """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
+    count = 1 + (seen is not None) + (answer is not None)
+    if screen.narrow:
+        if seen is None:
+            return
+        count -= 1
+    side = min((screen.width - LEFT) / max(count, 2) - 12, 560)
+    figure = sky_panels(
+        cutout, view, window=window, seen=seen, explanation=answer.explanation if answer else None,
+        overlay=answer.overlay if answer else None, whole_cutout=whole_cutout, height=round(side) + AROUND,
+        show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
+        stamp=answer.stamp if answer else "",
+    )  # fmt: skip
+    st.plotly_chart(figure, key="panels", config=CONFIG, alt=f"Sky, model input and explanation of {cutout.name}")

@@ -1,0 +1,86 @@
+"""What is known of a cutout without any model: where it comes from, what was measured, what is odd, its header."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from vlass_explorer.figures import colours
+from vlass_explorer.figures.frame import centre_text
+from vlass_explorer.measure import Measurements
+from vlass_explorer.schema import Cutout
+
+from .text import plain
+
+QUICK_LOOK = (
+    "VLASS Quick Look: cleaned to about 5σ, peak fluxes low by about 15 % (flux scale ±10 to 20 %), positions off by "
+    "up to 1″, sidelobes may remain."
+)
+
+
+def origin_line(cutout: Cutout) -> str:
+    """Survey, VLASS epoch, tile, version, date, frequency and position, as Markdown on one line."""
+    origin = cutout.origin
+    parts = ["simulated"] if origin.simulated else []
+    if origin.survey:
+        epoch = f", VLASS epoch {origin.vlass_epoch}" if origin.vlass_epoch else ""
+        look = " Quick Look" if origin.quick_look else ""
+        parts.append(f"{origin.survey}{look}{epoch}")
+    parts += [f"tile {origin.tile}"] if origin.tile else []
+    parts += [f"version {origin.version}"] if origin.version else []
+    parts += [origin.date] if origin.date else []
+    parts += [f"{origin.frequency_ghz:.3g} GHz"] if origin.frequency_ghz else []
+    parts.append(centre_text(cutout) or "orientation unknown, no sky coordinates")
+    return plain(" · ".join(parts))
+
+
+def draw_measurements(cutout: Cutout, found: Measurements) -> None:
+    """Draw a table of what was measured on the whole cutout; a quantity that is off stands with its reason below."""
+    factor, unit = colours.display_unit(cutout.unit)
+    rows: dict[str, str] = {}
+    if found.peak is not None:
+        rows["Peak"] = f"{factor * found.peak:.4g} {unit}"
+    if found.rms is not None:
+        rows["rms"] = f"{factor * found.rms:.3g} {unit}"
+    if found.snr is not None:
+        rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
+    if found.angular_size is not None:
+        rows["Angular size"] = f"{found.angular_size:.3g}″"
+    if found.flux is not None:
+        error = f" ± {1e3 * found.flux_error:.2g}" if found.flux_error is not None else ""
+        rows["Integrated flux"] = f"{1e3 * found.flux:.4g}{error} mJy"
+    if cutout.beam is not None:
+        beam = cutout.beam
+        rows["Beam"] = f"{beam.major:.2f}″ × {beam.minor:.2f}″, {beam.pa:.0f}°" + (", assumed" if beam.assumed else "")
+    if cutout.pixel_scale is not None:
+        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {cutout.pixel_scale[1]:.3g}″"
+    else:
+        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}"
+    table = pd.DataFrame({"": [plain(value) for value in rows.values()]}, index=list(rows))
+    st.table(table, border="horizontal", hide_header=True, alt="Measurements of the cutout")
+    if found.off:
+        lines = [f"- {plain(quantity.replace('_', ' '))}: {plain(reason)}" for quantity, reason in found.off.items()]
+        with st.expander(f"Off for this file: {plain(', '.join(found.off).replace('_', ' '))}"):
+            st.caption("\n".join(lines))
+
+
+def draw_notes(cutout: Cutout) -> None:
+    """Draw what is odd about the file, what is off and why, and the survey's own warnings."""
+    lines = list(cutout.notes)
+    if cutout.origin.quick_look:
+        lines.append(QUICK_LOOK)
+    if colours.sky_rms(cutout) is None:
+        lines.append("No rms in units of brightness: no S/N and no contours at multiples of the rms.")
+    if cutout.wcs is None:
+        lines.append("Without sky coordinates: axes in pixels, no arrows, scale bar or beam, orientation unknown.")
+    if lines:
+        st.caption("\n".join(f"- {plain(line)}" for line in lines))
+
+
+def draw_header(cutout: Cutout) -> None:
+    """Draw the header as a table that can be searched and downloaded."""
+    if not cutout.header:
+        st.caption("This file has no header.")
+        return
+    table = pd.DataFrame({"keyword": list(cutout.header), "value": [str(v) for v in cutout.header.values()]})
+    st.dataframe(table, hide_index=True, height=320, key="header", alt="FITS header")

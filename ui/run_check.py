@@ -1,0 +1,76 @@
+"""Dry runs: ``python -m train check --json`` as a process, so that no page ever imports the training engine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ui.settings import ROOT
+from vlass_explorer.launchers import local
+from vlass_explorer.schema import RunConfig
+
+LONGEST_SECONDS = 180.0
+
+
+def pairs(config: RunConfig) -> list[str]:
+    """The ``key=value`` arguments of a configuration, as they stand in the command that is shown."""
+    return shlex.split(local.command_line(config))[4:]
+
+
+@dataclass
+class Check:
+    """One dry run: its process, the files it writes to, and what came out of it."""
+
+    process: subprocess.Popen[bytes]
+    folder: tempfile.TemporaryDirectory[str]
+    started: float
+    _found: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """True once the process has ended; a dry run that takes too long is ended here."""
+        if self.process.poll() is None and time.monotonic() - self.started > LONGEST_SECONDS:
+            self.process.kill()
+            self.process.wait()
+        return self.process.poll() is not None
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """What the dry run printed as JSON; where it printed none, its last words are the one error."""
+        if not self._found:
+            output = (Path(self.folder.name) / "out").read_text(errors="replace")
+            words = (Path(self.folder.name) / "err").read_text(errors="replace").strip().splitlines()
+            try:
+                self._found = json.loads(output)
+            except ValueError:
+                sentence = (
+                    words[-1].removeprefix("train: ") if words else "The dry run was ended before it could answer."
+                )
+                self._found = {"errors": [sentence], "warnings": [], "counts": {}, "unreadable": {}}
+        return self._found
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=Check.close)
+def start(config: RunConfig, stamp: float) -> Check:
+    """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder."""
+    folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
+    command = [sys.executable, "-m", "train", "check", "--json", *pairs(config)]
+    with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    return Check(process, folder, time.monotonic())

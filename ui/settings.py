@@ -1,0 +1,89 @@
+"""Deployment settings: the one place where environment variables decide what the pages may do.
+
+VLASS_EXPLORER_TRAINING
+    ``local`` (default): the Train page starts processes on this machine. ``off``: it only shows runs.
+VLASS_EXPLORER_DATA_ROOTS
+    Folders below which data sets may be chosen, separated by ``:`` (``;`` on Windows).
+    Default: ``$VLASS_EXPLORER_DATA``, ``../shared/data`` and ``data``, as far as they exist.
+VLASS_EXPLORER_RUNS, VLASS_EXPLORER_CHECKPOINTS
+    Folders of runs and of checkpoints; read by ``vlass_explorer.runs`` and ``vlass_explorer.checkpoints``.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from vlass_explorer.schema import DatasetError
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST_LISTING = 200
+IMAGE_SUFFIXES = {".fits", ".fit", ".gz", ".fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
+SPLIT_NAMES = {"train", "val", "valid", "validation", "test", "annotations"}
+
+
+def training_allowed() -> bool:
+    """May the pages start processes? Anything but ``local`` or no word at all means no."""
+    return os.environ.get("VLASS_EXPLORER_TRAINING", "local") == "local"
+
+
+def data_roots() -> list[Path]:
+    """The folders below which data sets may be chosen, those that exist, with links resolved."""
+    named = os.environ.get("VLASS_EXPLORER_DATA_ROOTS")
+    if named is not None:
+        candidates = [Path(part) for part in named.split(os.pathsep) if part]
+    else:
+        data = os.environ.get("VLASS_EXPLORER_DATA")
+        candidates = [*([Path(data)] if data else []), ROOT.parent / "shared" / "data", ROOT / "data"]
+    resolved = [path.expanduser().resolve() for path in candidates]
+    return [path for i, path in enumerate(resolved) if path.is_dir() and path not in resolved[:i]]
+
+
+def checked_data_dir(text: str) -> Path:
+    """Turn what a person typed into a folder below a data root; raise DatasetError with a sentence otherwise.
+
+    ``..`` and symbolic links are followed first, so neither leads out of the roots.
+    """
+    roots = data_roots()
+    if not roots:
+        raise DatasetError("No data root is set up: set VLASS_EXPLORER_DATA_ROOTS to the folder that holds data sets.")
+    if not text.strip():
+        raise DatasetError("Name the folder of the data set.")
+    if "\0" in text:
+        raise DatasetError("A folder name cannot hold a null character.")
+    typed = Path(text.strip())
+    try:
+        candidates = [(root / typed).resolve() for root in roots]
+        inside = [path for path in candidates if any(path.is_relative_to(root) for root in roots)]
+        found = next((path for path in inside if path.is_dir()), None)
+    except (OSError, RuntimeError) as error:  # a name too long, or links that lead in a circle
+        raise DatasetError("This is not the name of a folder: choose one from the list.") from error
+    if not inside:
+        named = " or ".join(str(root) for root in roots)
+        raise DatasetError(f"The folder must lie below {named}: choose one from the list.")
+    if found is None:
+        raise DatasetError(f"There is no folder {inside[0]}: choose one from the list.")
+    return found
+
+
+def data_sets() -> list[Path]:
+    """Folders at most two levels below the roots that hold labelled cutouts: first those with a labels.csv."""
+    seen: list[Path] = []
+    for root in data_roots():
+        first = _subfolders(root)
+        seen += [p for p in [root, *first, *(q for p in first for q in _subfolders(p))] if p not in seen]
+    listed = [path for path in seen if (path / "labels.csv").is_file()]
+    return (listed + [path for path in seen if path not in listed and _has_class_folders(path)])[:LARGEST_LISTING]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    folders = (path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
+    return sorted(path for path in folders if path.resolve().is_relative_to(folder))[:LARGEST_LISTING]
+
+
+def _has_class_folders(folder: Path) -> bool:
+    classes = [path for path in _subfolders(folder) if path.name.lower() not in SPLIT_NAMES]
+    return sum(any(p.suffix.lower() in IMAGE_SUFFIXES for p in islice(path.iterdir(), 50)) for path in classes) > 1

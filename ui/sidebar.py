@@ -1,0 +1,117 @@
+"""The left side of every page: drop files, choose a cutout and a checkpoint. Both stay chosen across pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vlass_explorer.schema import Checkpoint, Cutout, CutoutError
+
+from . import card as card_view
+from . import loaders, state
+from .text import plain
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a page is about; ``cutout`` and ``problem`` exclude each other."""
+
+    entry: state.Entry | None
+    cutout: Cutout | None
+    problem: str
+    """One sentence where the chosen file cannot be read, else empty; show it through ``text.plain``."""
+    card: Checkpoint | None
+    place: DeltaGenerator
+    """Room below the pickers for what belongs to the page."""
+
+
+def draw(place: DeltaGenerator | None = None) -> Choice:
+    """Draw the pickers into the sidebar (or ``place``) and return what is chosen; call it once, first, on every page.
+
+    Understands the deep link ``?checkpoint=NAME&example=FILE`` and keeps it up to date.
+    """
+    cards = loaders.cards()
+    _follow_link(cards)
+    with place or st.sidebar:
+        _drop_zone()
+        files = state.entries()
+        entry = state.chosen_entry()
+        if entry is not None:
+            st.session_state["cutout"] = entry.key
+            st.selectbox(
+                "Cutout", list(files), key="cutout", format_func=lambda key: _label(files[key]), persist_state="session"
+            )
+        card = state.chosen_checkpoint(cards)
+        if card is None:
+            st.info("No checkpoint yet: train one on the Train page, or put a folder into checkpoints/.")
+        else:
+            st.session_state["checkpoint"] = card.name
+            st.selectbox("Checkpoint", [c.name for c in cards], key="checkpoint", persist_state="session")
+            card_view.draw(card)
+        rest = st.container()
+    entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
+    _keep_link(entry, card)
+    cutout, problem = None, ""
+    if entry is not None:
+        try:
+            cutout = loaders.cutout(entry, state.reading(entry))
+        except CutoutError as error:
+            problem = str(error)
+    return Choice(entry, cutout, problem, card, rest)
+
+
+def _drop_zone() -> None:
+    turn = st.session_state.setdefault("upload_turn", 0)
+    key = f"upload_{turn}"
+    st.file_uploader(
+        "Drop cutouts", accept_multiple_files=True, key=key, on_change=_take, args=(key,),
+        help="FITS (.fits, .fits.gz, .fits.fz), PNG, JPEG, TIFF and NPY. They stay in this browser session.",
+    )  # fmt: skip
+    if uploads := st.session_state.get("uploads"):
+        word = "file" if len(uploads) == 1 else "files"
+        st.button(f"Forget {len(uploads)} uploaded {word}", type="tertiary", icon=":material/close:",
+                  on_click=state.forget_uploads, key="forget")  # fmt: skip
+
+
+def _take(key: str) -> None:
+    """Move dropped files into the session, put the first readable one in view, and empty the drop zone."""
+    dropped = state.add_uploads(st.session_state.get(key) or [])
+    readable = (entry for entry in dropped if loaders.is_readable(entry))
+    if (first := next(readable, dropped[0] if dropped else None)) is not None:
+        state.choose(first.key)
+    st.session_state["upload_turn"] += 1
+
+
+def _label(entry: state.Entry) -> str:
+    return f"{entry.label} (simulated example)" if entry.kind == "example" else entry.label
+
+
+def _follow_link(cards: list[Checkpoint]) -> None:
+    """Choose what the address names, once a session; an unknown name is said, not obeyed."""
+    if st.session_state.setdefault("link_followed", False):
+        return
+    st.session_state["link_followed"] = True
+    if (name := st.query_params.get("checkpoint")) is not None:
+        if name in {card.name for card in cards}:
+            st.session_state["checkpoint"] = name
+        else:
+            st.toast(f"There is no checkpoint {plain(name)}.", icon=":material/link_off:")
+    if (name := st.query_params.get("example")) is not None:
+        keys = [key for key, entry in state.entries().items() if entry.kind == "example"
+                and name in (entry.name, entry.name.split(".")[0])]  # fmt: skip
+        if keys:
+            state.choose(keys[0])
+        else:
+            st.toast(f"There is no example {plain(name)}.", icon=":material/link_off:")
+
+
+def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:
+    wanted = {"checkpoint": card.name if card else None,
+              "example": entry.name if entry and entry.kind == "example" else None}  # fmt: skip
+    for key, value in wanted.items():
+        if value is None:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != value:
+            st.query_params[key] = value

@@ -1,0 +1,127 @@
+"""What a browser session has chosen: its cutouts, the one in view and the checkpoint; the same on every page.
+
+Pages call ``sidebar.draw()`` once; afterwards ``chosen_entry()`` and ``chosen_checkpoint()`` answer anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from vlass_explorer.schema import Checkpoint, Row0
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+MOST_FILES = 500
+FAVOURITE = "first-vit-tiny"
+"""Checkpoint that a new session starts with, where it exists: it shows attention."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read, where it leaves a choice; see ``cutouts.read``."""
+
+    plane: int = 0
+    row0: Row0 | None = None
+    position: tuple[float, float] | None = None
+    box: tuple[int, int, int, int] | None = None
+    size_arcsec: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the session: a bundled example (``path``) or an upload (``content``)."""
+
+    key: str
+    label: str
+    """Name on the page, unique in the session; user text, so show it through ``text.plain``."""
+    name: str
+    kind: Literal["example", "upload"]
+    sha256: str
+    path: Path | None = None
+    content: bytes = field(default=b"", repr=False)
+
+
+def entries() -> dict[str, Entry]:
+    """All files of the session by key, uploads first, the latest on top."""
+    uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    return dict(reversed(uploads.items())) | _examples()
+
+
+def chosen_entry() -> Entry | None:
+    """The file in view, or None where there is neither an upload nor an example."""
+    known = entries()
+    return known.get(st.session_state.get("cutout", ""), next(iter(known.values()), None))
+
+
+def choose(key: str) -> None:
+    """Put a file in view; call it from a callback or before ``sidebar.draw``."""
+    st.session_state["cutout"] = key
+
+
+def add_uploads(files: Sequence[Any]) -> list[Entry]:
+    """Take uploaded files into the session and return their entries, in the order of the drop."""
+    uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    keys = []
+    for file in reversed(files):  # the list shows the latest on top: the first file of a drop ends up there
+        content = file.getvalue()
+        sha256 = hashlib.sha256(content).hexdigest()
+        key = f"{sha256[:16]}:{file.name}"
+        if key not in uploads:
+            taken = {entry.label for entry in entries().values()}
+            label = next(text for text in _numbered(file.name) if text not in taken)
+            uploads[key] = Entry(key, label, file.name, "upload", sha256, content=content)
+        keys.append(key)
+    while len(uploads) > MOST_FILES:
+        del uploads[next(iter(uploads))]
+    return [uploads[key] for key in reversed(keys) if key in uploads]
+
+
+def forget_uploads(keys: Sequence[str] | None = None) -> None:
+    """Drop these uploads of the session, or all."""
+    uploads: dict[str, Entry] = st.session_state.get("uploads", {})
+    st.session_state["uploads"] = {} if keys is None else {k: v for k, v in uploads.items() if k not in keys}
+
+
+def reading(entry: Entry) -> Reading:
+    """How this file is read in this session."""
+    chosen: dict[str, Reading] = st.session_state.setdefault("readings", {})
+    return chosen.get(entry.key, Reading())
+
+
+def read_as(entry: Entry, how: Reading) -> None:
+    """Read this file so from now on."""
+    st.session_state.setdefault("readings", {})[entry.key] = how
+
+
+def chosen_checkpoint(cards: Sequence[Checkpoint]) -> Checkpoint | None:
+    """The chosen one of the cards; a new session starts with one that shows attention."""
+    by_name = {card.name: card for card in cards}
+    wanted = st.session_state.get("checkpoint")
+    for name in (wanted, FAVOURITE):
+        if name in by_name:
+            return by_name[name]
+    return next(iter(cards), None)
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def _examples() -> dict[str, Entry]:
+    if not EXAMPLES.is_dir():
+        return {}
+    found = {}
+    for path in sorted(EXAMPLES.iterdir()):
+        if path.name.lower().endswith(SUFFIXES):
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            key = f"example:{path.name}"
+            found[key] = Entry(key, path.name, path.name, "example", sha256, path)
+    return found
+
+
+def _numbered(name: str) -> Any:
+    yield name
+    yield from (f"{name} ({count})" for count in range(2, MOST_FILES + 100))

@@ -1,0 +1,59 @@
+"""Ask where to cut a file that is too large, and offer what else its reading leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from vlass_explorer.schema import Cutout
+
+from . import state
+
+
+def asks_for_a_part(problem: str) -> bool:
+    """True where a reading error says that a position or a pixel box is needed, or another one."""
+    return "position" in problem or "pixel box" in problem
+
+
+def position_form(entry: state.Entry) -> None:
+    """Draw inputs for a position or a pixel box; the file is read again with them."""
+    with st.form("where", width=560):
+        st.segmented_control("Cut out", ["Position", "Pixel box"], default="Position", required=True, key="cut_by")
+        with st.container(horizontal=True):
+            st.number_input("RA (degrees)", 0.0, 360.0, 0.0, format="%.5f", key="cut_ra")
+            st.number_input("Dec (degrees)", -90.0, 90.0, 0.0, format="%.5f", key="cut_dec")
+            st.number_input("Size (″)", 1.0, 36000.0, 540.0, key="cut_size")
+        with st.container(horizontal=True):
+            for edge, default in (("y from", 0), ("y to", 540), ("x from", 0), ("x to", 540)):
+                st.number_input(edge, 0, 1_000_000, default, key=f"cut_{edge}")
+        st.form_submit_button("Cut out", type="primary", key="cut_out", on_click=_cut_out, args=(entry,))
+
+
+def _cut_out(entry: state.Entry) -> None:
+    given = st.session_state
+    none = replace(state.reading(entry), position=None, size_arcsec=None, box=None)
+    if given["cut_by"] == "Position":
+        how = replace(none, position=(given["cut_ra"], given["cut_dec"]), size_arcsec=given["cut_size"])
+    else:
+        how = replace(none, box=tuple(given[f"cut_{edge}"] for edge in ("y from", "y to", "x from", "x to")))
+    state.read_as(entry, how)
+
+
+def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
+    """Draw what the file leaves open: the plane of a cube, and which row of a picture is south."""
+    old = state.reading(entry)
+    plane = st.number_input("Plane", 0, 100_000, old.plane, key=f"plane_{entry.key}",
+                            help="Plane of a cube or page of a TIFF, counted from 0.")  # fmt: skip
+    row0 = old.row0
+    if cutout.kind != "fits":
+        first = st.segmented_control(
+            "First row of the file", ["Top", "Bottom"], default="Bottom" if old.row0 == "south" else "Top",
+            required=True, key=f"row0_{entry.key}",
+            help="Pictures have their first row on top. Some data sets store them as FITS does, bottom row first.",
+        )  # fmt: skip
+        row0 = "south" if first == "Bottom" else None
+    chosen = replace(old, plane=int(plane), row0=row0)
+    if chosen != old:
+        state.read_as(entry, chosen)
+        st.rerun()

@@ -1,0 +1,37 @@
+"""VLASS Explorer: see what trained vision models predict on radio cutouts, and where they looked.
+
+From a notebook::
+
+    from vlass_explorer import checkpoints, cutouts, explainers, export, predict, preprocess
+
+    cutout = cutouts.read("cutout.fits")
+    card = checkpoints.find("first-vit-tiny")
+    model = checkpoints.load(card)
+    (prediction,) = predict.predict(model, card, [cutout])
+
+The modules below are loaded when they are first used, so that ``import vlass_explorer`` stays free of torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from . import schema
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__", "attention", "augment", "backbones", "checkpoints", "cutouts", "datasets", "explainers", "export",
+    "figures", "launchers", "measure", "metrics", "predict", "preprocess", "recipes", "runs", "schema", "validity",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,167 @@
+"""Residual network whose features turn and mirror with the sky: a radio source has no preferred orientation.
+
+Each convolution uses one kernel in its eight orientations (four rotations, each mirrored or not), and the class scores
+average over them: turning the input by 90 degrees or mirroring it changes no score. Group convolutions of Cohen &
+Welling 2016 (arXiv:1602.07576, group p4m); for radio galaxies see Scaife & Porter 2021 (arXiv:2102.08252).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from torch import Tensor, nn
+
+ORIENTATIONS = 8
+
+default_cfgs = generate_default_cfgs(
+    {
+        "d4_resnet": {
+            "url": "",
+            "num_classes": 4,
+            "input_size": (1, 64, 64),
+            "pool_size": (8, 8),
+            "mean": (0.0,),
+            "std": (1.0,),
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+            "first_conv": "stem",
+            "classifier": "head",
+        }
+    }
+)
+
+
+def orientations(size: int) -> Tensor:
+    """Where each pixel of a kernel comes from in its eight orientations, (8, size * size): mirror, then rotations."""
+    plain = torch.arange(size * size).view(size, size)
+    moved = [torch.rot90(side, turns, (0, 1)) for side in (plain, plain.flip(1)) for turns in range(4)]
+    return torch.stack([one.flatten() for one in moved])
+
+
+def relative() -> Tensor:
+    """Entry [g, h] is the orientation g^-1 h, (8, 8)."""
+    moves = [tuple(row.tolist()) for row in orientations(3)]
+    product = [[moves.index(tuple(h[pixel] for pixel in g)) for h in moves] for g in moves]
+    inverse = [row.index(0) for row in product]
+    return torch.tensor([[product[inverse[g]][h] for h in range(ORIENTATIONS)] for g in range(ORIENTATIONS)])
+
+
+class OrientedConv(nn.Module):
+    """Convolution with every kernel in eight orientations.
+
+    Channels are (field, orientation), flattened; ``lifting`` takes a plain image instead.
+    """
+
+    index: Tensor
+
+    def __init__(self, fields: int, out: int, size: int = 3, *, lifting: bool = False) -> None:
+        super().__init__()
+        self.size, self.depth = size, 1 if lifting else ORIENTATIONS
+        fan_in = fields * self.depth * size * size
+        self.weight = nn.Parameter(torch.randn(out, fields, self.depth * size * size) * (2.0 / fan_in) ** 0.5)
+        pixels = orientations(size)
+        index = pixels if lifting else (relative()[:, :, None] * size * size + pixels[:, None, :]).flatten(1)
+        self.register_buffer("index", index.contiguous(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, fields * depth, H, W) to (B, out * 8, H, W)."""
+        out, fields, _ = self.weight.shape
+        kernels = self.weight[:, :, self.index].permute(0, 2, 1, 3)
+        kernels = kernels.reshape(out * ORIENTATIONS, fields * self.depth, self.size, self.size)
+        return F.conv2d(x, kernels, padding=self.size // 2)
+
+
+class OrientedNorm(nn.BatchNorm2d):
+    """Batch norm with one mean and scale for the eight orientations of a field."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, fields * 8, H, W), same out."""
+        batch, chans, height, width = x.shape
+        return super().forward(x.reshape(batch, chans // ORIENTATIONS, ORIENTATIONS * height, width)).view_as(x)
+
+
+class OrientedBlock(nn.Module):
+    """Two convolutions and a shortcut, after halving the image where ``pool`` is set."""
+
+    def __init__(self, fields: int, out: int, *, pool: bool) -> None:
+        super().__init__()
+        self.pool = pool
+        self.conv1, self.norm1 = OrientedConv(fields, out), OrientedNorm(out)
+        self.conv2, self.norm2 = OrientedConv(out, out), OrientedNorm(out)
+        self.shortcut = OrientedConv(fields, out, 1) if fields != out else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, fields * 8, H, W) to (B, out * 8, H / 2 or H, W / 2 or W)."""
+        if self.pool:
+            x = F.avg_pool2d(x, 2)
+        y = torch.relu(self.norm1(self.conv1(x)))
+        return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+class D4ResNet(nn.Module):
+    """Stem 5 x 5, one or more blocks a stage, average over pixels and orientations; any even input size from 16 on."""
+
+    def __init__(
+        self,
+        num_classes: int = 4,
+        in_chans: int = 1,
+        fields: Sequence[int] = (6, 12, 24, 48),
+        depths: Sequence[int] = (1, 1, 1, 1),
+        drop_rate: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.num_classes, self.num_features, self.head_hidden_size = num_classes, fields[-1], fields[-1]
+        self.stem, self.norm = OrientedConv(in_chans, fields[0], 5, lifting=True), OrientedNorm(fields[0])
+        stages, width = [], fields[0]
+        for number, (out, depth) in enumerate(zip(fields, depths, strict=True)):
+            blocks = []
+            for position in range(depth):
+                blocks.append(OrientedBlock(width, out, pool=number > 0 and position == 0))
+                width = out
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.Sequential(*stages)
+        self.head_drop = nn.Dropout(drop_rate)
+        self.head: nn.Module = nn.Identity()
+        self.reset_classifier(num_classes)
+
+    @torch.jit.ignore
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Layer groups, input first: the stem, then each stage or block."""
+        return {"stem": r"^stem|^norm", "blocks": r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"}
+
+    def get_classifier(self) -> nn.Module:
+        """The linear layer."""
+        return self.head
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """A fresh head for ``num_classes`` classes (0: none)."""
+        self.num_classes = num_classes
+        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Feature map (B, fields * 8, H / 16, W / 16)."""
+        features: Tensor = self.stages(F.max_pool2d(torch.relu(self.norm(self.stem(x))), 2))
+        return features
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits (B, num_classes), or the orientation-free features (B, num_features)."""
+        x = self.head_drop(x.mean(dim=(2, 3)).view(len(x), self.num_features, ORIENTATIONS).mean(dim=2))
+        if pre_logits:
+            return x
+        logits: Tensor = self.head(x)
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, num_classes)."""
+        return self.forward_head(self.forward_features(x))
+
+
+@register_model
+def d4_resnet(pretrained: bool = False, **kwargs: Any) -> D4ResNet:
+    """Equivariant residual network with 6, 12, 24 and 48 fields of eight orientations."""
+    model: D4ResNet = build_model_with_cfg(D4ResNet, "d4_resnet", pretrained, **kwargs)
+    return model

@@ -1,0 +1,17 @@
+"""Checkpoint folders: list, find, load strictly and save atomically.
+
+A checkpoint is a folder with ``config.json``, ``model.safetensors`` and a model card ``README.md``.  timm opens it
+with ``timm.create_model("local-dir:FOLDER", pretrained=True)`` once ``vlass_explorer.backbones`` is imported; we load
+it ourselves because timm is silent about a wrong number of classes.
+"""
+
+from .config import CONFIG, WEIGHTS
+from .model_card import model_card
+from .saving import save, update
+from .shelf import check_name, find, folder, listing, problems, read
+from .weights import create, load
+
+__all__ = [
+    "CONFIG", "WEIGHTS", "check_name", "create", "find", "folder", "listing", "load", "model_card", "problems",
+    "read", "save", "update",
+]  # fmt: skip

@@ -1,0 +1,188 @@
+"""Write a checkpoint folder: first beside its place, then by one rename, so that nobody sees half of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..schema import Checkpoint, CheckpointError, InputSpec
+from .config import CONFIG, KEY, WEIGHTS, dump, plain, read_config, to_card, to_json
+from .model_card import model_card
+from .shelf import check_name, read
+from .weights import load
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# What timm keeps about an architecture that is no claim about where weights come from.
+STRUCTURAL = ("first_conv", "pool_size", "fixed_input_size")
+
+
+def save(
+    folder: Path | str,
+    model: nn.Module,
+    *,
+    architecture: str,
+    model_args: Mapping[str, Any],
+    label_names: Sequence[str],
+    input_spec: InputSpec,
+    metrics: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    half: bool = True,
+    task: str = "classification",
+    overwrite: bool = False,
+) -> Checkpoint:
+    """Write a model as the checkpoint folder ``folder`` and return its card.
+
+    Floating point tensors become float16 where ``half`` is set (float32 where float16 would overflow).  ``metrics``
+    and ``provenance`` are tables of plain values and appear in the model card, see ``model_card`` for the keys it
+    knows.  The folder is loaded again before it takes its name, so what is on the shelf can be loaded.  Raises
+    CheckpointError for an impossible name, a name that is taken (unless ``overwrite``), or a model that
+    ``architecture``, ``model_args`` and ``label_names`` do not describe.
+    """
+    import safetensors.torch
+
+    path = Path(folder)
+    check_name(path.name)
+    if path.exists() and not overwrite:
+        raise CheckpointError(f"There is already a checkpoint {path.name!r}; choose another name.")
+    weights = safetensors.torch.save(_tensors(model, half), metadata={"format": "pt"})
+    card = Checkpoint(
+        name=path.name,
+        path=path,
+        architecture=architecture.split(".")[0],
+        task=task,
+        label_names=tuple(label_names),
+        input_spec=input_spec,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        metrics=plain(metrics),
+        provenance=plain(provenance),
+        model_args=plain(model_args),
+        sha256=hashlib.sha256(weights).hexdigest(),
+    )
+    config = to_json(card, num_features=_num_features(model), pretrained_cfg=_pretrained_cfg(model, input_spec))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Same parent, so that the rename stays on one file system; the leading dot keeps it off the list.
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as temporary:
+        place = Path(temporary) / path.name
+        place.mkdir()
+        _write(place / WEIGHTS, weights)
+        _write(place / CONFIG, config.encode())
+        _try_out(read(place))
+        _write(place / "README.md", model_card(card).encode())
+        _sync(place)
+        former = Path(temporary) / "former"
+        if overwrite and path.exists():
+            path.rename(former)
+        try:
+            place.rename(path)
+        except OSError as error:
+            if former.exists():
+                former.rename(path)
+            raise CheckpointError(f"The checkpoint {path.name!r} cannot be put in place: {error.strerror}.") from error
+        _sync(path.parent)
+    return read(path)
+
+
+def update(
+    card: Checkpoint, *, metrics: Mapping[str, Any] | None = None, provenance: Mapping[str, Any] | None = None
+) -> Checkpoint:
+    """Add evaluations or facts to a saved checkpoint: top-level keys are added or replaced, the weights stay.
+
+    config.json and the model card are each replaced in one step.
+    """
+    config = read_config(card.path)
+    ours = config[KEY]
+    ours["metrics"] = plain({**ours["metrics"], **(metrics or {})})
+    ours["provenance"] = plain({**ours["provenance"], **(provenance or {})})
+    changed = to_card(config, card.path)
+    for name, text in ((CONFIG, dump(config)), ("README.md", model_card(changed))):
+        temporary = card.path / f".{name}.{os.getpid()}"
+        _write(temporary, text.encode())
+        temporary.replace(card.path / name)
+    _sync(card.path)
+    return read(card.path)
+
+
+def _try_out(card: Checkpoint) -> None:
+    """Load the folder and classify one empty image of the size that its input description makes."""
+    import torch
+
+    spec = card.input_spec
+    try:
+        with torch.inference_mode():
+            logits = load(card)(torch.zeros(1, spec.in_chans, spec.img_size, spec.img_size))
+    except (RuntimeError, AssertionError) as error:
+        raise CheckpointError(
+            f"{card.architecture} with {dict(card.model_args)} does not take {spec.in_chans} × {spec.img_size} × "
+            f"{spec.img_size} inputs; make input_spec and model_args agree ({str(error).splitlines()[0]})."
+        ) from error
+    if logits.shape != (1, len(card.label_names)):
+        raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of one a label.")
+
+
+def _tensors(model: nn.Module, half: bool) -> dict[str, Tensor]:
+    """Copies of all tensors on the CPU, floating point ones in half precision where their values allow it."""
+    tensors: dict[str, Tensor] = {}
+    for key, tensor in model.state_dict().items():
+        copy = tensor.detach().cpu().contiguous().clone()
+        if copy.is_floating_point():
+            if not bool(copy.isfinite().all()):
+                raise CheckpointError(f"{key} holds values that are not finite; the training diverged.")
+            copy = copy.float()
+            if half and copy.numel() and float(copy.abs().max()) < 65504.0:
+                copy = copy.half()
+        tensors[key] = copy
+    return tensors
+
+
+def _pretrained_cfg(model: nn.Module, input_spec: InputSpec) -> dict[str, Any]:
+    known: Mapping[str, Any] = getattr(model, "pretrained_cfg", None) or {}
+    kept = {key: known[key] for key in STRUCTURAL if known.get(key) is not None}
+    return {
+        **kept,
+        "num_classes": int(model.num_classes),  # type: ignore[arg-type]
+        "input_size": [input_spec.in_chans, input_spec.img_size, input_spec.img_size],
+        "mean": list(input_spec.mean),
+        "std": list(input_spec.std),
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+        "classifier": _classifiers(model),
+    }
+
+
+def _classifiers(model: nn.Module) -> str | list[str]:
+    """Dotted names of the layers whose first axis is the classes (two in distilled models)."""
+    heads = model.get_classifier()  # type: ignore[operator]
+    names = {id(module): name for name, module in model.named_modules()}
+    found = []
+    for head in heads if isinstance(heads, tuple) else (heads,):
+        last = [module for module in head.modules() if getattr(module, "weight", None) is not None]
+        if not last or id(last[-1]) not in names:
+            raise CheckpointError(f"{type(model).__name__} has no classifier to save; give it num_classes > 0.")
+        found.append(names[id(last[-1])])
+    return found[0] if len(found) == 1 else found
+
+
+def _num_features(model: nn.Module) -> int:
+    return int(model.num_features)  # type: ignore[arg-type]
+
+
+def _write(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

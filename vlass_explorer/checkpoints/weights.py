@@ -1,0 +1,96 @@
+"""Build an architecture and fill it with a checkpoint's weights, strictly."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..schema import Checkpoint, CheckpointError
+from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -> nn.Module:
+    """An untrained model of timm or of ``vlass_explorer.backbones``, without any download.
+
+    ``model_args`` are the keyword arguments of ``timm.create_model`` that shape it (img_size, patch_size, in_chans).
+    Raises CheckpointError for an unknown architecture (with the nearest names) or arguments that it does not take.
+    """
+    # Here and not above: cards are listed without torch, and importing backbones registers ours with timm.
+    import timm
+
+    from .. import backbones  # noqa: F401
+
+    if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
+        raise CheckpointError(f"model_args may not hold {', '.join(forbidden)}.")
+    names = timm.list_models()
+    if architecture not in names:
+        near = difflib.get_close_matches(architecture, names, n=3, cutoff=0.5)
+        hint = f"; the nearest are {', '.join(near)}" if near else ""
+        raise CheckpointError(f"Neither timm nor this program knows the architecture {architecture!r}{hint}.")
+    try:
+        return timm.create_model(architecture, pretrained=False, num_classes=num_classes, **model_args)
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        reason = str(error) or type(error).__name__
+        raise CheckpointError(f"{architecture} cannot be built with {dict(model_args)}: {reason}") from error
+
+
+def load(card: Checkpoint, device: str = "cpu") -> nn.Module:
+    """The trained model of a card: hash and class count checked, state dict strict, float32, in evaluation mode.
+
+    Raises CheckpointError where the folder changed, the weights are broken or do not fit the architecture, or the
+    device is absent.
+    """
+    import safetensors
+    import safetensors.torch
+
+    check_head(read_config(card.path), read_header(card.path), card.name)
+    content = (card.path / WEIGHTS).read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != card.sha256:
+        raise CheckpointError(
+            f"The weights of checkpoint {card.name} are not those of its card: sha256 {found[:12]}, "
+            f"expected {card.sha256[:12]}; copy the folder again."
+        )
+    try:
+        state = safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{WEIGHTS} of checkpoint {card.name} is broken: {error}.") from error
+    model = create(card.architecture, len(card.label_names), card.model_args)
+    _fill(model, state, card)
+    # Explainers build their baselines (an empty sky) from it.
+    object.__setattr__(model, "input_spec", card.input_spec)
+    try:
+        return model.float().to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise CheckpointError(f"The device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> None:
+    """Copy tensors into the model; every name and every shape has to fit."""
+    wanted = model.state_dict()
+    if missing := sorted(wanted.keys() - state.keys()):
+        raise CheckpointError(
+            f"The weights of checkpoint {card.name} miss {missing[0]}{_more(missing)} of {card.architecture}."
+        )
+    if unexpected := sorted(state.keys() - wanted.keys()):
+        raise CheckpointError(
+            f"The weights of checkpoint {card.name} hold {unexpected[0]}{_more(unexpected)}, "
+            f"which {card.architecture} does not have."
+        )
+    for key, tensor in state.items():
+        if tensor.shape != wanted[key].shape:
+            raise CheckpointError(
+                f"{key} of checkpoint {card.name} has the shape {tuple(tensor.shape)}, "
+                f"{card.architecture} needs {tuple(wanted[key].shape)}; correct model_args."
+            )
+        if tensor.is_floating_point() != wanted[key].is_floating_point():
+            raise CheckpointError(f"{key} of checkpoint {card.name} has the wrong type {tensor.dtype}.")
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -1,0 +1,81 @@
+"""``explain``: where a model looked, as PNG, FITS on the sky and a JSON manifest for each file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .. import checkpoints
+from ..schema import Checkpoint, Cutout, ExplorerError, InputError, UnsupportedError
+from . import inputs
+from .options import parse_options
+from .terminal import FAILED, complain, progress, say, shown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    command = commands.add_parser("explain", help="show where a model looked", description=__doc__)
+    inputs.add_options(command)
+    command.add_argument("--method", required=True, help="an explainer, as attention_rollout")
+    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
+    command.add_argument("--target", metavar="LABEL", help="label to explain (the predicted one)")
+    command.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method, may be repeated"
+    )
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write three files a cutout and print their paths."""
+    card = checkpoints.find(args.checkpoint)
+    if args.target is not None and args.target not in card.label_names:
+        raise InputError(f"{card.name} has no label {args.target!r}; it has {', '.join(card.label_names)}.")
+    files, complete = inputs.expand(args.files)
+    if not files:
+        return FAILED
+    from .. import cutouts, export
+
+    explainer, options = parse_options(args.method, args.option)
+    device = inputs.pick_device(args.device)
+    model = checkpoints.load(card, device)
+    supported, reason = explainer.supports(model)
+    if not supported:
+        raise UnsupportedError(f"{args.method} cannot explain {card.name}: {reason}")
+    failed = not complete
+    taken: set[str] = set()
+    for file in progress(files, len(files)):
+        try:
+            cutout = cutouts.read(Path(file), **inputs.reading(args))
+            made = _explain(explainer, model, card, cutout, args, options, device)
+            paths = export.write(args.out, export.unique_stem(cutout.name, taken), *made)
+        except ExplorerError as error:
+            complain(str(error), file)
+            failed = True
+            continue
+        for path in paths:
+            say(shown(str(path)))
+    return FAILED if failed else 0
+
+
+def _explain(
+    explainer: ModuleType,
+    model: nn.Module,
+    card: Checkpoint,
+    cutout: Cutout,
+    args: argparse.Namespace,
+    options: dict[str, Any],
+    device: str,
+) -> tuple[Any, Cutout, Any]:
+    """Explanation, cutout and provenance, as ``export.write`` takes them."""
+    from .. import export, predict, preprocess
+
+    (prediction,) = predict.predict(model, card, [cutout], device=device)
+    label = prediction.label if args.target is None else args.target
+    x = preprocess.to_tensor(cutout, card.input_spec).to(device)
+    explanation = explainer.explain(model, x, card.label_names.index(label), **options)
+    return explanation, cutout, export.Provenance(card, args.method, label, options, prediction)

@@ -1,0 +1,116 @@
+"""FILE arguments: files, folders and patterns, and the options that say how to read them."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from .terminal import complain
+
+SUFFIXES = (
+    ".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fits.z", ".fits.bz2",
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy",
+)  # fmt: skip
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """FILE… and the options that go to ``cutouts.read``, and the checkpoint and device that every command asks for."""
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="FITS, PNG, JPEG, TIFF or NPY file, folder, or quoted pattern"
+    )
+    command.add_argument("--checkpoint", required=True, metavar="NAME", help="see the command checkpoints")
+    command.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda, cuda:0, mps")
+    command.add_argument("--plane", type=int, default=0, metavar="N", help="plane of a cube, counted from 0")
+    command.add_argument(
+        "--row0", choices=("south", "north"), help="where the first row of a PNG, JPEG, TIFF or NPY lies"
+    )
+    command.add_argument(
+        "--position", type=_position, metavar="RA,DEC", help="cut around this position (degrees), for mosaics"
+    )
+    command.add_argument("--size", type=_positive, metavar="ARCSEC", help="side of the cut around --position")
+    command.add_argument(
+        "--pixel-scale", type=_positive, metavar="ARCSEC", help="pixel size of files without coordinates"
+    )
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of ``cutouts.read``."""
+    return {
+        "plane": args.plane,
+        "row0": args.row0,
+        "position": args.position,
+        "size_arcsec": args.size,
+        "pixel_scale": args.pixel_scale,
+    }
+
+
+def expand(arguments: list[str]) -> tuple[list[str], bool]:
+    """Files in the order given, each as given or below its folder, and whether every argument led to one.
+
+    A folder stands for the readable files in it and below it, sorted, hidden ones left out; a pattern (``*``, ``?``,
+    ``[]``, ``**``) for its sorted matches where no file of that very name exists.  An argument that leads to nothing
+    is told on standard error.
+    """
+    files: list[str] = []
+    complete = True
+    for argument in arguments:
+        found, reason = _files(argument)
+        files += found
+        if reason:
+            complain(reason, argument)
+            complete = False
+    return files, complete
+
+
+def _files(argument: str) -> tuple[list[str], str]:
+    """What one argument stands for, and a sentence where that is nothing."""
+    if not argument:
+        return [], "An empty name leads to no file."
+    try:
+        if Path(argument).is_dir():
+            found = _below(argument)
+            return found, "" if found else "This folder holds no FITS, PNG, JPEG, TIFF or NPY file."
+        if os.path.lexists(argument):
+            return [argument], ""
+        # glob, not Path.glob: patterns may be absolute, and hidden files are left out.
+        found = [path for path in sorted(glob.glob(argument, recursive=True)) if Path(path).is_file()]  # noqa: PTH207
+    except (ValueError, OSError) as error:
+        return [], f"This is no usable file name ({error})."
+    return found, "" if found else "No file matches this pattern." if glob.has_magic(
+        argument
+    ) else "There is no such file."
+
+
+def _below(folder: str) -> list[str]:
+    paths = sorted(path for path in Path(folder).rglob("*") if path.name.lower().endswith(SUFFIXES) and path.is_file())
+    return [str(path) for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
+
+
+def _position(text: str) -> tuple[float, float]:
+    try:
+        ra, dec = (float(value) for value in text.replace(",", " ").split())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a position is RA,DEC in degrees, as 187.70593,12.39112") from error
+    if not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
+        raise argparse.ArgumentTypeError("RA is 0 to 360 degrees, Dec -90 to 90")
+    return ra, dec
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError("should be a positive number of arcsec")
+    return value
+
+
+def pick_device(name: str) -> str:
+    """The device that ``auto`` stands for, else the name itself."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

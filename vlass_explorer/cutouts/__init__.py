@@ -1,0 +1,176 @@
+"""Cutouts from files: FITS, PNG, JPEG, TIFF and NPY, as bytes or paths, each checked before any work is done."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..measure import noise
+from ..schema import Cutout, CutoutError, Row0
+from . import fits, images
+from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
+from .origin import by_name
+from .raw import Cut, Raw
+from .sky import region
+
+__all__ = ["read", "safe_name"]
+
+MAX_HASHED_BYTES = 64 * 2**20  # a larger file on disk is not read whole for its hash
+FORMATS = "FITS (.fits, .fits.gz, .fits.fz), PNG, JPEG, TIFF or NPY"
+
+
+def read(
+    source: bytes | Path | str,
+    name: str | None = None,
+    *,
+    plane: int = 0,
+    row0: Row0 | None = None,
+    position: tuple[float, float] | None = None,
+    box: tuple[int, int, int, int] | None = None,
+    size_arcsec: float | None = None,
+    pixel_scale: float | None = None,
+) -> Cutout:
+    """Read one image from bytes or from a file, by its content, never by its name.
+
+    FITS pixels stay as stored (row 0 is the bottom); the rows of PNG, JPEG and TIFF are flipped so that row 0 is the
+    bottom, unless ``row0="south"`` declares that the file's first row already is. NaN is kept; infinite values become
+    NaN. Whatever is odd but readable is told in ``Cutout.notes``. The noise is measured once, on what is returned.
+
+    Args:
+        source: the bytes of a file, or its path. A FITS file given by path is read through a memory map.
+        name: name to show and to recognise survey and product by; its base name only is kept.
+        plane: plane of a cube or page of a TIFF, counted from 0.
+        row0: where the file's first row lies on the sky, where the file does not say.
+        position: (RA, Dec) in degrees, ICRS: cut a square of ``size_arcsec`` (540 by default) around it.
+        box: (y0, y1, x0, x1) in pixel edges: cut this part.
+        pixel_scale: size of a pixel in arcsec, where the file does not say.
+
+    Raises:
+        CutoutError: one sentence, without the file's name, on what is wrong and what to do.
+    """
+    if position is not None and box is not None:
+        raise CutoutError("Give a position or a pixel box, not both.")
+    if pixel_scale is not None and not (math.isfinite(pixel_scale) and pixel_scale > 0):
+        raise CutoutError(f"A pixel of {pixel_scale:g}″ is impossible: give a positive size in arcsec.")
+    cut = Cut(position, box, size_arcsec)
+    path = None if isinstance(source, bytes) else Path(source)
+    shown = safe_name(name if name is not None else path.name if path is not None else "")
+    data: bytes | Path = _opened(path) if path is not None else _bounded(bytes(source))  # type: ignore[arg-type]
+    raw = _dispatch(data, shown, plane, row0, cut)
+    options = (plane, row0, position, box, size_arcsec, pixel_scale)
+    digest = _digest(data, raw, options if options != (0, None, None, None, None, None) else None)
+    return _finish(raw, shown, digest, row0, cut, pixel_scale)
+
+
+def _opened(path: Path) -> bytes | Path:
+    """Bytes of a small file, the path itself of a FITS file, which is mapped instead."""
+    try:
+        if not path.is_file():
+            raise CutoutError("There is no such file: check the path.")
+        with path.open("rb") as stream:
+            if stream.read(6) == b"SIMPLE":
+                return path
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise CutoutError(f"The file is larger than {size_text(MAX_FILE_BYTES)}: cut out a part.")
+        return _bounded(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CutoutError(f"The file cannot be opened ({reason}): check path and permissions.") from error
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > MAX_FILE_BYTES:
+        raise CutoutError(f"The file is larger than {size_text(MAX_FILE_BYTES)}: cut out a part.")
+    return data
+
+
+def _digest(data: bytes | Path, raw: Raw, options: object) -> str:
+    """SHA-256 of the content, of header and pixels for a large file, and of the options that change what is read."""
+    if isinstance(data, bytes):
+        digest = hashlib.sha256(data)
+    elif data.stat().st_size <= MAX_HASHED_BYTES:
+        digest = hashlib.sha256(data.read_bytes())
+    else:
+        digest = hashlib.sha256(repr(sorted(raw.header.items())).encode())
+        digest.update(raw.pixels.tobytes())
+    if options is not None:
+        digest.update(repr(options).encode())
+    return digest.hexdigest()
+
+
+def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut: Cut) -> Raw:
+    """Hand the content to the reader of its format, told by its first bytes."""
+    if isinstance(data, bytes) and data[:2] in (b"\x1f\x8b", b"BZ"):
+        data = unpacked(data)
+    head = data[:160] if isinstance(data, bytes) else _head(data)
+    if b"SIMPLE  =" in head:
+        if not head.startswith(b"SIMPLE") or b"\n" in head[:82]:
+            raise CutoutError("This is a FITS header saved as text, without pixels: choose the FITS file itself.")
+        return fits.read(data, name, plane, cut)
+    assert isinstance(data, bytes)
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")):
+        return images.read_picture(data, plane, row0)
+    if head.startswith(b"\x93NUMPY"):
+        return images.read_array(data, plane, row0)
+    raise CutoutError(_unknown(head))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(160)
+
+
+def _unknown(head: bytes) -> str:
+    if not head:
+        return "The file is empty: copy or download it again."
+    if head.startswith(b"\x1f\x9d"):
+        return "The file is packed with Unix compress (.Z): unpack it with `uncompress` and read the result."
+    if head.startswith(b"PK\x03\x04"):
+        return f"This is a zip or npz archive: unpack it and read one {FORMATS} file."
+    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+        return "This is a Python pickle, which is never opened: save the array as plain NPY or FITS."
+    return f"This is no {FORMATS} file: choose one of these."
+
+
+def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel_scale: float | None) -> Cutout:
+    """The checks, notes and the noise that all formats share."""
+    pixels = raw.pixels
+    if cut and raw.kind != "fits":
+        y0, y1, x0, x1 = region(cut, None, (pixels.shape[0], pixels.shape[1]))
+        raw.notes.append(f"Cut from an image of {pixels.shape[1]} × {pixels.shape[0]} pixels.")
+        pixels = pixels[y0:y1, x0:x1]
+    check_side(*pixels.shape)
+    pixels = np.array(pixels, dtype=np.float32, order="C")
+    infinite = np.isinf(pixels)
+    if infinite.any():
+        pixels[infinite] = np.nan
+        raw.notes.append(f"{int(infinite.sum()):,} infinite pixels are taken as no data.")
+    raw.notes.extend(check_pixels(pixels))
+    measured = noise(pixels)
+    if measured is None:
+        raw.notes.append("No noise is left to measure: most pixels have one value, as in a clipped image.")
+    where = raw.origin if raw.kind == "fits" else by_name(name)
+    facing = raw.row0
+    if raw.kind == "fits" and facing == "unknown" and row0 is not None:
+        facing = row0
+    cutout = Cutout(
+        name=name,
+        pixels=pixels,
+        unit=raw.unit,
+        wcs=raw.wcs,
+        beam=raw.beam,
+        noise=measured,
+        header=raw.header,
+        origin=where,
+        notes=tuple(dict.fromkeys(raw.notes)),
+        kind=raw.kind,
+        row0=facing,
+        sha256=digest,
+    )
+    if pixel_scale is not None and raw.wcs is None:
+        cutout = replace(cutout, declared_scale=pixel_scale)
+    return cutout

@@ -1,0 +1,150 @@
+"""PNG, JPEG, TIFF and NPY to one plane of pixels, without pickle and never larger than the limit."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from math import prod
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ..schema import CutoutError, Row0
+from .astropy_notes import collected
+from .bounds import MAX_PIXELS, check_side
+from .raw import Raw, plane_index
+
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own grey
+GREY_MODES = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
+    """A PNG, JPEG or TIFF: grey as it is, colour as luminance; the top row of the file becomes the last row."""
+    notes: list[str] = []
+    try:
+        with collected(notes, Warning), Image.open(BytesIO(data), formats=("PNG", "JPEG", "TIFF")) as image:
+            _check_size(image.width, image.height)
+            frames = int(getattr(image, "n_frames", 1))
+            plane_index((frames,), plane, notes)
+            if frames > 1:
+                image.seek(plane)
+                _check_size(image.width, image.height)
+            deep = image.format == "PNG" and data[24:25] == b"\x10"
+            pixels = _grey(image, deep, notes)
+    except Image.DecompressionBombError as error:
+        raise CutoutError(_too_large(None)) from error
+    except UnidentifiedImageError as error:
+        raise CutoutError("The picture has a form that cannot be read: save it as 8- or 16-bit PNG.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise CutoutError(f"The picture is damaged ({_short(error)}): copy or download it again.") from error
+    notes.append("A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates.")
+    if row0 != "south":
+        pixels = pixels[::-1]
+    return Raw(pixels, "image", notes, unit="count", row0="unknown" if row0 in (None, "unknown") else "south")
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise CutoutError(_too_large((width, height)))
+    check_side(height, width)
+
+
+def _too_large(size: tuple[int, int] | None) -> str:
+    text = f"{size[0]:,} × {size[1]:,} pixels" if size else "far too many pixels"
+    return f"The picture has {text}; up to {MAX_PIXELS:,} are read: cut out the part around the source."
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:80].rstrip(".") or type(error).__name__
+
+
+def _grey(image: Image.Image, deep: bool, notes: list[str]) -> NDArray[np.float32]:
+    """One channel (ny, nx), top row first; transparent pixels become NaN."""
+    if image.mode in GREY_MODES and "transparency" not in image.info:
+        bits = (
+            "16-bit" if image.mode.startswith("I") else {"F": "floating-point", "1": "1-bit"}.get(image.mode, "8-bit")
+        )
+        if bits != "8-bit":
+            notes.append(f"A {bits} grey picture.")
+        return np.array(image, dtype=np.float32)
+    notes_mode = {"P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}.get(image.mode)
+    has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    channels = np.array(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32)
+    if deep:
+        notes.append("16 bits a channel were read as 8.")
+    pixels = luminance(channels[..., :3], notes, notes_mode)
+    if has_alpha:
+        clear = channels[..., 3] == 0
+        if clear.any():
+            pixels[clear] = np.nan
+            notes.append("Fully transparent pixels are taken as no data.")
+        elif (channels[..., 3] < 255).any():
+            notes.append("Transparency is ignored.")
+    return pixels
+
+
+def luminance(channels: NDArray[Any], notes: list[str], kind: str | None = None) -> NDArray[np.float32]:
+    """(ny, nx, 3) to (ny, nx): the one value where all channels agree, else 0.299 R + 0.587 G + 0.114 B."""
+    channels = channels.astype(np.float32, copy=False)
+    named = f"A {kind} picture" if kind else "Three channels"
+    if (channels == channels[..., :1]).all():
+        notes.append(f"{named}, all grey: one channel is shown.")
+        return np.ascontiguousarray(channels[..., 0])
+    notes.append(f"{named} in colour: the luminance is shown; colours that code brightness mislead a model.")
+    grey: NDArray[np.float32] = channels @ LUMINANCE
+    return grey
+
+
+def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
+    """An NPY array: two axes, or a cube (first plane), or colour where the last axis is 3 or 4; rows as stored."""
+    shape, fortran, dtype, start = _npy_header(data)
+    if dtype.hasobject:
+        raise CutoutError("The array holds pickled Python objects, which are never opened: save plain numbers.")
+    if dtype.fields is not None or dtype.kind not in "fiub":
+        raise CutoutError(f"The array holds {dtype.name} values: save real numbers.")
+    count = prod(shape)
+    if len(shape) < 2:
+        raise CutoutError(f"The array has the shape {shape}; an image needs two axes.")
+    notes: list[str] = []
+    colour = len(shape) == 3 and shape[2] in (3, 4)
+    long = [n for n in shape if n != 1]
+    if not colour and len(long) >= 2 and len(long) < len(shape):
+        notes.append(f"{len(shape)} axes, {len(shape) - len(long)} degenerate dropped.")
+        shape_used: tuple[int, ...] = tuple(long)
+    else:
+        shape_used = shape
+    ny, nx = shape[:2] if colour else shape_used[-2:]
+    check_side(ny, nx)
+    if ny * nx > MAX_PIXELS:
+        raise CutoutError(f"The array has {nx:,} × {ny:,} pixels; up to {MAX_PIXELS:,} are read: cut out a part.")
+    if len(data) - start < count * dtype.itemsize:
+        raise CutoutError("The array is cut short: its header promises more numbers than follow; save it again.")
+    values = np.frombuffer(data, dtype, count, start).reshape(shape, order="F" if fortran else "C")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if colour:
+            plane_index((1,), plane, notes)
+            pixels = luminance(values[..., :3].astype(np.float32), notes)
+        else:
+            values = values.reshape(shape_used)
+            pixels = values[plane_index(shape_used[:-2], plane, notes)].astype(np.float32)
+    if row0 == "north":
+        pixels = pixels[::-1]
+    notes.append("An array without unit, beam or sky coordinates.")
+    return Raw(pixels, "array", notes, row0="unknown" if row0 in (None, "unknown") else "south")
+
+
+def _npy_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order, type and start of the numbers; the header is a literal, never evaluated."""
+    stream = BytesIO(data)
+    try:
+        version = npy.read_magic(stream)
+        reader = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+        if reader is None:
+            raise ValueError(f"version {version}")
+        shape, fortran, dtype = reader(stream)
+    except (ValueError, TypeError, SyntaxError, EOFError, TokenError) as error:
+        raise CutoutError(f"The NPY header cannot be read ({_short(error)}): save the array again.") from error
+    return tuple(int(n) for n in shape), bool(fortran), dtype, stream.tell()

@@ -1,0 +1,140 @@
+"""Where an image comes from, read from its file name and its header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..schema import Origin
+from .beams import number
+
+# CIRADA writes VLASS__3.1.ql…, NRAO VLASS3.1.ql…; headers carry the same name in pieces (FILNAM01…) and in HISTORY.
+VLASS_NAME = re.compile(
+    r"VLASS_*(?P<epoch>\d\.\d)\.(?P<kind>ql|se|cc)\.(?P<tile>T\d{2}t\d{2})\.J[\d.+-]+\.\d\d\.\d+\.(?P<version>v\d+)",
+    re.IGNORECASE,
+)
+NOMINAL_GHZ = {"VLASS": 3.0, "FIRST": 1.4, "NVSS": 1.4, "LoTSS": 0.144, "TGSS": 0.15, "SUMSS": 0.843}
+SURVEYS = {
+    "vlass": "VLASS", "first": "FIRST", "vla first": "FIRST", "nvss": "NVSS", "lotss": "LoTSS", "tgss": "TGSS",
+    "sumss": "SUMSS", "racs": "RACS", "wise": "WISE", "allwise": "WISE", "unwise": "WISE", "2mass": "2MASS",
+    "sdss": "SDSS", "dss": "DSS",
+}  # fmt: skip
+INFRARED = re.compile(r"\b(WISE|2MASS|Spitzer|UKIRT|VISTA|JWST)\b", re.IGNORECASE)
+OPTICAL = re.compile(
+    r"\b(SDSS|DSS|UK 48-inch|Schmidt|PS1|Pan-?STARRS|HST|WFPC2|P48|DECam|CFHT|MegaCam)\b", re.IGNORECASE
+)
+# Tokens of a file name, in the order in which they decide.
+PRODUCTS = (
+    (r"rms", "rms"),
+    (r"tt1", "tt1"),
+    (r"alpha|spx|spindex", "alpha"),
+    (r"resid(ual)?s?", "residual"),
+    (r"psf|dirty_?beam", "psf"),
+    (r"model", "model"),
+    (r"bkg|background", "background"),
+    (r"mask", "mask"),
+    (r"pb|flux_?scale", "primary beam"),
+)
+STOKES = {1: "I", 2: "Q", 3: "U", 4: "V"}
+
+
+def origin(
+    name: str, header: Mapping[str, Any], unit: str | None, *, frequency: float | None = None, stokes: int | None = None
+) -> Origin:
+    """Origin from a base name and FITS cards; ``frequency`` (GHz) and ``stokes`` are those of the plane shown."""
+    history = f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}"
+    vlass = VLASS_NAME.search(name) or VLASS_NAME.search(_filnam(header)) or VLASS_NAME.search(history)
+    survey = "VLASS" if vlass else _survey(name, header, history)
+    fits_hz = number(header.get("RESTFRQ")) or number(header.get("RESTFREQ"))
+    ghz = frequency or (fits_hz / 1e9 if fits_hz else None) or NOMINAL_GHZ.get(survey or "")
+    return Origin(
+        survey=survey,
+        product=_product(name, header, unit, survey, stokes),
+        frequency_ghz=ghz,
+        vlass_epoch=vlass["epoch"] if vlass else None,
+        tile=vlass["tile"] if vlass else _text(header, "FIELDNAM"),
+        version=vlass["version"] if vlass else None,
+        date=_date(_text(header, "DATE-OBS") or _text(header, "DATEOBS1")),
+        quick_look=vlass is not None and vlass["kind"].lower() == "ql",
+        simulated=_simulated(name, header),
+    )
+
+
+def by_name(name: str) -> Origin:
+    """Origin of a picture or array, which has no header: a product only where the name also tells a survey."""
+    told = origin(name, {}, None)
+    return told if told.survey else replace(told, product="unknown")
+
+
+def _text(header: Mapping[str, Any], key: str) -> str | None:
+    return str(header.get(key, "")).strip() or None
+
+
+def _filnam(header: Mapping[str, Any]) -> str:
+    """File name that the VLASS pipeline left in pieces: FILNAM01 'VLASS3', FILNAM02 '1', …"""
+    pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
+    return ".".join(pieces)
+
+
+def _survey(name: str, header: Mapping[str, Any], history: str) -> str | None:
+    for key in ("SURVEY", "DATASET", "PROPCODE"):
+        if known := SURVEYS.get((_text(header, key) or "").lower()):
+            return known
+    if re.search(r"The (FIRST VLA|VLA FIRST) Survey", history):
+        return "FIRST"
+    if re.search(r"^survey\s*=\s*NVSS|NVSS GRP", f"{history}\n{_text(header, 'OBSERVER')}", re.MULTILINE):
+        return "NVSS"
+    who = " ".join(_text(header, key) or "" for key in ("TELESCOP", "OBSERVER", "INSTRUME"))
+    if re.search(r"LoTSS", who, re.IGNORECASE):
+        return "LoTSS"
+    if re.search(r"\bWISE\b", who):
+        return "WISE"
+    if re.search(r"Vlass Scientist", who, re.IGNORECASE):
+        return "VLASS"
+    # FIRST and WISE are words, too: in a file name they count in capitals only.
+    token = re.search(r"(?<![A-Za-z])(FIRST|WISE)(?![A-Za-z])|^(FIRST)(?=J\d{6})", name) or re.search(
+        r"(?<![a-z])(vlass|nvss|lotss|tgss|sumss|racs|allwise|unwise|2mass|sdss|dss)(?![a-z])", name.lower()
+    )
+    return SURVEYS[(token[1] or token[2]).lower()] if token else None
+
+
+def _product(name: str, header: Mapping[str, Any], unit: str | None, survey: str | None, stokes: int | None) -> str:
+    words = re.sub(r"[^a-z0-9]+|_", " ", name.lower())
+    for pattern, product in PRODUCTS:
+        if re.search(rf"\b({pattern})\b", words):
+            return product
+    if any(str(header.get(f"CTYPE{axis}", "")).strip().upper() == "PSF" for axis in range(1, 6)):
+        return "psf"
+    letters = re.search(r"\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter", name)
+    if stokes in (2, 3, 4) or (stokes is None and letters and letters[1] in ("Q", "U", "V")):
+        return "stokes QUV"
+    who = " ".join(_text(header, key) or "" for key in ("TELESCOP", "INSTRUME", "SURVEY", "DATASET", "ORIGIN"))
+    if survey in ("WISE", "2MASS") or INFRARED.search(who):
+        return "infrared"
+    if survey in ("SDSS", "DSS") or OPTICAL.search(who):
+        return "optical"
+    if (unit or "").endswith("Jy/beam") or (unit is None and header and survey in NOMINAL_GHZ):
+        return "total intensity"
+    return "unknown"
+
+
+def _simulated(name: str, header: Mapping[str, Any]) -> bool:
+    if any(header.get(key) is True for key in ("SIMULATE", "SIMULATD", "SIMUL")):
+        return True
+    who = [_text(header, key) or "" for key in ("ORIGIN", "TELESCOP", "OBSERVER", "CREATOR", "SURVEY", "OBJECT")]
+    return "simulat" in " ".join([name, *who]).lower()
+
+
+def _date(text: str | None) -> str | None:
+    """ISO date of the forms found in headers: 2023-03-26T…, 19970301, 200002, 11/03/76; other text is left out."""
+    if text is None:
+        return None
+    if match := re.match(r"(\d{4})-(\d\d)-(\d\d)", text):
+        return match[0]
+    if match := re.fullmatch(r"(\d{4})(\d\d)(\d\d)?", text):
+        return "-".join(part for part in match.groups() if part)
+    if match := re.fullmatch(r"(\d\d)/(\d\d)/(\d\d)", text):  # day/month/year of the first FITS standard
+        return f"19{match[3]}-{match[2]}-{match[1]}"
+    return None

@@ -1,0 +1,51 @@
+"""What a format reader hands back, before the checks and the noise that all formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from ..schema import Beam, CutoutError, Origin, Row0
+
+
+@dataclass
+class Raw:
+    """Pixels (ny, nx) of one plane with what the file says about them."""
+
+    pixels: NDArray[Any]
+    kind: Literal["fits", "image", "array"]
+    notes: list[str]
+    unit: str | None = None
+    wcs: WCS | None = None
+    beam: Beam | None = None
+    header: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
+    row0: Row0 = "unknown"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of an image that is asked for: a square on the sky or a pixel box; nothing means the whole."""
+
+    position: tuple[float, float] | None = None
+    box: tuple[int, int, int, int] | None = None
+    size_arcsec: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.position is not None or self.box is not None
+
+
+def plane_index(lead: tuple[int, ...], plane: int, notes: list[str]) -> tuple[int, ...]:
+    """Index of a plane along the leading axes of a cube, counted in C order, with a note on what was left out."""
+    count = int(np.prod(lead, dtype=np.int64)) if lead else 1
+    if not 0 <= plane < count:
+        known = "the image has one plane" if count == 1 else f"the cube has planes 0 to {count - 1}"
+        raise CutoutError(f"There is no plane {plane}: {known}.")
+    if count > 1:
+        notes.append(f"A cube of {count} planes: plane {plane} is shown.")
+    return tuple(int(i) for i in np.unravel_index(plane, lead)) if lead else ()

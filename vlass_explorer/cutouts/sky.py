@@ -1,0 +1,121 @@
+"""Sky coordinates of a FITS header, made two-dimensional, and cuts by position or pixel box."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io.fits import Header
+from astropy.io.fits.verify import VerifyError
+from astropy.wcs import WCS, Sip
+from astropy.wcs.utils import proj_plane_pixel_scales
+
+from ..schema import CutoutError, Row0
+from .beams import number
+from .raw import Cut
+
+DEFAULT_SIZE = 540.0  # arcsec; wide enough to measure the noise beside the source
+# What astropy and wcslib raise on garbage in a header; each means that this header gives no coordinates.
+WCS_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, MemoryError, VerifyError)
+
+
+def celestial(header: Header, axes: tuple[int, int], shape: tuple[int, int], notes: list[str]) -> WCS | None:
+    """Celestial WCS of the FITS axes (x, y) of an image (ny, nx); None and a note where the header has none."""
+    if not any(key.startswith(("CTYPE", "CD1_", "PC1_")) for key in header):
+        notes.append("The file has no sky coordinates (WCS).")
+        return None
+    if missing := _missing(header, axes):
+        notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {missing}.")
+        return None
+    try:
+        full = WCS(header)
+        wcs = full.sub(list(axes)) if max(axes) <= full.naxis else None
+        if wcs is None or not wcs.has_celestial:
+            notes.append("The header's coordinates are not sky coordinates; they are left out.")
+            return None
+        scale = proj_plane_pixel_scales(wcs)
+        centre = wcs.all_pix2world([[(shape[1] - 1) / 2, (shape[0] - 1) / 2]], 0)
+    except WCS_ERRORS as error:
+        reason = " ".join(str(error).split())[:100].rstrip(".") or type(error).__name__
+        notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {reason}.")
+        return None
+    if not (np.isfinite(centre).all() and np.isfinite(scale).all() and (scale > 0).all() and (scale < 90).all()):
+        notes.append("The sky coordinates (WCS) give no position for the centre of the image and are left out.")
+        return None
+    wcs.array_shape = shape
+    return wcs
+
+
+def _missing(header: Header, axes: tuple[int, int]) -> str | None:
+    """What wcslib would silently replace by a default: a position or pixel size that is absent or no number."""
+    for axis in axes:
+        matrix = [key for key in header if key.startswith((f"CD{axis}_", f"CD00{axis}"))]
+        needed = [f"CRVAL{axis}", *(matrix or [f"CDELT{axis}"])]
+        for key in (*needed, *([f"CRPIX{axis}"] if f"CRPIX{axis}" in header else [])):
+            try:
+                value = header.get(key)
+            except VerifyError:
+                value = "unreadable"
+            if number(value) is None:
+                return f"{key} is absent" if value is None else f"{key} is no number"
+    return None
+
+
+def mean_scale(wcs: WCS) -> float:
+    """Side of a square as large as a pixel, in arcsec."""
+    return float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs)))) * 3600.0
+
+
+def row0(wcs: WCS) -> Row0:
+    """Which end of the sky row 0 is at: from the direction in which declination grows along y."""
+    if not wcs.wcs.ctype[wcs.wcs.lat].startswith("DEC"):
+        return "unknown"
+    ny, nx = wcs.array_shape
+    below, above = wcs.all_pix2world([[nx / 2, ny / 2], [nx / 2, ny / 2 + 1]], 0)
+    lng, lat = wcs.wcs.lng, wcs.wcs.lat
+    turn = (above[lng] - below[lng] + 180.0) % 360.0 - 180.0
+    east, north = turn * np.cos(np.radians(below[lat])), above[lat] - below[lat]
+    if not np.isfinite([east, north]).all() or abs(north) < abs(east):
+        return "unknown"
+    return "south" if north > 0 else "north"
+
+
+def region(cut: Cut, wcs: WCS | None, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Pixel edges (y0, y1, x0, x1) of a cut; those of a position may reach beyond the image, it stays centred."""
+    ny, nx = shape
+    if cut.box is not None:
+        y0, y1, x0, x1 = cut.box
+        if not (0 <= y0 < y1 <= ny and 0 <= x0 < x1 <= nx):
+            raise CutoutError(
+                f"The pixel box (y {y0} to {y1}, x {x0} to {x1}) does not lie inside the image of {nx} × {ny} pixels."
+            )
+        return y0, y1, x0, x1
+    assert cut.position is not None
+    if wcs is None:
+        raise CutoutError("The image has no sky coordinates to find the position with: give a pixel box.")
+    ra, dec = cut.position
+    if not (np.isfinite([ra, dec]).all() and -360 <= ra <= 360 and -90 <= dec <= 90):
+        raise CutoutError(f"RA {ra:g}°, Dec {dec:g}° is no position on the sky: give both in degrees.")
+    try:
+        x, y = (float(v) for v in wcs.world_to_pixel(SkyCoord(ra * u.deg, dec * u.deg)))
+    except WCS_ERRORS:
+        x = y = float("nan")
+    if not (np.isfinite([x, y]).all() and -0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
+        raise CutoutError(f"RA {ra:.5f}°, Dec {dec:+.5f}° lies outside the image: choose a position inside it.")
+    size = DEFAULT_SIZE if cut.size_arcsec is None else cut.size_arcsec
+    if not (np.isfinite(size) and size > 0):
+        raise CutoutError(f"A cut of {size:g}″ is impossible: give a positive size in arcsec.")
+    side = max(8, min(round(size / mean_scale(wcs)), 2 * max(ny, nx)))
+    y0, x0 = (round(v + 0.5 - side / 2 - 1e-6) for v in (y, x))  # the lower one of two equally good
+    return y0, y0 + side, x0, x0 + side
+
+
+def shifted(wcs: WCS, y0: int, x0: int, shape: tuple[int, int]) -> WCS:
+    """The WCS of a part that begins at pixel (y0, x0)."""
+    moved = wcs.deepcopy()
+    moved.wcs.crpix = moved.wcs.crpix - np.array([x0, y0])
+    if moved.sip is not None:
+        sip = moved.sip
+        moved.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, sip.crpix - np.array([x0, y0]))
+    moved.array_shape = shape
+    return moved

@@ -1,0 +1,76 @@
+"""Shelf of labelled data sets: one file a data set or folder layout, found by walking this folder.
+
+A file holds a docstring (source, licence, citation), ``TITLE``, ``LABEL_NAMES`` (or None where the folder says) and
+``load(root, *, seed=0, count=None) -> DataSet``; it may hold ``matches(root) -> bool`` to recognise its own folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from ..schema import DatasetError, InputSpec, RunConfig
+from .items import DataSet, Item
+
+__all__ = ["DATASETS", "DataSet", "Item", "input_spec", "load", "recognise"]
+
+
+def _discover() -> dict[str, ModuleType]:
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "load")}
+
+
+def load(name: str, root: Path | str | None, *, seed: int = 0, count: int | None = None) -> DataSet:
+    """Data set ``name`` of the shelf from the folder ``root`` (None for data made in memory).
+
+    "class_folders" on a folder that a more specific file recognises is read by that file, so that orientation, survey
+    and licence are right. Raises DatasetError with the reason where the folder cannot be used.
+    """
+    if name not in DATASETS:
+        raise DatasetError(f"Unknown data set {name!r}; known are {', '.join(DATASETS)}.")
+    folder = None if root is None or str(root) == "" else Path(root)
+    if name == "class_folders" and folder is not None:
+        name = recognise(folder)
+    data_set: DataSet = DATASETS[name].load(folder, seed=seed, count=count)
+    return data_set
+
+
+def recognise(root: Path | str) -> str:
+    """Name of the shelf file that recognises a folder, "class_folders" where none does."""
+    claims = [name for name, module in DATASETS.items() if hasattr(module, "matches") and module.matches(Path(root))]
+    return claims[0] if claims else "class_folders"
+
+
+def input_spec(
+    data_set: DataSet, config: RunConfig, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)
+) -> InputSpec:
+    """Model input that a run's configuration and its data set decide; mean and std are measured by the trainer.
+
+    Where the data set knows its pixel scale, images without coordinates get the same field of view in pixels.
+    """
+    pixels = config.field_of_view_pixels
+    if data_set.pixel_scale_arcsec:
+        pixels = round(config.field_of_view / data_set.pixel_scale_arcsec)
+    return InputSpec(
+        stretch=config.stretch,
+        field_of_view=config.field_of_view,
+        field_of_view_pixels=pixels,
+        normalisation=config.normalisation,
+        img_size=config.img_size,
+        in_chans=config.in_chans,
+        mean=mean,
+        std=std,
+        survey=data_set.survey,
+        frequency_ghz=data_set.frequency_ghz,
+        beam_arcsec=data_set.beam_arcsec,
+        pixel_scale_arcsec=data_set.pixel_scale_arcsec,
+        unit=data_set.unit,
+        simulated=data_set.simulated,
+    )
+
+
+DATASETS: Mapping[str, ModuleType] = _discover()

@@ -1,0 +1,215 @@
+"""A folder of cutouts: one sub-folder a class, or a ``labels.csv`` beside the files.
+
+``labels.csv`` has the columns path and label, and may have ra and dec (or ra_deg and dec_deg, degrees), fold (0 to 4:
+the row's validation fold) or split (train, validation, test). Paths are relative and stay below the folder.
+
+An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), survey,
+frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south or north, of images without coordinates), licence,
+citation, simulated. What it leaves out is taken from the first cutout.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .. import cutouts
+from ..schema import DatasetError
+from .items import DataSet, Item
+
+TITLE = "Folder of cutouts"
+LABEL_NAMES = None
+
+SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+FACTS = (
+    "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
+    "citation", "simulated",
+)  # fmt: skip
+SPLITS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "": "",
+}  # fmt: skip
+
+
+def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataSet:
+    """Data set of a folder, in the order of its paths; ``count`` keeps a seeded random choice of that many items.
+
+    Raises DatasetError for a folder without images, a labels.csv that is malformed or names files that are missing,
+    listed twice or outside the folder.
+    """
+    if root is None:
+        raise DatasetError("This data set needs a folder: give data_dir.")
+    return assemble(root, rows(root), facts(root), seed=seed, count=count)
+
+
+def rows(root: Path) -> list[dict[str, str]]:
+    """Path, label and the optional columns of every item, sorted by path, from labels.csv or from the sub-folders."""
+    if not root.is_dir():
+        raise DatasetError(f"{root} is not a folder.")
+    table = root / "labels.csv"
+    found = _table(table) if table.is_file() else _folders(root)
+    if not found:
+        raise DatasetError(
+            f"{root} holds no labelled images: give a labels.csv (path,label) or one sub-folder of "
+            f"{', '.join(SUFFIXES)} files a class."
+        )
+    return sorted(found, key=lambda row: row["path"])
+
+
+def facts(root: Path) -> dict[str, Any]:
+    """What dataset.yaml says, {} without one; raises DatasetError for keys that are not known."""
+    path = root / "dataset.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
+    unknown = sorted(set(said) - set(FACTS)) if isinstance(said, dict) else ["no keys"]
+    if unknown:
+        raise DatasetError(f"{path} has {', '.join(map(str, unknown))}; known keys are {', '.join(FACTS)}.")
+    if said.get("row0", "south") not in ("south", "north"):
+        raise DatasetError(f"{path}: row0 is south or north, not {said['row0']!r}.")
+    if "beam_arcsec" in said:
+        said["beam_arcsec"] = tuple(said["beam_arcsec"]) if isinstance(said["beam_arcsec"], list) else ()
+        if len(said["beam_arcsec"]) != 2:
+            raise DatasetError(f"{path}: beam_arcsec is a list of two, major and minor axis.")
+    for number in (said.get("frequency_ghz", 1), said.get("pixel_scale_arcsec", 1), *said.get("beam_arcsec", ())):
+        if not isinstance(number, int | float) or not number > 0:
+            raise DatasetError(f"{path}: {number!r} is not a positive number.")
+    if not isinstance(said.get("label_names", []), list):
+        raise DatasetError(f"{path}: label_names is a list.")
+    return dict(said)
+
+
+def assemble(
+    root: Path, table: list[dict[str, str]], said: Mapping[str, Any], *, seed: int = 0, count: int | None = None
+) -> DataSet:
+    """Data set from rows and facts; see ``load``."""
+    paths = _paths(root, table)
+    known = dict(said)
+    found = {row["label"] for row in table}
+    names = tuple(map(str, known.pop("label_names", sorted(found))))
+    if found - set(names):
+        raise DatasetError(f"Labels {', '.join(sorted(found - set(names)))} are not among {', '.join(names)}.")
+    items = tuple(
+        Item(
+            name=row["path"],
+            label=names.index(row["label"]),
+            source=partial(cutouts.read, path, row0=known.get("row0"), pixel_scale=known.get("pixel_scale_arcsec")),
+            ra=_number(row, "ra"),
+            dec=_number(row, "dec"),
+            fold=_fold(row),
+            split=_split(row),
+        )
+        for row, path in zip(table, paths, strict=True)
+    )
+    if count and count < len(items):
+        chosen = np.random.default_rng(seed).permutation(len(items))[:count]
+        items = tuple(items[index] for index in sorted(chosen))
+    return DataSet(**{"title": root.name, **_seen_in(items[0], known), **known}, items=items, label_names=names)
+
+
+def _seen_in(item: Item, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Survey, frequency, beam, pixel scale and unit of a cutout, for what dataset.yaml leaves out."""
+    if {"survey", "pixel_scale_arcsec"} <= known.keys():
+        return {}
+    cutout = item.read()
+    return {
+        "survey": cutout.origin.survey,
+        "frequency_ghz": cutout.origin.frequency_ghz,
+        "beam_arcsec": (cutout.beam.major, cutout.beam.minor) if cutout.beam else None,
+        "pixel_scale_arcsec": float(np.mean(cutout.pixel_scale)) if cutout.pixel_scale else None,
+        "unit": cutout.unit,
+        "simulated": cutout.origin.simulated,
+    }
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
+            if "path" not in columns or "label" not in columns:
+                raise DatasetError(f"{path} needs the columns path and label; it has {', '.join(columns) or 'none'}.")
+            reader.fieldnames = columns
+            table = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} is not a CSV table in UTF-8: {error}.") from error
+    empty = [number for number, row in enumerate(table, 2) if not row["path"] or not row["label"]]
+    if empty:
+        raise DatasetError(f"{path}: line {empty[0]} has no path or no label.")
+    for row in table:
+        row["ra"], row["dec"] = row.get("ra") or row.get("ra_deg", ""), row.get("dec") or row.get("dec_deg", "")
+    return table
+
+
+def _folders(root: Path) -> list[dict[str, str]]:
+    return [
+        {"path": file.relative_to(root).as_posix(), "label": folder.name}
+        for folder in root.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".")
+        for file in folder.iterdir()
+        if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
+    ]
+
+
+def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
+    """Checked file paths: relative, below the root even through links, present, not empty, each once."""
+    home = root.resolve()
+    paths, missing, seen = [], [], set()
+    for row in table:
+        if "\0" in row["path"]:
+            raise DatasetError("A path in labels.csv holds a NUL character.")
+        path = root / row["path"]
+        real = path.resolve()
+        strays = Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts
+        if strays or not real.is_relative_to(home):
+            raise DatasetError(f"{row['path']!r} in labels.csv lies outside the data set folder.")
+        if real in seen:
+            raise DatasetError(f"{row['path']!r} is listed twice: one image would land in two folds.")
+        seen.add(real)
+        if not real.is_file() or real.stat().st_size == 0:
+            missing.append(row["path"])
+        paths.append(path)
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} of {len(table)} files are missing or empty: {', '.join(missing[:5])}"
+            f"{', ...' if len(missing) > 5 else ''}."
+        )
+    return paths
+
+
+def _number(row: Mapping[str, str], column: str) -> float | None:
+    text = row.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not (-90 <= value <= 90 if column == "dec" else -360 <= value <= 360):
+        raise DatasetError(f"{row['path']}: {column} is {text!r}, not decimal degrees.")
+    return value
+
+
+def _fold(row: Mapping[str, str]) -> int | None:
+    text = row.get("fold", "")
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise DatasetError(f"{row['path']}: fold is {text!r}, not 0, 1, 2, ...")
+    return int(text)
+
+
+def _split(row: Mapping[str, str]) -> str:
+    text = row.get("split", "").lower()
+    if text not in SPLITS:
+        raise DatasetError(f"{row['path']}: split is {text!r}, not train, validation or test.")
+    return SPLITS[text]

@@ -1,0 +1,38 @@
+"""Shelf of explainers: one file a method, found by walking this folder.
+
+A file holds a module docstring (its first line is shown on the page), ``TITLE``, ``supports(model)``, which answers
+whether the method applies and if not why, and ``explain(model, x, target, *, options...)``, which takes one model
+input (1, C, H, W) with row 0 at the bottom and the index of a label and returns an ``Explanation``. Options are
+keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), each described
+in the docstring as ``name: text``; widgets and flags are made from them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+
+__all__ = ["EXPLAINERS", "option_help", "options"]
+
+EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
+    {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
+)
+"""File name -> module of every method."""
+
+
+def options(name: str) -> dict[str, inspect.Parameter]:
+    """Keyword options of a method by name, with their default and their type (not as a string)."""
+    parameters = inspect.signature(EXPLAINERS[name].explain, eval_str=True).parameters.values()
+    return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def option_help(name: str) -> dict[str, str]:
+    """Help text of each option of a method, from the docstring of its ``explain``."""
+    text = inspect.getdoc(EXPLAINERS[name].explain) or ""
+    found = re.findall(r"^(\w+): (.+(?:\n[ ]{4}.+)*)", text, flags=re.MULTILINE)
+    known = options(name)
+    return {option: re.sub(r"\s+", " ", words) for option, words in found if option in known}

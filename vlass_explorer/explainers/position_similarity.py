@@ -1,0 +1,50 @@
+"""Position similarity: cosine between the position embeddings of patches; it belongs to the model, not the cutout.
+
+Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ..attention.positions import mosaic, similarity, supports
+from ..schema import Explanation, UnsupportedError
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "Position similarity"
+
+
+def explain(
+    model: nn.Module,
+    x: Tensor,
+    target: int,
+    *,
+    view: Literal["patch", "grid"] = "patch",
+    query: int | None = None,
+) -> Explanation:
+    """One signed map of cosines in [-1, 1]: (gy, gx) for a patch, (gy * gy, gx * gx) for the grid of all tiles.
+
+    view: One patch against all, or one tile for every patch.
+    query: Patch that is compared (row * columns + column, row 0 at the bottom); none is the central one.
+
+    Raises UnsupportedError for a model without a position embedding a patch, or a patch that does not exist.
+    """
+    grid, matrix = similarity(model)
+    gy, gx = grid
+    if query is not None and not 0 <= query < gy * gx:
+        raise UnsupportedError(f"There is no patch {query}: patches are row * {gx} + column, below {gy * gx}.")
+    patch = gy // 2 * gx + gx // 2 if query is None else query
+    if view == "grid":
+        maps, title = mosaic(grid, matrix), "Every patch against all"
+    else:
+        maps, title = matrix[patch].reshape(grid), "Patch row {}, column {} against all".format(*divmod(patch, gx))
+    return Explanation(
+        maps=maps[None],
+        titles=(title,),
+        signed=True,
+        caption="Cosine of position embeddings: learned by the model, the same for every cutout.",
+        numbers={"grid_rows": gy, "grid_columns": gx, "patch": patch},
+    )

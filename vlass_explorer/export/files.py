@@ -1,0 +1,53 @@
+"""Names and writing of exported files: no name that a user gave ever becomes a path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..schema import Cutout, Explanation
+from .fits import fits_bytes
+from .manifest import Provenance, manifest_json
+from .png import png_bytes
+
+SUFFIXES = (".fits", ".fit", ".fts", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".fz", ".gz", ".z")
+
+
+def safe_stem(name: str) -> str:
+    """The last part of a file name without its suffixes, in letters, digits, dots, dashes, underscores and plus."""
+    stem = re.split(r"[/\\]", name)[-1]
+    while stem.lower().endswith(SUFFIXES):
+        stem = stem[: stem.rindex(".")]
+    stem = re.sub(r"[^A-Za-z0-9._+-]+", "_", stem)
+    stem = re.sub(r"\.{2,}", ".", stem).strip(".").lstrip("-")[:100]
+    return stem or "cutout"
+
+
+def unique_stem(name: str, taken: set[str]) -> str:
+    """A safe stem that is not in ``taken`` yet (upper and lower case count as one), and is put there."""
+    stem, number = safe_stem(name), 1
+    candidate = stem
+    while candidate.casefold() in taken:
+        number += 1
+        candidate = f"{stem}-{number}"
+    taken.add(candidate.casefold())
+    return candidate
+
+
+def write(folder: Path, stem: str, explanation: Explanation, cutout: Cutout, provenance: Provenance) -> list[Path]:
+    """Write ``<stem>.<method>.png``, ``.fits`` and ``.json`` into a folder, which is made; returns the three paths.
+
+    ``stem`` comes from ``unique_stem``.  Files of the same name are replaced.
+    """
+    contents = {
+        "png": png_bytes(explanation, cutout, provenance),
+        "fits": fits_bytes(explanation, cutout, provenance),
+        "json": manifest_json(explanation, cutout, provenance),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for suffix, content in contents.items():
+        path = folder / f"{safe_stem(stem)}.{provenance.method}.{suffix}"
+        path.write_bytes(content)
+        paths.append(path)
+    return paths

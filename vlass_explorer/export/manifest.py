@@ -1,0 +1,90 @@
+"""What an exported explanation was made from: checkpoint, cutout, method, options and versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from .. import __version__, preprocess
+from ..checkpoints.config import plain
+from ..schema import Checkpoint, Cutout, Explanation, Prediction
+
+LIBRARIES = ("numpy", "torch", "timm", "captum", "astropy")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything that decides an explanation beside the cutout and the maps themselves."""
+
+    card: Checkpoint
+    method: str
+    """Name of the explainer, a file name in vlass_explorer/explainers."""
+    target: str
+    """Label that was explained."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prediction: Prediction | None = None
+
+
+def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> dict[str, Any]:
+    """The record of one export as JSON values; not-a-number and infinity become null."""
+    card = provenance.card
+    record: dict[str, Any] = {
+        "method": provenance.method,
+        "options": dict(provenance.options),
+        "target": provenance.target,
+        "caption": explanation.caption,
+        "numbers": dict(explanation.numbers),
+        "panels": list(explanation.titles),
+        "signed": explanation.signed,
+        "grid": list(explanation.maps.shape[1:]),
+        "window": asdict(preprocess.window(cutout, card.input_spec)),
+        "cutout": {
+            "name": cutout.name,
+            "sha256": cutout.sha256,
+            "shape": list(cutout.shape),
+            "unit": cutout.unit,
+            "pixel_scale_arcsec": cutout.pixel_scale,
+            "beam": asdict(cutout.beam) if cutout.beam else None,
+            "noise": asdict(cutout.noise) if cutout.noise else None,
+            "origin": asdict(cutout.origin),
+            "row0": cutout.row0,
+            "notes": list(cutout.notes),
+        },
+        "checkpoint": {
+            "name": card.name,
+            "sha256": card.sha256,
+            "architecture": card.architecture,
+            "label_names": list(card.label_names),
+            "input_spec": asdict(card.input_spec),
+            "simulated": card.provenance.get("simulated"),
+        },
+        "versions": versions(),
+    }
+    if provenance.prediction is not None:
+        scores = map(float, provenance.prediction.probabilities)
+        record["prediction"] = {
+            "label": provenance.prediction.label,
+            "softmax_scores": dict(zip(provenance.prediction.label_names, scores, strict=True)),
+            "validity": provenance.prediction.validity.level,
+            "reasons": list(provenance.prediction.validity.reasons),
+        }
+    values: dict[str, Any] = plain(record)
+    return values
+
+
+def manifest_json(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> bytes:
+    """The manifest as a JSON file."""
+    return (json.dumps(manifest(explanation, cutout, provenance), indent=1, allow_nan=False) + "\n").encode()
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, of Python and of the libraries that decide the numbers."""
+    return {
+        "vlass_explorer": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }

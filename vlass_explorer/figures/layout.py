@@ -1,0 +1,87 @@
+"""The layout of sky panels side by side: linked axes, colour bars, titles, blink buttons and the stamp."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from .colours import NO_DATA
+from .frame import Frame
+from .marks import Box
+
+
+def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
+    """Layout of ``count`` panels side by side on matching axes with square pixels; zooming one zooms all."""
+    bottom, top, left, right = box
+    layout: dict[str, Any] = {
+        "height": height, "margin": {"l": 52, "r": 12, "t": 28, "b": 130, "pad": 0}, "annotations": [],
+        "showlegend": False, "plot_bgcolor": NO_DATA, "dragmode": "zoom", "hoverlabel": {"font": {"size": 12}},
+    }  # fmt: skip
+    for i in range(count):
+        suffix, gap = "" if i == 0 else str(i + 1), 0.035
+        x_domain = [i / count + gap * i / count, (i + 1) / count - gap * (count - 1 - i) / count]
+        base = {"constrain": "domain", "showgrid": False, "zeroline": False, "ticks": "outside", "ticklen": 4,
+                "tickfont": {"size": 11}, "nticks": 6, "showline": False}  # fmt: skip
+        layout[f"xaxis{suffix}"] = {**base, "range": [left, right], "domain": x_domain, "anchor": f"y{suffix}",
+                                    "title": {"text": axes.titles[1], "font": {"size": 12}, "standoff": 4}}  # fmt: skip
+        layout[f"yaxis{suffix}"] = {**base, "range": [bottom, top], "domain": [0, 1], "anchor": f"x{suffix}"}
+        if i == 0:  # the other panels follow, square pixels and all
+            title = {"text": axes.titles[0], "font": {"size": 12}, "standoff": 4}
+            layout["yaxis"] |= {"title": title, "scaleanchor": "x", "scaleratio": 1}
+        else:
+            layout[f"xaxis{suffix}"]["matches"] = "x"
+            layout[f"yaxis{suffix}"] |= {"matches": "y", "showticklabels": False}
+    return layout
+
+
+def bar_place(layout: dict[str, Any], suffix: str) -> dict[str, Any]:
+    """Put a colour bar under its panel's axis, at the same distance in pixels whatever the height."""
+    x, y = layout[f"xaxis{suffix}"]["domain"], layout[f"yaxis{suffix}"]["domain"]
+    below = 40 / _plot_height(layout)
+    return {
+        "x": (x[0] + x[1]) / 2,
+        "xanchor": "center",
+        "len": (x[1] - x[0]) * 0.9,
+        "y": y[0] - below,
+        "yanchor": "top",
+    }
+
+
+def title(layout: dict[str, Any], suffix: str, text: str) -> None:
+    """Write a panel's title above its left edge, as text."""
+    layout["annotations"].append(
+        {"text": f"<b>{escape(text)}</b>", "x": 0, "xref": f"x{suffix} domain", "xanchor": "left", "y": 1,
+         "yref": f"y{suffix} domain", "yanchor": "bottom", "yshift": 3, "showarrow": False, "font": {"size": 13}}
+    )  # fmt: skip
+
+
+def blink(layout: dict[str, Any], number: int, suffix: str, opacity: float) -> None:
+    """Buttons below the explanation that show the sky, both or the map at once, without the server."""
+    shares = {"sky": 0.0, "both": opacity, "map": 1.0}
+    buttons = [
+        {"label": label, "method": "restyle", "args": [{"opacity": share}, [number]]} for label, share in shares.items()
+    ]
+    x, below = layout[f"xaxis{suffix}"]["domain"], 100 / _plot_height(layout)
+    layout["updatemenus"] = [
+        {"type": "buttons", "direction": "right", "buttons": buttons, "active": 1, "showactive": True, "x": x[1],
+         "xanchor": "right", "y": -below, "yanchor": "top", "pad": {"t": 0, "r": 0}, "font": {"size": 10},
+         "bgcolor": "rgba(138,146,156,0.18)", "bordercolor": "rgba(138,146,156,0.5)"}
+    ]  # fmt: skip
+
+
+def stamp(layout: dict[str, Any], text: str) -> None:
+    """Write small text at the lower left; the annotation that is added last is drawn last."""
+    layout["annotations"].append(
+        {"text": escape(text), "x": 0, "xref": "paper", "xanchor": "left", "y": 0, "yref": "paper", "yanchor": "top",
+         "yshift": -104, "showarrow": False, "font": {"size": 9, "color": "#8a929c"}}
+    )  # fmt: skip
+
+
+def _plot_height(layout: dict[str, Any]) -> float:
+    return float(layout["height"] - layout["margin"]["t"] - layout["margin"]["b"])
+
+
+def colour_bar(title: str, **more: Any) -> dict[str, Any]:
+    """A thin horizontal colour bar with its title below."""
+    return {"title": {"text": title, "side": "bottom", "font": {"size": 12}}, "orientation": "h", "thickness": 8,
+            "outlinewidth": 0, "ticks": "outside", "ticklen": 3, "tickfont": {"size": 11}, **more}  # fmt: skip

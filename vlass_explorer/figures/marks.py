@@ -1,0 +1,121 @@
+"""What astronomers draw on a map: contours, beam, scale bar, north and east, the outline of a field of view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from contourpy import LineType, contour_generator
+from numpy.typing import NDArray
+
+from vlass_explorer.schema import Beam, Window
+
+from .frame import Frame
+
+Box = tuple[float, float, float, float]
+"""Drawn range (bottom, top, left, right) in axis units; left may be larger than right."""
+Trace = dict[str, Any]
+
+
+def levels(rms: float, peak: float) -> list[float]:
+    """Contour levels -3, 3, 6, 12, 24 ... times the rms, up to the peak."""
+    count = int(np.floor(np.log2(max(peak / (3.0 * rms), 1.0)))) + 1
+    return [-3.0 * rms, *(3.0 * rms * 2.0**i for i in range(count))]
+
+
+def contours(
+    image: NDArray[Any], y: NDArray[Any], x: NDArray[Any], at: list[float], colour: str, width: float = 1.0
+) -> list[Trace]:
+    """Line traces of an image (ny, nx) at ``at``: one for positive levels, a dashed one for negative ones.
+
+    ``y`` and ``x`` are the cell centres; NaN makes gaps.
+    """
+    masked = np.ma.masked_invalid(image)
+    generator = contour_generator(x, y, masked, line_type=LineType.ChunkCombinedNan)
+    traces = []
+    for negative in (False, True):
+        lines = [generator.lines(level)[0][0] for level in at if (level < 0) == negative]
+        lines = [line for line in lines if line is not None]
+        if not lines:
+            continue
+        gap = np.full((1, 2), np.nan)
+        joined = np.concatenate([part for line in lines for part in (line, gap)]).astype(np.float32)
+        style = {"color": colour, "width": width, "dash": "dash" if negative else "solid"}
+        traces.append(_line(joined[:, 0], joined[:, 1], style))
+    return traces
+
+
+def beam(frame: Frame, beam: Beam, box: Box, colour: str) -> Trace:
+    """Open beam ellipse in the lower left corner, dotted where the beam is assumed."""
+    angle = np.linspace(0, 2 * np.pi, 73)
+    along, across = beam.major / 2 * np.cos(angle), beam.minor / 2 * np.sin(angle)
+    pa = np.radians(beam.pa)
+    dy, dx = frame.offset(along * np.cos(pa) - across * np.sin(pa), along * np.sin(pa) + across * np.cos(pa))
+    bottom, top, left, right = box
+    margin_y, margin_x = np.abs(dy).max() + abs(top - bottom) * 0.06, np.abs(dx).max() + abs(right - left) * 0.06
+    centre_y = bottom + np.sign(top - bottom) * margin_y
+    centre_x = left + np.sign(right - left) * margin_x
+    style = {"color": colour, "width": 1.6, "dash": "dot" if beam.assumed else "solid"}
+    return _line(centre_x + dx, centre_y + dy, style)
+
+
+def scale_bar(frame: Frame, box: Box, colour: str) -> tuple[Trace, str]:
+    """A bar of a round length about a quarter of the width, lower right, and its text."""
+    bottom, top, left, right = box
+    width = abs(right - left)
+    decade = 10.0 ** np.floor(np.log10(width / 4))
+    length = max(m * decade for m in (1, 2, 5) if m * decade <= width / 4)
+    end = right - (right - left) * 0.04
+    start = end - np.sign(right - left) * length
+    y = bottom + (top - bottom) * 0.05
+    return _line([start, end], [y, y], {"color": colour, "width": 2}), f"{length:g}{frame.unit}"
+
+
+def outline(frame: Frame, window: Window, colour: str) -> Trace:
+    """Edges of the field of view that a model sees."""
+    bottom, top, left, right = frame.extent(window)
+    style = {"color": colour, "width": 1.2, "dash": "longdash"}
+    return _line([left, right, right, left, left], [bottom, bottom, top, top, bottom], style)
+
+
+def compass(frame: Frame, box: Box, colour: str, panel: int) -> list[dict[str, Any]]:
+    """Annotations: arrows to north and east in the upper right corner, none without an orientation."""
+    if frame.north is None or frame.east is None:
+        return []
+    bottom, top, left, right = box
+    size = 0.10 * min(abs(right - left), abs(top - bottom))
+    arrows = []
+    # The corner lies where both arrows stay inside whatever way they point.
+    towards = [np.array(d) / np.hypot(*d) for d in (frame.north, frame.east)]
+    reach_y = np.sign(top - bottom) * sum(d[0] for d in towards)
+    reach_x = np.sign(right - left) * sum(d[1] for d in towards)
+    y = top - np.sign(top - bottom) * size * (0.9 + max(reach_y, 0) * 1.2)
+    x = right - np.sign(right - left) * size * (0.9 + max(reach_x, 0) * 1.2)
+    axis = "" if panel == 1 else str(panel)
+    for text, way in zip("NE", towards, strict=True):
+        arrows.append(
+            {
+                "x": x + way[1] * size,
+                "y": y + way[0] * size,
+                "ax": x,
+                "ay": y,
+                "text": "",
+                "showarrow": True,
+                "xref": f"x{axis}",
+                "yref": f"y{axis}",
+                "axref": f"x{axis}",
+                "ayref": f"y{axis}",
+                "arrowhead": 2,
+                "arrowsize": 1,
+                "arrowwidth": 1.5,
+                "arrowcolor": colour,
+            }  # fmt: skip
+        )
+        label = {"x": x + way[1] * size * 1.35, "y": y + way[0] * size * 1.35, "text": text, "showarrow": False}
+        arrows.append({**label, "xref": f"x{axis}", "yref": f"y{axis}", "font": {"color": colour, "size": 11}})
+    return arrows
+
+
+def _line(x: Any, y: Any, style: dict[str, Any]) -> Trace:
+    x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": style, "hoverinfo": "skip", "showlegend": False}

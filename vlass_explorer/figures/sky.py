@@ -1,0 +1,227 @@
+"""The sky panels as plotly figures: sky, what the model saw and an explanation, on the same axes with linked zoom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vlass_explorer.schema import Cutout, Explanation, FloatArray, Window
+
+from . import colours, marks
+from . import layout as panels
+from .colours import SkyView
+from .frame import Frame, frame, whole
+from .marks import Box, Trace
+
+Panel = Literal["sky", "seen", "explanation"]
+Span = tuple[float, float]
+"""Display limits in the cutout's unit."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How an explanation lies over the sky."""
+
+    opacity: float = 0.6
+    """0 shows the sky alone, 1 the explanation alone."""
+    contours: Literal["none", "explanation over sky", "sky over explanation"] = "none"
+    panel: int = 0
+    """Which map of the explanation."""
+
+
+def sky_panels(
+    cutout: Cutout,
+    view: SkyView,
+    *,
+    window: Window | None = None,
+    seen: FloatArray | None = None,
+    explanation: Explanation | None = None,
+    overlay: Overlay | None = None,
+    show: tuple[Panel, ...] = ("sky", "seen", "explanation"),
+    whole_cutout: bool = False,
+    height: int = 430,
+    stamp: str = "",
+) -> go.Figure:
+    """Panels of one cutout on shared axes: the array as stored (row 0 at the bottom), offsets from its WCS.
+
+    ``seen`` (S, S) in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels without content are left
+    out. The first view is the field of view, or the whole cutout; zooming one panel zooms all. NaN shows the colour
+    of no data. ``stamp`` is small text at the lower left, drawn last.
+    """
+    overlay = overlay or Overlay()
+    axes = frame(cutout)
+    full = whole(cutout)
+    box = _box(axes, full if whole_cutout or window is None else window, full)
+    kept = [name for name in show if name == "sky" or (name == "seen" and seen is not None)
+            or (name == "explanation" and explanation is not None)]  # fmt: skip
+    span = colours.limits(cutout, view, None if whole_cutout else window)
+    traces: list[Trace] = []
+    layout = panels.panels(len(kept), axes, box, height)
+    for number, name in enumerate(kept, start=1):
+        if name == "sky":
+            part, title = _sky(cutout, view, span, axes), "Sky"
+            ink = "#1b1f24" if view.colour_map == "gray_r" else "#ffffff"
+            part += _furniture(cutout, axes, box, window, ink, layout, number)
+        elif name == "seen":
+            assert seen is not None and window is not None
+            part, title = [_seen(seen, view, axes, window)], f"What the model saw ({seen.shape[1]}×{seen.shape[0]})"
+        else:
+            assert explanation is not None and window is not None
+            part = _explanation(cutout, view, span, explanation, overlay, axes, window)
+            title = explanation.titles[overlay.panel]
+        suffix = "" if number == 1 else str(number)
+        for trace in part:
+            trace["xaxis"], trace["yaxis"] = f"x{suffix}", f"y{suffix}"
+            if "colorbar" in trace:
+                trace["colorbar"] |= panels.bar_place(layout, suffix)
+        traces += part
+        panels.title(layout, suffix, title)
+    if "explanation" in kept:
+        number = max(i for i, trace in enumerate(traces) if trace["type"] == "heatmap")  # the explanation comes last
+        panels.blink(layout, number, "" if len(kept) == 1 else str(len(kept)), overlay.opacity)
+    panels.stamp(layout, f"grey: no data   {stamp}")
+    layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def _box(axes: Frame, window: Window, full: Window) -> Box:
+    """The window with a margin; the drawn range never leaves the cutout by more than the window does."""
+    margin = max(1, round(0.03 * max(window.shape))) if window != full else 0
+    return axes.extent(Window(window.y0 - margin, window.y1 + margin, window.x0 - margin, window.x1 + margin))
+
+
+def _heatmap(levels: Any, grid: dict[str, float], **more: Any) -> Trace:
+    return {"type": "heatmap", "z": levels, **grid, "zsmooth": False, "hoverongaps": False, **more}
+
+
+def _levels(cutout: Cutout, view: SkyView, span: Span, pixels: FloatArray) -> tuple[Any, tuple[list[float], list[str]]]:
+    """Colour levels of pixels, 0 to 255 (uint8, or float32 with NaN), and colour bar ticks on that scale."""
+    low, high = span
+    soft = colours.softening(cutout, low, high)
+    scaled = np.round(colours.stretched(pixels, low, high, view.stretch, soft) * 255)
+    ticks, texts = colours.colour_bar_ticks(low, high, view.stretch, soft, colours.display_unit(cutout.unit)[0])
+    return (scaled.astype(np.uint8) if np.isfinite(scaled).all() else scaled), ([255 * t for t in ticks], texts)
+
+
+def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
+    pixels, factor = colours.reduced(cutout.pixels)
+    window = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
+    levels, (ticks, texts) = _levels(cutout, view, span, pixels)
+    scale, unit = colours.display_unit(cutout.unit)
+    hover = f"%{{x:.1f}}{axes.unit}, %{{y:.1f}}{axes.unit}<br>%{{customdata:.4~g}} {escape(unit)}"
+    values = {"customdata": pixels * np.float32(scale)}
+    rms = colours.sky_rms(cutout)
+    if rms is not None:
+        values["text"] = pixels / np.float32(rms)
+        hover += "<br>S/N %{text:.1f}"
+    bar = panels.colour_bar(escape(unit), tickvals=ticks, ticktext=texts)
+    traces = [
+        _heatmap(levels, axes.grid(window, pixels.shape), zmin=0, zmax=255, colorscale=colours.scale(view.colour_map),
+                 **values, hovertemplate=hover + "<extra></extra>", colorbar=bar)
+    ]  # fmt: skip
+    if view.contours and rms is not None:
+        at = marks.levels(rms, float(np.nanmax(pixels)))
+        ink = "#1b1f24" if view.colour_map == "gray_r" else "#d9f3ff"
+        traces += marks.contours(pixels, *axes.cells(window, pixels.shape), at, ink)
+    return traces
+
+
+def _furniture(
+    cutout: Cutout, axes: Frame, box: Box, window: Window | None, ink: str, layout: dict[str, Any], number: int
+) -> list[Trace]:
+    """Beam, scale bar, outline of the field of view and arrows on the sky panel."""
+    traces = []
+    if window is not None:
+        traces.append(marks.outline(axes, window, ink))
+    if axes.north is None:
+        return traces
+    suffix = "" if number == 1 else str(number)
+    bar, text = marks.scale_bar(axes, box, ink)
+    place = {"x": float(bar["x"].mean()), "y": float(bar["y"][0]), "xref": f"x{suffix}", "yref": f"y{suffix}"}
+    layout["annotations"].append(
+        {**place, "text": text, "showarrow": False, "yshift": 10, "font": {"color": ink, "size": 11}}
+    )
+    layout["annotations"] += marks.compass(axes, box, ink, number)
+    traces.append(bar)
+    if cutout.beam is not None:
+        traces.append(marks.beam(axes, cutout.beam, box, ink))
+    return traces
+
+
+def _seen(seen: FloatArray, view: SkyView, axes: Frame, window: Window) -> Trace:
+    return _heatmap(
+        seen.astype(np.float32), axes.grid(window, (seen.shape[0], seen.shape[1])), zmin=0, zmax=1,
+        colorscale=colours.scale(view.colour_map),
+        colorbar=panels.colour_bar("model input, scaled 0 to 1", tickvals=[0, 0.5, 1]),
+        hovertemplate="%{z:.3f}<extra>model input</extra>",
+    )  # fmt: skip
+
+
+def _explanation(
+    cutout: Cutout, view: SkyView, span: Span, explanation: Explanation, overlay: Overlay, axes: Frame, window: Window
+) -> list[Trace]:
+    pixels, inside = _part(cutout, window)
+    relevance = explanation.maps[overlay.panel].astype(np.float32)
+    shape = (relevance.shape[0], relevance.shape[1])
+    traces: list[Trace] = []
+    if pixels.size:
+        levels, _ = _levels(cutout, view, span, pixels)
+        traces.append(_heatmap(levels, axes.grid(inside, (pixels.shape[0], pixels.shape[1])), zmin=0, zmax=255,
+                               colorscale=colours.scale("gray"), showscale=False, hoverinfo="skip"))  # fmt: skip
+    top, bottom = float(np.nanmax(relevance)), float(np.nanmin(relevance))
+    if explanation.signed:
+        top = max(abs(top), abs(bottom)) or 1.0
+        bottom = -top
+    else:  # a map that is nearly flat has to look flat
+        bottom = min(bottom, top / 2)
+    scale: dict[str, Any] = {"zmin": bottom, "zmax": top if top > bottom else bottom + 1e-6}
+    signed, unsigned = colours.overlay_scale(colours.SIGNED_MAP), colours.scale(colours.UNSIGNED_MAP)
+    scale["colorscale"] = signed if explanation.signed else unsigned
+    lines_only = overlay.contours == "explanation over sky"
+    # The heat map stays for its colour bar and hover text even where lines alone are drawn.
+    traces.append(
+        _heatmap(relevance, axes.grid(window, shape), **scale, opacity=0.0 if lines_only else overlay.opacity,
+                 colorbar=panels.colour_bar("attribution" if explanation.signed else "weight", nticks=4),
+                 hovertemplate="%{z:.4~g}<extra></extra>")
+    )  # fmt: skip
+    if lines_only:
+        traces += _relevance_lines(relevance, axes, window, scale["zmin"], scale["zmax"])
+    elif overlay.contours == "sky over explanation" and pixels.size:
+        traces += _sky_lines(cutout, pixels, axes, inside)
+    return traces
+
+
+def _part(cutout: Cutout, window: Window) -> tuple[FloatArray, Window]:
+    """Pixels of the cutout inside the window, reduced for drawing, and the window that they fill."""
+    y0, x0 = max(window.y0, 0), max(window.x0, 0)
+    inside = colours.part(cutout, window)
+    pixels, factor = colours.reduced(inside) if inside.size else (inside, 1)
+    return pixels, Window(y0, y0 + pixels.shape[0] * factor, x0, x0 + pixels.shape[1] * factor)
+
+
+def _relevance_lines(relevance: FloatArray, axes: Frame, window: Window, low: float, high: float) -> list[Trace]:
+    """Contours of the explanation at a quarter, half and three quarters of its range (of its extremes if signed)."""
+    gy, gx = relevance.shape
+    y, x = axes.cells(window, (gy, gx))
+    dy, dx = y[1] - y[0], x[1] - x[0]
+    padded = np.pad(relevance, 1, mode="edge")  # the outermost half cells have no neighbours
+    y = np.concatenate([[y[0] - dy / 2], y, [y[-1] + dy / 2]])
+    x = np.concatenate([[x[0] - dx / 2], x, [x[-1] + dx / 2]])
+    shares = (-0.75, -0.5, -0.25, 0.25, 0.5, 0.75) if low < 0 < high else (0.25, 0.5, 0.75)
+    at = [share * high if low < 0 < high else low + share * (high - low) for share in shares]
+    return marks.contours(padded, y, x, at, "#4de1c1", 1.6)
+
+
+def _sky_lines(cutout: Cutout, pixels: FloatArray, axes: Frame, window: Window) -> list[Trace]:
+    """Contours of the sky: multiples of the rms, or shares of the peak where there is no rms."""
+    peak = float(np.nanmax(pixels)) if np.isfinite(pixels).any() else 0.0
+    if (rms := colours.sky_rms(cutout)) is not None:
+        at = marks.levels(rms, peak)
+    else:
+        at = [share * peak for share in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    y, x = axes.cells(window, (pixels.shape[0], pixels.shape[1]))
+    return marks.contours(pixels, y, x, at, "#ffffff", 1.2)

@@ -1,0 +1,89 @@
+"""Ask a model about cutouts: the same preprocessing, validity and softmax for the pages and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from . import preprocess, validity
+from .schema import Checkpoint, Cutout, ExplorerError, InputError, Prediction
+
+BATCH_SIZE = 32
+
+
+def predict(
+    model: nn.Module,
+    card: Checkpoint,
+    cutouts: Sequence[Cutout],
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: str = "cpu",
+) -> list[Prediction]:
+    """Softmax scores and validity of each cutout, in order.
+
+    ``model`` is in evaluation mode on ``device``.  Raises InputError for the first cutout that the checkpoint's input
+    description refuses; ``predict_each`` goes on with the others.
+    """
+    predictions = []
+    for _, outcome in predict_each(model, card, cutouts, batch_size=batch_size, device=device):
+        if isinstance(outcome, ExplorerError):
+            raise outcome
+        predictions.append(outcome)
+    return predictions
+
+
+def predict_each(
+    model: nn.Module,
+    card: Checkpoint,
+    cutouts: Iterable[Cutout],
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: str = "cpu",
+) -> Iterator[tuple[Cutout, Prediction | ExplorerError]]:
+    """Each cutout with its prediction, or with the error that explains why there is none, in order.
+
+    Works through ``cutouts`` lazily, ``batch_size`` at a time, so that an endless iterator needs little memory.
+    """
+    batch: list[tuple[Cutout, Tensor | ExplorerError]] = []
+    for cutout in cutouts:
+        try:
+            batch.append((cutout, preprocess.to_tensor(cutout, card.input_spec)))
+        except ExplorerError as error:
+            batch.append((cutout, error))
+        if len(batch) == batch_size:
+            yield from _answer(model, card, batch, device)
+            batch = []
+    yield from _answer(model, card, batch, device)
+
+
+def from_logits(card: Checkpoint, cutout: Cutout, logits: Tensor) -> Prediction:
+    """The prediction that logits (K) of a forward pass make, for callers that ran the model themselves.
+
+    Raises InputError where the model overflowed.
+    """
+    logits = logits.detach().double().cpu()
+    if not bool(logits.isfinite().all()):
+        raise InputError(f"{card.name} gives no finite score for this image; its pixel values are too extreme.")
+    scores = torch.softmax(logits, dim=-1)
+    verdict = validity.check(cutout, card.input_spec)
+    return Prediction(card.label_names, logits.numpy(), scores.numpy(), verdict)
+
+
+def _answer(
+    model: nn.Module, card: Checkpoint, batch: Sequence[tuple[Cutout, Tensor | ExplorerError]], device: str
+) -> Iterator[tuple[Cutout, Prediction | ExplorerError]]:
+    tensors = [item for _, item in batch if isinstance(item, Tensor)]
+    rows: Iterator[Tensor] = iter(())
+    if tensors:
+        with torch.inference_mode():
+            rows = iter(model(torch.cat(tensors).to(device)).float().cpu())
+    for cutout, item in batch:
+        if not isinstance(item, Tensor):
+            yield cutout, item
+            continue
+        try:
+            yield cutout, from_logits(card, cutout, next(rows))
+        except ExplorerError as error:
+            yield cutout, error

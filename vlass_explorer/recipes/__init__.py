@@ -1,0 +1,85 @@
+"""Shelf of training recipes: one YAML file each, the keys of RunConfig that differ from the defaults.
+
+Source and published figures stand in the comments at the top of each file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlass_explorer.schema import ConfigError, RunConfig
+
+from .values import check, convert, nearest
+
+__all__ = ["check", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]
+
+_FOLDER = Path(__file__).parent
+
+
+def _files() -> dict[str, Path]:
+    return {p.relative_to(_FOLDER).with_suffix("").as_posix(): p for p in sorted(_FOLDER.rglob("*.yaml"))}
+
+
+def names() -> list[str]:
+    """Names of all recipes, as ``folder/file``."""
+    return list(_files())
+
+
+def _path(name: str) -> Path:
+    files = _files()
+    if name not in files:
+        raise ConfigError(f"There is no recipe {name!r}{nearest(name, list(files))}.")
+    return files[name]
+
+
+def load(name: str) -> RunConfig:
+    """A recipe over the defaults; ConfigError with the nearest name where there is none."""
+    text = _path(name).read_text(encoding="utf-8")
+    return replace(from_yaml(text, where=f"recipe {name}"), recipe=name)
+
+
+def source(name: str) -> str:
+    """Comment at the top of a recipe: what it is and where it comes from."""
+    lines = _path(name).read_text(encoding="utf-8").splitlines()
+    head = [line.lstrip("# ") for line in lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]]
+    return " ".join(head)
+
+
+def parse(pairs: Iterable[str]) -> dict[str, Any]:
+    """``key=value`` strings as typed values; ConfigError with the nearest key for an unknown one."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, text = pair.partition("=")
+        if not sign:
+            raise ConfigError(f"{pair!r} is not of the form key=value.")
+        values[key.strip()] = convert(key.strip(), text.strip())
+    return values
+
+
+def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
+    """The configuration with some values changed, each checked; ConfigError where one is impossible."""
+    return check(replace(config, **{key: convert(key, value) for key, value in values.items()}))
+
+
+def from_yaml(text: str, where: str = "configuration") -> RunConfig:
+    """A configuration from YAML that names any of its keys; ConfigError for an unknown key or a wrong value."""
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The {where} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"The {where} must be a list of key: value lines.")
+    return with_values(RunConfig(), {str(key): value for key, value in values.items()})
+
+
+def to_yaml(config: RunConfig, *, differences: bool = False) -> str:
+    """The configuration as YAML, all keys or only those that differ from the defaults."""
+    values = asdict(config)
+    if differences:
+        values = {f.name: values[f.name] for f in fields(RunConfig) if values[f.name] != f.default}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

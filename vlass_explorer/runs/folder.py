@@ -1,0 +1,169 @@
+"""Run folders below one root: create them, read them, ask a run to stop, tell whose turn it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vlass_explorer.recipes import from_yaml, to_yaml
+from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
+
+from .process import alive
+from .records import read_status, write_json
+
+START_SECONDS = 300.0
+"""A queued run without a process is lost after this time: its trainer never came up."""
+SILENT_SECONDS = 900.0
+"""A run on another host is lost after this time without a heartbeat."""
+_ENDED = ("finished", "stopped", "failed")
+
+
+def root() -> Path:
+    """Folder of all runs: VLASS_EXPLORER_RUNS, or runs/ in the checkout."""
+    return Path(os.environ.get("VLASS_EXPLORER_RUNS") or Path(__file__).resolve().parents[2] / "runs")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _age(stamp: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+
+
+def create(config: RunConfig, root: Path | None = None) -> Run:
+    """A new folder with config.yaml and a queued status.json; the run starts when a launcher is told so."""
+    parent = root if root is not None else globals()["root"]()
+    parent.mkdir(parents=True, exist_ok=True)
+    created = _now()
+    run_id = f"{created[:19].replace('-', '').replace(':', '').replace('T', '-')}-{config.name}-{secrets.token_hex(2)}"
+    hidden = parent / f".{run_id}"
+    hidden.mkdir()
+    (hidden / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    write_json(hidden / "status.json", {"schema": 1, "phase": "queued", "created": created, "process": {}})
+    # Renamed when complete, so that a folder is never listed half-written.
+    hidden.rename(parent / run_id)
+    return read(parent / run_id)
+
+
+def new_attempt(run: Run) -> Run:
+    """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active."""
+    if run.is_active:
+        raise RunError(f"{run.id} is {run.phase}: it can be resumed when it has ended.")
+    (run.path / "stop").unlink(missing_ok=True)
+    status = read_status(run.path)
+    write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
+    (run.path / "process.json").unlink(missing_ok=True)
+    return read(run.path)
+
+
+def _lost(path: Path, status: dict[str, Any]) -> str:
+    """Why the run is lost, or nothing while its process works or may still come up."""
+    process = status.get("process") or {}
+    if not process and (path / "process.json").exists():
+        process = read_process(path)
+    if not process:
+        late = _age(status.get("queued") or status["created"]) > START_SECONDS
+        return "The trainer did not start." if late else ""
+    is_alive = alive(process)
+    if is_alive is None:
+        silent = _age(status.get("heartbeat") or status["created"])
+        return f"No sign of life from {process.get('host')} for {silent:.0f} s." if silent > SILENT_SECONDS else ""
+    if is_alive:
+        return ""
+    step = status.get("step", 0)
+    return f"The process ended without a word at step {step} (killed, out of memory, or the machine restarted)."
+
+
+def read_process(path: Path) -> dict[str, Any]:
+    """Identity that the launcher noted for a run folder, empty before that."""
+    try:
+        found = json.loads((path / "process.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read(path: Path) -> Run:
+    status = read_status(path)
+    try:
+        config = from_yaml((path / "config.yaml").read_text(encoding="utf-8"), where=f"configuration of {path.name}")
+    except FileNotFoundError:
+        raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
+    except ConfigError as error:
+        raise RunError(f"{path.name} cannot be read: {error}") from error
+    phase, reason = status.get("phase", "failed"), status.get("reason", "")
+    if phase not in _ENDED and (why := _lost(path, status)):
+        phase, reason = "lost", why
+    total = status.get("total_steps") or 0
+    return Run(
+        id=path.name,
+        path=path,
+        config=config,
+        phase=phase,
+        created=status.get("created", ""),
+        progress=1.0 if phase == "finished" else min(1.0, status.get("step", 0) / total) if total else 0.0,
+        epoch=status.get("epoch", 0),
+        eta_seconds=status.get("eta_seconds") if phase in ("training", "validating") else None,
+        metrics=status.get("metrics", {}),
+        device=status.get("device", ""),
+        reason=reason,
+    )
+
+
+def read(path: Path) -> Run:
+    """The run as its folder and its process tell it now; RunError where the folder is none."""
+    run = _read(path)
+    if run.phase != "queued":
+        return run
+    waiting = [other.id for other in queue(path.parent, run.device)]
+    return replace(run, queue_position=waiting.index(run.id) + 1) if run.id in waiting else run
+
+
+def queue(root: Path, device: str) -> list[Run]:
+    """Living queued runs of one device, oldest first: the first one may take the device."""
+    found = [run for run in _all(root) if run.phase == "queued" and run.device == device]
+    return sorted(found, key=lambda run: (run.created, run.id))
+
+
+def _all(root: Path) -> list[Run]:
+    if not root.is_dir():
+        return []
+    folders = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".") and (p / "status.json").exists()]
+    return [_read_or_failed(path) for path in folders]
+
+
+def _read_or_failed(path: Path) -> Run:
+    """One damaged folder must not hide the others."""
+    try:
+        return _read(path)
+    except RunError as error:
+        return Run(id=path.name, path=path, config=RunConfig(), phase="failed", reason=str(error))
+
+
+def listing(root: Path | None = None) -> list[Run]:
+    """All runs, newest first."""
+    parent = root if root is not None else globals()["root"]()
+    runs = sorted(_all(parent), key=lambda run: (run.created, run.id), reverse=True)
+    return [read(run.path) if run.phase == "queued" else run for run in runs]
+
+
+def find(name: str, root: Path | None = None) -> Run:
+    """A run by its id or by the path of its folder; RunError where there is none."""
+    parent = root if root is not None else globals()["root"]()
+    for path in (parent / name, Path(name)):
+        if (path / "status.json").is_file():
+            return read(path.resolve())
+    raise RunError(f"There is no run {name!r} in {parent}.")
+
+
+def request_stop(run: Run) -> None:
+    """Ask a run to finish its step, save and leave; RunError where it has ended."""
+    if not run.is_active:
+        raise RunError(f"{run.id} is {run.phase}: there is nothing to stop.")
+    (run.path / "stop").touch()

@@ -1,0 +1,126 @@
+"""What a cutout is: pixels with unit, beam, noise, coordinates and origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales
+from numpy.typing import NDArray
+
+Row0 = Literal["south", "north", "unknown"]
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Restoring beam: full widths at half maximum in arcsec, position angle in degrees north through east."""
+
+    major: float
+    minor: float
+    pa: float = 0.0
+    assumed: bool = False
+    """True where the file says nothing and the survey's nominal beam stands in."""
+    source: str = "header"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.major, self.minor, self.pa]).all() and self.major >= self.minor > 0):
+            raise ValueError(f"A beam needs finite axes with major >= minor > 0, got {self.major} x {self.minor}.")
+
+    @property
+    def solid_angle(self) -> float:
+        """Area of the elliptical Gaussian beam in square arcsec."""
+        return float(np.pi * self.major * self.minor / (4.0 * np.log(2.0)))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a whole cutout in its own unit, measured once and never again on a crop."""
+
+    rms: float
+    method: str
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What file name and header say about where an image comes from; None where they say nothing."""
+
+    survey: str | None = None
+    """VLASS, FIRST, NVSS, LoTSS, WISE, ... or None."""
+    product: str = "unknown"
+    """total intensity, rms, tt1, alpha, model, residual, psf, background, infrared, optical, stokes QUV, mask,
+    primary beam or unknown."""
+    frequency_ghz: float | None = None
+    vlass_epoch: str | None = None
+    tile: str | None = None
+    version: str | None = None
+    date: str | None = None
+    quick_look: bool = False
+    simulated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """One sky image, axes (ny, nx), row 0 at the bottom; NaN means no data and is kept until preprocessing."""
+
+    name: str
+    pixels: NDArray[np.float32]
+    unit: str | None = None
+    """FITS unit string ("Jy/beam"), "count" for PNG, JPEG and TIFF, None where the file does not say."""
+    wcs: WCS | None = None
+    """Celestial two-dimensional WCS of ``pixels`` as stored, or None."""
+    beam: Beam | None = None
+    noise: Noise | None = None
+    """None where no noise is left to measure (an already clipped or constant image)."""
+    header: Mapping[str, Any] = field(default_factory=dict)
+    """FITS cards by keyword, HISTORY and COMMENT joined by newlines; empty for other formats."""
+    origin: Origin = field(default_factory=Origin)
+    notes: tuple[str, ...] = ()
+    kind: Literal["fits", "image", "array"] = "fits"
+    row0: Row0 = "unknown"
+    """Where row 0 of ``pixels`` lies: "south" from the WCS or declared, else "unknown"."""
+    sha256: str = ""
+    """Hash of the bytes that were read and of what was cut from them, the key of every cache."""
+    declared_scale: float | None = None
+    """Pixel size in arcsec that the user or a data set declares where the file has no WCS."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.dtype != np.float32 or not self.pixels.dtype.isnative:
+            raise ValueError("Cutout.pixels must be a native float32 array (ny, nx).")
+        self.pixels.setflags(write=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size (ny, nx) in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def pixel_scale(self) -> tuple[float, float] | None:
+        """Pixel size (y, x) in arcsec, positive: from the WCS, else as declared, else None."""
+        if self.wcs is None:
+            return None if self.declared_scale is None else (self.declared_scale, self.declared_scale)
+        scale_x, scale_y = proj_plane_pixel_scales(self.wcs) * 3600.0
+        return float(scale_y), float(scale_x)
+
+    @property
+    def is_clipped(self) -> bool:
+        """True where the noise was cut away before the file was written, so that no rms can be measured."""
+        return self.noise is None
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle on a cutout in pixel edges: pixel i covers [i, i + 1]; it may reach beyond the image."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size (ny, nx) in native pixels."""
+        return self.y1 - self.y0, self.x1 - self.x0

@@ -1,0 +1,180 @@
+"""What a training run is: its configuration and what its folder says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+Phase = Literal[
+    "queued", "starting", "loading data", "training", "validating", "saving", "testing",
+    "finished", "stopped", "failed", "lost",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a training run, flat; the text under each field is its help on page and command line."""
+
+    name: str = "run"
+    """Name of the checkpoint that a finished run becomes: letters, digits, dot, dash, underscore."""
+    recipe: str = ""
+    """Recipe that the defaults came from, for the record."""
+    dataset: str = "class_folders"
+    """Data set reader, a file name in vlass_explorer/datasets."""
+    data_dir: str = ""
+    """Folder of the data set."""
+    split: Literal["authors", "sky", "random"] = "authors"
+    """Folds from the data set's own fold column, sky-disjoint folds, or a seeded stratified split."""
+    fold: int = 0
+    """Validation fold (of five); the other folds are trained on."""
+    split_seed: int = 0
+    """Seed of sky-disjoint and random folds; runs to be compared keep it."""
+    train_count: int = 0
+    """Simulated data sets: number of training cutouts (0: the data set's default)."""
+
+    architecture: str = "first_cnn"
+    """Any classification architecture of timm or of vlass_explorer/backbones."""
+    weights: str = "none"
+    """Where the weights start: none, imagenet (timm, downloaded once), or a checkpoint ({fold} and {split} allowed)."""
+    initialise: Literal["default", "mimetic"] = "default"
+    """Fresh weights as the architecture draws them, or for plain vision transformers near the identity (mimetic)."""
+    patch_size: int = 0
+    """Patch side in pixels for architectures that take one (0: the architecture's own)."""
+    drop_rate: float = 0.0
+    """Dropout before the head."""
+    drop_path_rate: float = 0.0
+    """Stochastic depth."""
+    tune: Literal["all", "head", "last"] = "all"
+    """Train all weights, the head alone, or the head and the last tune_blocks groups of layers."""
+    tune_blocks: int = 1
+    """How many groups of layers tune=last trains beside the head."""
+
+    img_size: int = 64
+    """Side of the model input in pixels."""
+    in_chans: int = 1
+    """Input channels, 1 or 3 (three equal channels for ImageNet weights)."""
+    stretch: str = "sqrt"
+    """Intensity stretch, see vlass_explorer/preprocess.py."""
+    field_of_view: float = 180.0
+    """Side of the centred square in arcsec."""
+    field_of_view_pixels: int = 100
+    """Side of the centred square in pixels for files without coordinates."""
+    normalisation: Literal["crop", "field", "none"] = "crop"
+    """Divide by the maximum of the field of view, of the whole cutout, or not at all."""
+
+    epochs: int = 60
+    """Passes over the training split."""
+    batch_size: int = 64
+    """Cutouts a step."""
+    optimiser: str = "adamw"
+    """Any optimiser name of timm."""
+    learning_rate: float = 1e-3
+    """Peak learning rate."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay."""
+    beta2: float = 0.999
+    """Decay of the squared gradient of Adam and its relatives."""
+    warmup_epochs: float = 3.0
+    """Linear warm-up, then cosine to zero, by step."""
+    restart_epoch: float = 0.0
+    """Epoch at which the schedule starts again with a warm-up of its own (0: never)."""
+    restart_rate: float = 0.7
+    """Peak learning rate after the restart, as a share of the first."""
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over all classes."""
+    class_weighting: bool = False
+    """Weigh the loss by inverse class frequency."""
+    class_weight_power: float = 1.0
+    """Power of the inverse class frequency that weighs the loss: 1 in full, 0.5 its square root."""
+    balance: float = 0.0
+    """Draw cutouts by this power of their inverse class frequency (0: each once an epoch)."""
+    mixup: float = 0.0
+    """Mixup alpha (0: off)."""
+    mixup_probability: float = 1.0
+    """Share of the steps that mix."""
+    teacher: str = ""
+    """Checkpoints to distil from, separated by commas; {fold} and {split} stand for this run's own."""
+    distill_weight: float = 0.5
+    """Share of the teachers' softened scores in the target; the labels have the rest."""
+    distill_temperature: float = 2.0
+    """Temperature that softens the scores of teacher and student."""
+    clip_grad: float = 1.0
+    """Gradient norm is clipped at this value (0: off)."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then validated and kept (0: off)."""
+    keep: Literal["last", "best"] = "last"
+    """Weights that the run keeps: of the last epoch, or of the epoch with the best validation macro F1."""
+
+    rotate: bool = True
+    """Rotate by any angle, before the crop."""
+    flip: float = 0.5
+    """Probability of a mirror flip."""
+    shift: float = 2.0
+    """Largest shift in native pixels, each axis."""
+    zoom: float = 0.1
+    """Largest zoom either way; angular size tells classes apart, so keep it small."""
+    noise: float = 0.0
+    """Probability of added beam-correlated noise."""
+    reclip: float = 0.0
+    """Probability of raising the clip level, which imitates a shallower image."""
+
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda, cuda:0, mps."""
+    precision: Literal["32", "bf16"] = "32"
+    """Arithmetic of the forward pass."""
+    keep_patches: int = 0
+    """Train vision transformers on this many patches, the brightest ones; prediction takes all (0: all)."""
+    channels_last: bool = False
+    """Memory layout that speeds convolutions up; the numbers are the same but for rounding."""
+    workers: int = 0
+    """Loader processes."""
+    save_every: int = 0
+    """Steps between saves of the full state (0: once an epoch)."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training execution as its folder tells it; nothing here is held in memory elsewhere."""
+
+    id: str
+    path: Path
+    config: RunConfig
+    phase: Phase
+    created: str = ""
+    """UTC time of creation, ISO 8601."""
+    progress: float = 0.0
+    """Share of all steps that are done."""
+    epoch: int = 0
+    eta_seconds: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Latest value of each metric."""
+    device: str = ""
+    reason: str = ""
+    """Why the run stopped, failed or was lost; empty while all is well."""
+    queue_position: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """True while a process works on the run or waits for its device."""
+        return self.phase not in ("finished", "stopped", "failed", "lost")
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """Help text of each field of a dataclass: the docstring that stands under it in the source."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    known = {f.name for f in fields(kind)}
+    texts: dict[str, str] = {}
+    for here, after in zip(body.body, body.body[1:], strict=False):
+        is_field = isinstance(here, ast.AnnAssign) and isinstance(here.target, ast.Name) and here.target.id in known
+        if is_field and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            assert isinstance(here, ast.AnnAssign) and isinstance(here.target, ast.Name)
+            texts[here.target.id] = inspect.cleandoc(str(after.value.value))
+    return texts
