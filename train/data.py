@@ -57,9 +57,8 @@ def open_data_set(config: RunConfig) -> DataSet:
 
 def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list[int]]:
     """Sample indices of the training and validation split; DatasetError where a class is missing in training."""
-    train, validation = (
-        [int(i) for i in part] for part in splits.split(data_set, config.split, config.fold, config.split_seed)
-    )
+    found = splits.split(data_set, config.split, config.fold, config.split_seed, config.field_of_view)
+    train, validation = found.train.tolist(), found.validation.tolist()
     counts = Counter(data_set.items[i].label for i in train)
     missing = [name for k, name in enumerate(data_set.label_names) if not counts[k]]
     if missing or not validation:
