@@ -192,22 +192,28 @@ def test_what_is_no_deeplense_image_is_told(wrong: np.ndarray, tmp_path: Path) -
 def test_deeplense_folders(data_dir: Path, tmp_path: Path) -> None:
     """Real files of Model I in the authors' layout: classes in a fixed order, the test folder as test part."""
     real = data_dir / "cutouts" / "deeplense"
-    for part, label, count in (("train", "no_sub", 2), ("train", "cdm", 2), ("test", "cdm", 1), ("test", "axion", 1)):
+    for part, label, count in (
+        ("train", "axion", 2),
+        ("train", "no_sub", 2),
+        ("train", "cdm", 2),
+        ("test", "cdm", 1),
+        ("test", "axion", 1),
+    ):
         (tmp_path / part / label).mkdir(parents=True)
         for number in range(count):
             source = real / f"Model_I_{'cdm' if label == 'axion' else label}.npy"
             (tmp_path / part / label / f"{number}.npy").write_bytes(source.read_bytes())
     assert datasets.recognise(tmp_path) == "deeplense"
     found = datasets.load("class_folders", tmp_path)
-    assert found.label_names == ("axion", "cdm", "no_sub") and found.counts == {"axion": 1, "cdm": 3, "no_sub": 2}
+    assert found.label_names == ("axion", "cdm", "no_sub") and found.counts == {"axion": 3, "cdm": 3, "no_sub": 2}
     parts = splits.split(found, "random_test", 0)
     assert [found.items[i].name for i in parts.test] == ["test/axion/0.npy", "test/cdm/0.npy"]
-    assert sorted(found.items[i].label for i in np.concatenate(parts[:2])) == [1, 1, 2, 2]
+    assert sorted(found.items[i].label for i in np.concatenate(parts[:2])) == [0, 0, 1, 1, 2, 2]
     cutout = found.items[2].read()
     assert cutout.shape == (150, 150) and found.simulated
     assert np.array_equal(cutout.pixels, np.load(real / "Model_I_cdm.npy").astype(np.float32))
     with pytest.raises(DatasetError, match="holds no train/axion"):
-        datasets.load("deeplense", tmp_path / "train")
+        datasets.load("deeplense", tmp_path / "train" / "cdm")
 
 
 @pytest.mark.parametrize("shape", [(40, 64, 64), (40, 4096), (40, 1, 64, 64)])

@@ -31,7 +31,7 @@ SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
-    "citation", "simulated",
+    "citation", "simulated", "colour",
 )  # fmt: skip
 SPLITS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",

@@ -84,8 +84,10 @@ def image_of(found: NDArray[Any]) -> tuple[NDArray[Any], float | None]:
     number: float | None = None
     if found.dtype.hasobject and found.ndim == 1:
         parts = list(found)
-        if len(parts) > 1 and np.ndim(parts[-1]) == 0:  # [image, mass], or rows and a label
-            number = float(parts.pop())
+        if any(isinstance(part, str | bytes) for part in parts):
+            raise CutoutError("The array holds text: one square image is needed.")
+        if len(parts) > 1 and np.size(parts[-1]) == 1:  # [image, mass], or rows and a label
+            number = float(np.ravel(parts.pop())[0])
         if len(parts) == 1:
             return image_of(np.asarray(parts[0]))[0], number
         lengths = {np.shape(part) for part in parts}
