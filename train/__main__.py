@@ -74,7 +74,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true")
     check.set_defaults(action=_check)
 
-    shelf = commands.add_parser("recipes", help="list the recipes")
+    shelf = commands.add_parser("recipes", help="list the recipes with their parameters and sources")
+    shelf.add_argument("--json", action="store_true")
     shelf.set_defaults(action=_recipes)
     return top
 
@@ -192,9 +193,13 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _recipes(options: argparse.Namespace) -> int:
+    from .listing import line, row
+
+    if options.json:
+        print(json.dumps([row(name) for name in recipes.names()]))
+        return 0
     for name in recipes.names():
-        config = recipes.load(name)
-        print(f"{name:24} {config.architecture:28} {recipes.source(name)}")
+        print(line(row(name)))
     return 0
 
 
