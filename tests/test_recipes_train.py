@@ -140,6 +140,16 @@ def test_variants_differ_in_what_their_name_says() -> None:
             assert {key for key in mine if mine[key] != plain[key]} == keys, name
 
 
+def test_the_page_of_recipes_states_what_is_measured(rows: dict[str, dict[str, Any]], repo_root: Path) -> None:
+    table = (repo_root / "docs" / "recipes.md").read_text(encoding="utf-8").splitlines()
+    stated = {cells[1].strip(" `"): cells for cells in (line.split("|") for line in table) if len(cells) > 4}
+    plain = {name for name in rows if not name.startswith(("first/", "vlass-sim/"))}
+    for name in sorted(plain - {name for name in plain if name.endswith(("-frozen", "-augmented"))}):
+        figure = stated[name][3].split()[0]
+        assert stated[name][2].strip(" `") == rows[name]["architecture"]
+        assert figure == f"{rows[name]['parameters'] / 1e6:.{len(figure.split('.')[1])}f}", name
+
+
 def test_the_table_names_every_recipe(rows: dict[str, dict[str, Any]]) -> None:
     assert list(rows) == recipes.names() == sorted(rows)
 

@@ -3,6 +3,7 @@
 Wu et al., "Visual Transformers" (arXiv:2006.03677). This is the version of AndreyBocharnikov/Visual-Transformers with
 12.7 million parameters for 144 classes: tokens of width 1024, value matrices and scaled scores, close to the first
 version of the paper. The ICCV 2021 text has tokens as wide as the feature map (256), no value matrices, no scaling.
+Matrices start as torch draws them: from the Kaiming start of the source, without any layer norm, training diverges.
 
 Every attention is a softmax over the last axis, so ``attention.capture`` sees five calls in this order: pixels of each
 token (B, L, HW), tokens (B, L, L), tokens of each pixel (B, HW, L), pixels of each token (B, L, HW), tokens (B, L, L).
@@ -40,9 +41,7 @@ default_cfgs = generate_default_cfgs(
 
 def _linear(chans: int, out: int) -> nn.Linear:
     """A matrix without bias."""
-    layer = nn.Linear(chans, out, bias=False)
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    return layer
+    return nn.Linear(chans, out, bias=False)
 
 
 class FilterTokenizer(nn.Module):
