@@ -40,7 +40,7 @@ def explain(
     baseline: What replaces a region: empty sky (zero), noise like that of the cutout, the cutout blurred, or the mean
         of the data set.
 
-    Raises UnsupportedError for a number of cells that does not fit, or islands where there is no emission.
+    Raises UnsupportedError for a number of cells that does not fit.
     ``numbers``: regions, strongest, the largest fall of the logit.
     """
     # Here and not above: captum takes a second to import and only this function needs it.
@@ -55,8 +55,6 @@ def explain(
         labels = rows[:, None] * (columns[-1] + 1) + columns
     else:
         labels = islands(x.detach().float().mean(dim=1)[0].cpu().numpy())
-        if not labels.any():
-            raise UnsupportedError("There is no emission above 5 rms in this input; take the regions of a grid.")
     count = int(labels.max()) + 1
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
@@ -65,10 +63,10 @@ def explain(
             perturbations_per_eval=BATCH_SIZE, baselines=baseline_image(model, x, baseline),
         )  # fmt: skip
     values = attribution[0, 0][None].float().cpu().numpy()
-    what = "cells" if regions == "grid" else "islands of emission and the rest"
+    what = "cells" if regions == "grid" else f"{count - 1} islands of emission above 5 rms and the rest"
     return Explanation(
         maps=values,
-        titles=(f"{TITLE}, {count} regions",),
+        titles=(f"{TITLE}, {count} region{'s' if count > 1 else ''}",),
         signed=True,
         caption=f"Fall of the logit where a region is replaced with {BASELINE_WORDS[baseline]}: {what}.",
         numbers={"regions": count, "strongest": float(values.max()), "baseline": BASELINE_WORDS[baseline]},

@@ -18,8 +18,8 @@ TITLE = "Input × gradient"
 def explain(model: nn.Module, x: Tensor, target: int, *, baseline: Baseline = "zero") -> Explanation:
     """One signed map (H, W) in logits a pixel, summed over channels.
 
-    baseline: What counts as no input: empty sky (zero), noise like that of the cutout, the cutout blurred, or the mean of
-        the data set.
+    baseline: What counts as no input: empty sky (zero), noise like that of the cutout, the cutout blurred, or the mean
+        of the data set.
     """
     with differentiable(model) as copy:
         x = x.detach().clone()
