@@ -33,6 +33,7 @@ from train.network import build
 from train.stopping import StopSignal
 from vlass_explorer import cutouts, datasets, runs
 from vlass_explorer.datasets import DataSet, Item
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import RunConfig
 
 
@@ -89,7 +90,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data = data_set(folder, options.steps // config.epochs * config.batch_size)
-        images = Images(data, range(len(data)), datasets.input_spec(data, config), config)
+        spec = datasets.input_spec(data, config)
+        images = Images(data, range(len(data)), spec, config, stretched(data, spec, config))
         bare(config, images, options.steps)
         pairs = [
             (fit(config, images, options.steps, folder / "runs"), bare(config, images, options.steps))

@@ -1,4 +1,4 @@
-"""The data of a run: decoded and stretched once into memory, handed out as batches of sample indices."""
+"""The data of a run: decoded and stretched once into the cache, handed out as batches of sample indices."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vlass_explorer import datasets
 from vlass_explorer.datasets import DataSet, splits
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import ConfigError, DatasetError, InputSpec, RunConfig
 
 from .images import Images
@@ -57,9 +58,8 @@ def open_data_set(config: RunConfig) -> DataSet:
 
 def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list[int]]:
     """Sample indices of the training and validation split; DatasetError where a class is missing in training."""
-    train, validation = (
-        [int(i) for i in part] for part in splits.split(data_set, config.split, config.fold, config.split_seed)
-    )
+    found = splits.split(data_set, config.split, config.fold, config.split_seed, config.field_of_view)
+    train, validation = found.train.tolist(), found.validation.tolist()
     counts = Counter(data_set.items[i].label for i in train)
     missing = [name for k, name in enumerate(data_set.label_names) if not counts[k]]
     if missing or not validation:
@@ -69,7 +69,7 @@ def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list
 
 
 def load(config: RunConfig, check: Callable[[], None]) -> Data:
-    """Read the data set once: training images stretched, validation images finished exactly as at prediction.
+    """The splits of a data set, whose stretched images come from the cache, or are put there now.
 
     ``check`` is called between cutouts and may raise, for a run that is asked to stop meanwhile.
     """
@@ -79,11 +79,12 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
         spec = datasets.input_spec(data_set, config)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    train = Images(data_set, train_indices, spec, config, check)
+    images = stretched(data_set, spec, config, check=check)
+    train = Images(data_set, train_indices, spec, config, images)
     mean, std = train.statistics()
     spec = replace(spec, mean=(mean,), std=(std,))
     train.spec = spec
-    validation = Images(data_set, validation_indices, spec, None, check)
+    validation = Images(data_set, validation_indices, spec, None, images)
     return Data(data_set, spec, train, validation)
 
 

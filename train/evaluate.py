@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints, metrics, runs
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, RunConfig
 
 from .data import Images, open_data_set, split_indices
@@ -77,5 +78,5 @@ def test(
         items = [replace(item, label=order[data_set.label_names[item.label]]) for item in data_set.items]
         data_set = replace(data_set, items=items, label_names=card.label_names)
     _, validation = split_indices(data_set, config)
-    images = Images(data_set, validation, card.input_spec, None)
+    images = Images(data_set, validation, card.input_spec, None, stretched(data_set, card.input_spec))
     return card, evaluate(checkpoints.load(card, device), images, card.label_names, device=device, tta=tta)

@@ -49,6 +49,8 @@ class InputSpec:
     unit: str | None = "Jy/beam"
     simulated: bool = False
     """True where the training images were simulated."""
+    colour: bool = False
+    """The three channels are those of a colour picture; else, and for grey pictures, they are equal."""
 
     def __post_init__(self) -> None:
         if self.in_chans not in (1, 3) or len(self.mean) not in (1, self.in_chans):

@@ -28,8 +28,8 @@ class RunConfig:
     """Data set reader, a file name in vlass_explorer/datasets."""
     data_dir: str = ""
     """Folder of the data set."""
-    split: Literal["authors", "sky", "random"] = "authors"
-    """Folds from the data set's own fold column, sky-disjoint folds, or a seeded stratified split."""
+    split: Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"] = "authors"
+    """The data set's own folds, sky-disjoint or random ones (with _test a sixth is kept for testing), or 80/20."""
     fold: int = 0
     """Validation fold (of five); the other folds are trained on."""
     split_seed: int = 0
