@@ -171,8 +171,12 @@ def test_contrast_is_the_difference_of_two_logits_for_every_method() -> None:
 def test_a_private_copy_shares_the_weights_and_nothing_else() -> None:
     model = timm.create_model("levit_128s", num_classes=4).eval()
     with torch.inference_mode():
-        model(torch.zeros(1, 3, 224, 224))  # fills a cache that autograd would refuse
+        model(torch.zeros(1, 3, 224, 224))  # fills caches that autograd would refuse
     copy = private(model)
+    caches = [
+        [m.attention_bias_cache for m in one.modules() if hasattr(m, "attention_bias_cache")] for one in (model, copy)
+    ]
+    assert all(caches[0]) and len(caches[0]) == len(caches[1]) and not any(caches[1])
     assert all(a is b for a, b in zip(model.parameters(), copy.parameters(), strict=True))
     assert not {id(module) for module in model.modules()} & {id(module) for module in copy.modules()}
     assert gradient(copy, torch.rand(1, 3, 224, 224), 0).shape == (1, 3, 224, 224)
