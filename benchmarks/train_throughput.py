@@ -23,13 +23,14 @@ import torch
 # Run from anywhere: the packages beside this folder are used, installed or not.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from train.batches import Batches
 from train.callbacks import Recorder
-from train.data import Batches
 from train.fit import trainer
 from train.images import Images
 from train.loss import cross_entropy, targets
-from train.module import Classifier, rate
+from train.module import Classifier
 from train.network import build
+from train.schedule import rate
 from train.stopping import StopSignal
 from vlass_explorer import cutouts, datasets, runs
 from vlass_explorer.datasets import DataSet, Item

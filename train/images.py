@@ -18,15 +18,16 @@ from vlass_explorer.schema import InputSpec, RunConfig, Window
 class Images:
     """One split of a data set whose stretched images are at hand; items that cannot be read are left out.
 
-    ``indices`` are those of the items that are kept, ``labels`` (N,) theirs.
+    ``indices`` are those of the items that are kept, ``names`` and ``labels`` (N,) theirs.
     """
 
     def __init__(
         self, data_set: DataSet, indices: Sequence[int], spec: InputSpec, config: RunConfig | None, images: Stretched
     ) -> None:
         self.indices = [index for index in indices if index not in images.failures]
+        self.names = [data_set.items[index].name for index in self.indices]
         self.spec, self._config, self._images = spec, config, images
-        self.labels = torch.tensor([data_set.items[i].label for i in self.indices])
+        self.labels = torch.tensor([data_set.items[i].label for i in self.indices], dtype=torch.long)
         self._place = torch.from_numpy(images.place[self.indices])
         self._maxima = torch.from_numpy(images.maxima[self.indices])
 
@@ -53,7 +54,8 @@ class Images:
         """Model inputs (B, C, S, S) as at prediction, and labels (B,)."""
         x = self._empty(len(batch), device)
         for where, crops, _ in self._parts(batch, None):
-            x[where] = preprocess.finish(crops.to(device), self.spec, self._maxima[batch[where]].to(device))
+            maxima = self._maxima[batch[where]].to(device)
+            x[where.to(device)] = preprocess.finish(crops.to(device), self.spec, maxima)
         return x, self.labels[batch].to(device)
 
     def _empty(self, count: int, device: torch.device | str) -> Tensor:
@@ -74,7 +76,7 @@ class Images:
                 indices=kept,
                 rms=[None if math.isnan(rms) else rms for rms in self._images.rms[kept].tolist()],
             )
-            x[where] = preprocess.finish(crops, self.spec, self._maxima[batch[where]].to(device))
+            x[where.to(device)] = preprocess.finish(crops, self.spec, self._maxima[batch[where]].to(device))
         return x, self.labels[batch].to(device)
 
     def statistics(self) -> tuple[float, float]:

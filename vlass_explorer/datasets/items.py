@@ -91,7 +91,8 @@ class DataSet:
 def unreadable(failures: Sequence[str]) -> str:
     """One sentence on the cutouts that cannot be read, from sentences that name each."""
     more = f" ... and {len(failures) - 5} more" if len(failures) > 5 else ""
-    return f"{len(failures)} files cannot be read: {'; '.join(failures[:5])}{more}"
+    named = "; ".join(text.rstrip(".") for text in failures[:5])
+    return f"{len(failures)} files cannot be read: {named}{more}."
 
 
 def chosen(items: Sequence[Item], count: int | None, seed: int) -> tuple[Item, ...]:

@@ -114,7 +114,8 @@ def _build(
             y0, x0 = max(wide.y0, 0), max(wide.x0, 0)
             part = image[:, y0 : max(wide.y1, y0), x0 : max(wide.x1, x0)]
             place[index] = groups.add(part, Window(window.y0 - y0, window.y1 - y0, window.x0 - x0, window.x1 - x0))
-            rms[index] = np.nan if cutout.noise is None else cutout.noise.rms
+            if cutout.noise is not None:
+                rms[index] = cutout.noise.rms * preprocess.unit_factor(cutout, spec)
             maxima[index] = float(preprocess.maximum(torch.from_numpy(image)[None])[0])
         _accept(failures, count, allowed)
     np.savez(folder / "items.npz", place=place, rms=rms, maxima=maxima)

@@ -17,8 +17,10 @@ from .learning import (
     Explanation,
     FloatArray,
     InputSpec,
+    Mistake,
     Prediction,
     Report,
+    RocCurve,
     Validity,
 )
 from .sky import Beam, Cutout, Noise, Origin, Row0, Window
@@ -27,6 +29,6 @@ from .training import Phase, Run, RunConfig, field_help
 __all__ = [
     "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "InputError", "InputSpec",
-    "Noise", "Origin", "Phase", "Prediction", "Report", "Row0", "Run", "RunConfig", "RunError",
+    "Mistake", "Noise", "Origin", "Phase", "Prediction", "Report", "RocCurve", "Row0", "Run", "RunConfig", "RunError",
     "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip
