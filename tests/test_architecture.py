@@ -15,8 +15,8 @@ CORE = ROOT / "vlass_explorer"
 
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
-    {"schema"},
-    {"measure", "preprocess", "attention", "augment", "metrics"},
+    {"schema", "progress"},
+    {"attribution", "layers", "measure", "preprocess", "attention", "augment", "metrics"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
     {"validity", "predict", "explainers"},
