@@ -38,8 +38,9 @@ bench: .venv/dev.stamp chromium ## run the benchmarks, each against its baseline
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt .venv/app.stamp
+.venv/dev.stamp: requirements-dev.txt requirements-oracles.txt .venv/app.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-oracles.txt
 	@touch $@
 
 chromium:
