@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from vlass_explorer import recipes, runs
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
@@ -50,8 +51,9 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
     test.add_argument("--data-dir", default="", help="folder of the data set")
     test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
-    test.add_argument("--split", choices=("authors", "sky", "random"), default="authors")
+    test.add_argument("--split", choices=get_args(get_type_hints(RunConfig)["split"]), default="authors")
     test.add_argument("--fold", type=int, default=0)
+    test.add_argument("--part", choices=("validation", "test"), default="validation", help="which part of the split")
     test.add_argument("--tta", action="store_true", help="mean over eight rotations and mirror images")
     test.add_argument("--device", default="auto")
     test.add_argument("--json", action="store_true")
@@ -139,16 +141,19 @@ def _test(options: argparse.Namespace) -> int:
         split=options.split,
         fold=options.fold,
         dataset=options.dataset,
+        part=options.part,
         tta=options.tta,
         device=resolve(options.device),
     )
     if options.json:
-        head = {"checkpoint": card.name, "split": options.split, "fold": options.fold, "tta": options.tta}
+        shown = ("split", "fold", "part", "tta")
+        head = {"checkpoint": card.name, **{key: getattr(options, key) for key in shown}}
         print(json.dumps({**head, **asdict(report)}))
         return 0
     low, high = report.macro_f1_interval
     views = "eight views a cutout" if options.tta else "one forward pass"
-    print(f"{card.name} on fold {options.fold} ({options.split} split), {report.count} cutouts, {views}")
+    where = f"{options.part} of fold {options.fold} ({options.split} split)"
+    print(f"{card.name} on {where}, {report.count} cutouts, {views}")
     print(f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})")
     print(f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}")
     print(f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}")

@@ -61,7 +61,9 @@ class Recorder(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, Classifier)
         self._read_loss(pl_module)
-        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", outputs["loss"].detach())
+        # Lightning has divided the loss by the batches whose gradients it adds up.
+        loss = outputs["loss"].detach() * self._config.accumulate
+        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", loss)
         if pl_module.device.type == "cpu":
             self._read_loss(pl_module)
         now = time.monotonic()
