@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from vlass_explorer import datasets
 from vlass_explorer.datasets import lens_model, simulated_lenses, splits
 from vlass_explorer.datasets.lens_model import INSTRUMENTS, Lens
-from vlass_explorer.schema import DatasetError
+from vlass_explorer.schema import DatasetError, RunConfig
 
 pytest.importorskip("lenstronomy", reason="lenstronomy is an optional extra")
 MODEL_I = INSTRUMENTS["Model_I"]
@@ -126,6 +126,7 @@ def test_images_follow_from_seed_and_index(model: str, side: int) -> None:
     assert 1e-24 <= image.header["AXIONM"] <= 1e-22
     assert np.array_equal(image.pixels, simulated_lenses.item(model, 1, 3).read().pixels)
     assert not np.array_equal(image.pixels, other.items[3].read().pixels)
+    assert datasets.input_spec(one, RunConfig(field_of_view_pixels=side)).field_of_view_pixels == side
     parts = splits.split(one, "authors")
     assert [len(part) for part in parts] == [9, 600, 600]
     assert one.items[parts.test[0]].key == other.items[parts.test[0]].key

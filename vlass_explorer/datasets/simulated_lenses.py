@@ -45,7 +45,6 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         title=f"{TITLE} {model}",
         items=tuple(items),
         label_names=LABEL_NAMES,
-        pixel_scale_arcsec=INSTRUMENTS[model].pixel,
         licence=LICENCE,
         citation="VLASS Explorer, vlass_explorer/datasets/simulated_lenses.py",
         simulated=True,
