@@ -15,7 +15,7 @@ CORE = ROOT / "vlass_explorer"
 
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
-    {"schema"},
+    {"schema", "progress"},
     {"measure", "preprocess", "attention", "augment", "metrics"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
