@@ -1,4 +1,4 @@
-"""Dense matrices of the attention layers of timm's families, read off the stack; used by ``dense_rollout``'s callers."""
+"""Dense matrices of the attention layers of timm's families, read off the stack of the running model."""
 
 from __future__ import annotations
 

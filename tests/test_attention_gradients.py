@@ -17,6 +17,9 @@ from vlass_explorer.schema import UnsupportedError
 VIT = {"img_size": 48, "patch_size": 16, "embed_dim": 48, "num_heads": 3, "depth": 4}
 
 
+SWIN = {"img_size": 32, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
+
+
 def vit(architecture: str = "vit_tiny_patch16_224", **more: object) -> nn.Module:
     torch.manual_seed(0)
     model = timm.create_model(architecture, num_classes=4, **{**VIT, **more}).eval()
@@ -133,7 +136,7 @@ def test_flow_is_refused_with_the_number_of_tokens() -> None:
     ("architecture", "options"),
     [
         ("convit_tiny", {"img_size": 48, "depth": 3, "local_up_to_layer": 2}),
-        ("swin_tiny_patch4_window7_224", {"img_size": 32, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}),
+        ("swin_tiny_patch4_window7_224", SWIN),
         ("cait_xxs24_224", {"img_size": 48, "depth": 2}),
         ("vit_base_patch16_siglip_224", VIT),
         ("botnet26t_256", {"img_size": 128}),
