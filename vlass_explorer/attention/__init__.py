@@ -1,11 +1,15 @@
 """Attention of a model on one image: recorded exactly, placed on the patch grid, rolled out over layers."""
 
-from . import positions
+from . import distance, flow, gated, position_bias, positions, relevance
 from .capture import Call, capture
-from .graph import TokenGraph, attention_maps, describe, supports
-from .rollout import HeadFusion, has_readout, layer_map, rollout, token_rollout
+from .gradients import AttentionGradients, attention_gradients
+from .graph import LayerGraph, TokenGraph
+from .graphs import describe, supports
+from .recording import HeadFusion, attention_maps, batch_attention_maps
+from .rollout import has_readout, layer_map, rollout, start_words, token_rollout
 
 __all__ = [
-    "Call", "HeadFusion", "TokenGraph", "attention_maps", "capture", "describe", "has_readout", "layer_map",
-    "positions", "rollout", "supports", "token_rollout",
+    "AttentionGradients", "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_gradients", "attention_maps",
+    "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map",
+    "position_bias", "positions", "relevance", "rollout", "start_words", "supports", "token_rollout",
 ]  # fmt: skip
