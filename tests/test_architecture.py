@@ -19,7 +19,7 @@ RANKS = [
     {"measure", "preprocess", "attention", "augment", "metrics"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
-    {"validity", "predict", "explainers"},
+    {"validity", "predict", "explainers", "contrast"},
     {"trust"},
     {"figures", "export"},
     {"runs", "launchers"},
