@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -16,7 +17,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints, cutouts, explainers, preprocess
+from vlass_explorer import checkpoints, contrast, cutouts, explainers, preprocess
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -128,26 +129,46 @@ def supports(card: Checkpoint, method: str) -> tuple[bool, str]:
     return explainers.EXPLAINERS[method].supports(model(card))
 
 
-def explanation(card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options = ()) -> Explanation:
+@dataclass
+class _Slot:
+    """Room for one explanation: filled outside the cache, where the work may draw its progress and be stopped."""
+
+    answer: Explanation | ExplorerError | None = None
+
+
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs=HASHES)
+def _slot(card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options, against: int | None) -> _Slot:
+    return _Slot()
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=HASHES)
+def _contrast(card: Checkpoint, target: int, against: int) -> nn.Module:
+    return contrast.contrast(model(card), target, against)
+
+
+def asked_model(card: Checkpoint, target: int, against: int | None) -> nn.Module:
+    """The model that answers for a label, or for the difference of two; raises UnsupportedError with a reason."""
+    return model(card) if against is None else _contrast(card, target, against)
+
+
+def explanation(
+    card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options = (), against: int | None = None
+) -> Explanation:
     """Maps of one explainer for one class; raises UnsupportedError or InputError with a reason.
 
-    ``options`` are (name, value) pairs of the explainer's own keyword options.
+    ``options`` are (name, value) pairs of the explainer's own keyword options; ``against``: explain the difference to
+    this class. Shared, so never change it. What is not known yet is computed here, and reports its progress.
     """
-    answer = _explanation(card, cutout, method, target, options)
-    if isinstance(answer, ExplorerError):
-        raise answer
-    return answer
-
-
-@st.cache_data(show_spinner="Explaining", max_entries=128, hash_funcs=HASHES)
-def _explanation(
-    card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options
-) -> Explanation | ExplorerError:
-    explainer = explainers.EXPLAINERS[method]
-    try:
-        return explainer.explain(model(card), tensor(card, cutout), target, **dict(options))
-    except (UnsupportedError, InputError) as error:
-        return error
+    slot = _slot(card, cutout, method, target, options, against)
+    if slot.answer is None:
+        try:
+            asked, x = asked_model(card, target, against), tensor(card, cutout)
+            slot.answer = explainers.EXPLAINERS[method].explain(asked, x, target, **dict(options))
+        except (UnsupportedError, InputError) as error:
+            slot.answer = error
+    if isinstance(slot.answer, ExplorerError):
+        raise slot.answer
+    return slot.answer
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
