@@ -18,8 +18,7 @@ PAGES = {  # file in pages/: title, icon
     "compare": ("Compare", ":material/compare:"),
     "train": ("Train", ":material/model_training:"),
 }
-LOOK = ("explore", "attention", "explain", "compare")
-"""Pages about cutouts; the others are about training."""
+LOOK = ("explore", "attention", "explain", "compare")  # the other pages are about training
 
 groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():

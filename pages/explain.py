@@ -22,7 +22,7 @@ with page:
         cutout, card = about.cutout, about.card
         st.caption(f"{subject.sentence(about)} A map shows what a method found, and no method is always right.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            with st.container(width=560 if not screen.narrow else "stretch"):
+            with st.container(width=420):
                 chosen = methods.choose_many(card, "explain_methods", MOST)
             target, against = methods.choose_labels(card, about.prediction, "explain")
         options = methods.draw_options(chosen, f"explain_{card.name}")

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP, SkyView
+from vlass_explorer.figures.layers import layer_player
 from vlass_explorer.figures.overview import overview, png, scaled, tiled
 from vlass_explorer.figures.sky import Overlay, sky_panels
 from vlass_explorer.figures.tokens import add_patches
@@ -165,6 +166,15 @@ def draw_map(
     if scale is not None:
         figure.update_traces(colorbar_title_text=scale, selector=lambda trace: trace.colorbar.title.text is not None)
     st.plotly_chart(figure, key=chart, config={"displaylogo": False}, alt=explanation.titles[overlay.panel])
+
+
+def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, overlay: Overlay) -> None:
+    """Draw the attention of all layers one after the other; it plays in the browser."""
+    figure = layer_player(cutout, window, layers, overlay, height=PANEL_HEIGHT + 110)
+    with st.container(width=520):
+        st.plotly_chart(
+            figure, key=key("player"), config={"displaylogo": False}, alt="Attention of each layer, one after the other"
+        )
 
 
 def draw_positions(key: Key, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:

@@ -103,6 +103,7 @@ def side(width: int, columns: int) -> int:
 
 def draw_sky(cutout: Cutout, window: Window | None, look: Look, height: int, *, key: str) -> None:
     """Draw the sky panel that stands beside the maps."""
+    st.markdown(f"**{plain(cutout.name)}**" if len(cutout.name) < 30 else "**Sky**")
     figure = sky_panels(
         cutout, look.view, window=window, show=("sky",), whole_cutout=look.whole_cutout, height=height
     )  # fmt: skip
@@ -120,7 +121,7 @@ def draw_map(
         overlay = replace(overlay, panel=panel)
     figure = sky_panels(
         cutout, look.view, window=window, explanation=drawn, overlay=overlay, show=("explanation",),
-        whole_cutout=look.whole_cutout, height=height, stamp=key,
+        whole_cutout=look.whole_cutout, height=height,
     )  # fmt: skip
     st.plotly_chart(figure, key=key, config=CONFIG, alt=drawn.titles[overlay.panel])
 

@@ -51,7 +51,7 @@ def choose_one(cards: Sequence[Checkpoint], key: str) -> str:
     short = {name: sum(bool(supported(card)[name]) for card in cards) for name in names}
     names.sort(key=lambda name: (short[name], FIRST.index(name) if name in FIRST else len(FIRST)))
     links.follow(key, "method", names, "method")
-    chosen = st.selectbox("Method", names, key=key, format_func=title, persist_state="session", width=240)
+    chosen = st.selectbox("Method", names, key=key, format_func=title, persist_state="session", width=210)
     links.keep("method", [chosen])
     return chosen
 
@@ -70,13 +70,13 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
     tag = f"{key}_{card.name}_{order[0]}"  # another prediction starts anew
     links.follow(f"{tag}_label", "label", order, "label")
     target = st.selectbox(
-        "Explained label", order, key=f"{tag}_label", width=190,
+        "Explained label", order, key=f"{tag}_label", width=180,
         format_func=lambda name: f"{name} (predicted)" if name == order[0] else name,
     )  # fmt: skip
     others = [ALONE, *(name for name in order if name != target)]
     links.follow(f"{tag}_against_{target}", "against", others[1:], "label")
     against = st.selectbox(
-        "Rather than", others, key=f"{tag}_against_{target}", width=190,
+        "Rather than", others, key=f"{tag}_against_{target}", width=180,
         format_func=lambda name: f"{name} (runner-up)" if name == order[1] and target == order[0] else name,
         help="Explains the difference of two logits: what speaks for one label and not for the other. Attention is "
         "the same for every label.",
