@@ -6,28 +6,28 @@ steps are doubled until they do within 5 %, and the error is always shown.
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from ..schema import Explanation, InputSpec, UnsupportedError
+from ..attribution import (
+    BASELINE_WORDS,
+    BATCH_SIZE,
+    Baseline,
+    baseline_image,
+    completeness_error,
+    counted,
+    differentiable,
+    pixel_map,
+    supports,
+)
+from ..progress import report
+from ..schema import Explanation, UnsupportedError
+
+__all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Integrated gradients"
 TOLERANCE = 0.05
 FIRST_STEPS = 50
-BATCH_SIZE = 25  # images a backward pass, which bounds the memory
-
-Baseline = Literal["zero", "blur", "black"]
-
-
-def supports(model: nn.Module) -> tuple[bool, str]:
-    """Every differentiable classifier is supported; one without a parameter is not."""
-    if next(model.parameters(), None) is None:
-        return False, "This model has no parameters."
-    return True, ""
 
 
 def explain(
@@ -35,7 +35,8 @@ def explain(
 ) -> Explanation:
     """One signed map (H, W) in logits a pixel, summed over channels.
 
-    baseline: Start of the path: empty sky (zero), the cutout blurred to an eighth of its side, or the tensor 0 (black).
+    baseline: Start of the path: empty sky (zero), noise like that of the cutout, the cutout blurred to an eighth of its
+        side, or the mean of the data set.
     max_steps: Steps are doubled from 50 up to this many until the map is complete within 5 %.
 
     Raises UnsupportedError where ``max_steps`` is below 1. ``numbers``: completeness_error
@@ -46,27 +47,26 @@ def explain(
 
     if max_steps < 1:
         raise UnsupportedError("Integrated gradients need at least one step.")
-    with torch.inference_mode(False), torch.enable_grad():
-        _leave_inference_mode(model)
+    with differentiable(model) as copy:
         x = x.detach().clone()
-        start = _baseline(model, x, baseline)
+        start = baseline_image(model, x, baseline)
         with torch.no_grad():
-            difference = float((model(x)[0, target] - model(start)[0, target]).double())
-        method = IntegratedGradients(model)
-        steps = min(FIRST_STEPS, max_steps)
-        while True:
+            difference = float((copy(x)[0, target] - copy(start)[0, target]).double())
+        plan = _step_counts(max_steps)
+        method = IntegratedGradients(counted(copy, sum(plan)))
+        for steps in plan:
             attribution = method.attribute(
                 x, start, target=target, n_steps=steps, internal_batch_size=BATCH_SIZE
             ).detach()  # fmt: skip
             error = completeness_error(float(attribution.double().sum()), difference)
-            if error <= TOLERANCE or steps >= max_steps:
+            if error <= TOLERANCE:
                 break
-            steps = min(2 * steps, max_steps)
+        report(1, 1)
     converged = error <= TOLERANCE
-    words = {"zero": "empty sky", "blur": "the cutout blurred", "black": "a black image"}[baseline]
+    words = BASELINE_WORDS[baseline]
     caption = f"Share of each pixel in the logit, from {words}; completeness error {error:.1%} at {steps} steps."
     return Explanation(
-        maps=attribution[0].sum(dim=0)[None].cpu().numpy(),
+        maps=pixel_map(attribution),
         titles=(TITLE if converged else f"{TITLE}, not converged",),
         signed=True,
         caption=caption if converged else f"{caption} Not converged: read with care.",
@@ -80,28 +80,9 @@ def explain(
     )
 
 
-def completeness_error(total: float, difference: float) -> float:
-    """Relative error of attributions that should sum to the change of the logit; 0 where both are 0."""
-    return abs(total - difference) / max(abs(difference), float(np.finfo(np.float32).tiny))
-
-
-def _baseline(model: nn.Module, x: Tensor, kind: Baseline) -> Tensor:
-    if kind == "black":
-        return torch.zeros_like(x)
-    if kind == "blur":
-        sigma = (0, 0, x.shape[-2] / 8, x.shape[-1] / 8)
-        return torch.from_numpy(gaussian_filter(x.cpu().numpy(), sigma, mode="nearest")).to(x)
-    # Empty sky in the model's own input; a model without a description takes its images as they are.
-    spec = getattr(model, "input_spec", None)
-    if not isinstance(spec, InputSpec):
-        return torch.zeros_like(x)
-    fill = (spec.nan_fill - np.asarray(spec.mean)) / np.asarray(spec.std)
-    return torch.as_tensor(fill, dtype=x.dtype, device=x.device).view(1, -1, 1, 1).expand_as(x).clone()
-
-
-def _leave_inference_mode(model: nn.Module) -> None:
-    """Copy buffers that a forward pass under inference mode made (ConViT caches one); autograd refuses those."""
-    for module in model.modules():
-        for name, buffer in module.named_buffers(recurse=False):
-            if buffer.is_inference():
-                setattr(module, name, buffer.clone())
+def _step_counts(most: int) -> list[int]:
+    """Steps of each attempt: 50, then doubled up to the limit, which always is the last."""
+    counts = [min(FIRST_STEPS, most)]
+    while counts[-1] < most:
+        counts.append(min(2 * counts[-1], most))
+    return counts

@@ -1,0 +1,132 @@
+"""What the attribution methods share: a private copy of the model, gradients, baselines and contrasts of two labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor, nn
+
+from .progress import report
+from .schema import FloatArray, InputSpec
+
+BATCH_SIZE = 25  # images a pass, which bounds the memory
+
+Baseline = Literal["zero", "noise", "blur", "mean"]
+BASELINE_WORDS: dict[Baseline, str] = {
+    "zero": "empty sky",
+    "noise": "noise like that of the cutout",
+    "blur": "the cutout blurred",
+    "mean": "the data-set mean (tensor 0)",
+}
+
+
+def supports(model: nn.Module) -> tuple[bool, str]:
+    """Every classifier with parameters is supported by the methods that only ask it about changed inputs."""
+    if next(model.parameters(), None) is None:
+        return False, "This model has no parameters."
+    return True, ""
+
+
+def private(model: nn.Module) -> nn.Module:
+    """Copy of the modules that shares every parameter and buffer: hooks and caches never reach the shared model.
+
+    Tensors that a pass under inference mode cached (ConViT's positions, LeViT's biases) are copied, because autograd
+    refuses them. Call it outside of inference mode.
+    """
+    memo: dict[int, object] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    for module in model.modules():
+        for cache in vars(module).values():
+            for value in cache.values() if isinstance(cache, dict) else (cache,):
+                if isinstance(value, Tensor):
+                    memo.setdefault(id(value), value.detach().clone())
+    copy = deepcopy(model, memo)
+    for module in copy.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_inference():
+                setattr(module, name, buffer.clone())
+    return copy
+
+
+@contextmanager
+def differentiable(model: nn.Module) -> Iterator[nn.Module]:
+    """A private copy of the model where gradients flow, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield private(model)
+
+
+def contrast(model: nn.Module, against: int) -> nn.Module:
+    """The model with logit ``against`` subtracted from all: explain label a of it to see why a and not ``against``.
+
+    A private copy of the same type that shares the weights, so that every method takes it.
+    """
+    with torch.inference_mode(False):
+        copy = private(model)
+    copy.register_forward_hook(lambda _module, _inputs, logits: logits - logits[:, against : against + 1])
+    return copy
+
+
+def counted(model: nn.Module, total: int) -> Callable[[Tensor], Tensor]:
+    """The model as a function that reports progress; ``total`` images make the whole."""
+    done = 0
+
+    def forward(images: Tensor) -> Tensor:
+        nonlocal done
+        logits: Tensor = model(images)
+        done += len(images)
+        report(done, total)
+        return logits
+
+    return forward
+
+
+def gradient(model: nn.Module, images: Tensor, target: int) -> Tensor:
+    """Gradient of the target's logit with respect to each of the images (B, C, H, W), same shape."""
+    images = images.detach().requires_grad_()
+    (found,) = torch.autograd.grad(model(images)[:, target].sum(), images)
+    return found
+
+
+def baseline_image(model: nn.Module, x: Tensor, kind: Baseline) -> Tensor:
+    """Image without the source, in the model's own input, shape of ``x`` (1, C, H, W).
+
+    zero: empty sky, the value that stands for no data (tensor 0 where the model has no ``input_spec``); noise: Gaussian
+    noise with median and MAD of each channel, seed 0; blur: Gaussian filter of an eighth of the side; mean: tensor 0,
+    which is the data-set mean where the input description standardises.
+    """
+    if kind == "mean":
+        return torch.zeros_like(x)
+    pixels = x.detach().cpu().numpy()
+    if kind == "blur":
+        return torch.from_numpy(gaussian_filter(pixels, (0, 0, x.shape[-2] / 8, x.shape[-1] / 8), mode="nearest")).to(x)
+    if kind == "noise":
+        level, rms = background(pixels)
+        noise = np.random.default_rng(0).standard_normal(pixels.shape, np.float32)
+        return torch.from_numpy(level + rms * noise).to(x)
+    spec = getattr(model, "input_spec", None)
+    if not isinstance(spec, InputSpec):
+        return torch.zeros_like(x)
+    fill = (spec.nan_fill - np.asarray(spec.mean)) / np.asarray(spec.std)
+    return torch.as_tensor(fill, dtype=x.dtype, device=x.device).view(1, -1, 1, 1).expand_as(x).clone()
+
+
+def background(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Median and 1.4826 MAD of each channel, (..., 1, 1): rms 0 where the noise was clipped away."""
+    level = np.median(pixels, axis=(-2, -1), keepdims=True)
+    return level, 1.4826 * np.median(np.abs(pixels - level), axis=(-2, -1), keepdims=True)
+
+
+def pixel_map(attribution: Tensor) -> FloatArray:
+    """Map (1, H, W) of one attribution (1, C, H, W), summed over channels."""
+    summed: FloatArray = attribution.detach()[0].sum(dim=0)[None].float().cpu().numpy()
+    return summed
+
+
+def completeness_error(total: float, difference: float) -> float:
+    """Relative error of attributions that should sum to the change of the logit; 0 where both are 0."""
+    return abs(total - difference) / max(abs(difference), float(np.finfo(np.float32).tiny))

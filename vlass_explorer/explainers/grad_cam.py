@@ -1,0 +1,35 @@
+"""Grad-CAM: features of the last layer over the image, weighted by the mean gradient of the label's logit.
+
+Selvaraju et al. 2017, arXiv:1610.02391. Layer and token layout are found by themselves; what speaks against the label
+is cut at zero.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..layers import feature_map, supports
+from ..schema import Explanation
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "Grad-CAM"
+
+
+def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Explanation:
+    """One map (gy, gx) on the grid of the layer, unsigned.
+
+    layer: Name of the module whose features are shown; empty is the last one in which every patch still counts.
+
+    Raises UnsupportedError where no layer is a map over the image, or the named one is not.
+    """
+    found = feature_map(model, x, target, layer)
+    weights = found.gradient.mean(dim=(1, 2), keepdim=True)
+    values = (weights * found.values).sum(dim=0).relu()
+    return Explanation(
+        maps=values[None].float().cpu().numpy(),
+        titles=(f"{TITLE} of {found.layer}",),
+        signed=False,
+        caption=f"Features of {found.layer} that raise the logit on average over the image.",
+        numbers=found.numbers,
+    )

@@ -1,0 +1,67 @@
+"""GradientSHAP: Shapley values estimated from gradients at random points between empty skies and the cutout.
+
+Lundberg and Lee 2017, arXiv:1705.07874; as expected gradients in Erion et al. 2021, arXiv:1906.10670. Integrated
+gradients averaged over many baselines: here skies with noise of their own.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..attribution import (
+    BATCH_SIZE,
+    background,
+    baseline_image,
+    completeness_error,
+    differentiable,
+    gradient,
+    pixel_map,
+    supports,
+)
+from ..progress import report
+from ..schema import Explanation, UnsupportedError
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "GradientSHAP"
+
+
+def explain(
+    model: nn.Module, x: Tensor, target: int, *, noise: float = 1.0, samples: int = 100, seed: int = 0
+) -> Explanation:
+    """One signed map (H, W) in logits a pixel, summed over channels.
+
+    noise: Noise of the empty skies, in units of that of the cutout (1.4826 MAD); 0 is one sky without noise.
+    samples: Random points, each on the way from a sky of its own.
+    seed: Start of the random numbers.
+
+    Raises UnsupportedError without a sample or with a negative noise. ``numbers``: completeness_error, the difference
+    between the sum of the map and the change of the logit, relative to that change.
+    """
+    if samples < 1 or noise < 0:
+        raise UnsupportedError("GradientSHAP needs at least one sample and a noise of 0 or more.")
+    # A generator of its own: captum's GradientShap draws from the ones that all threads share.
+    generator = torch.Generator().manual_seed(seed)
+    with differentiable(model) as copy:
+        x = x.detach().clone()
+        sky = baseline_image(model, x, "zero")
+        rms = noise * torch.from_numpy(background(x.cpu().numpy())[1]).to(x)
+        total, change = torch.zeros_like(x), 0.0
+        for done in range(0, samples, BATCH_SIZE):
+            count = min(BATCH_SIZE, samples - done)
+            starts = sky + rms * torch.randn((count, *x.shape[1:]), generator=generator).to(x)
+            way = torch.rand((count, 1, 1, 1), generator=generator).to(x)
+            total += (gradient(copy, starts + way * (x - starts), target) * (x - starts)).sum(dim=0, keepdim=True)
+            with torch.no_grad():
+                change += float((copy(x)[0, target] - copy(starts)[:, target]).double().sum())
+            report(done + count, samples)
+    attribution, change = total / samples, change / samples
+    error = completeness_error(float(attribution.double().sum()), change)
+    return Explanation(
+        maps=pixel_map(attribution),
+        titles=(TITLE,),
+        signed=True,
+        caption=f"Share of each pixel in the logit, from {samples} empty skies; completeness error {error:.1%}.",
+        numbers={"samples": samples, "completeness_error": error, "target_score_difference": change},
+    )

@@ -1,0 +1,34 @@
+"""HiResCAM: features of the last layer times the gradient of the label's logit at the same place.
+
+Draelos and Carin 2020, arXiv:2011.08891. Where the head averages the layer and is linear, the map adds up to the logit
+without its bias.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..layers import feature_map, supports
+from ..schema import Explanation
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "HiResCAM"
+
+
+def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Explanation:
+    """One signed map (gy, gx) on the grid of the layer, in logits a cell.
+
+    layer: Name of the module whose features are shown; empty is the last one in which every patch still counts.
+
+    Raises UnsupportedError where no layer is a map over the image, or the named one is not.
+    """
+    found = feature_map(model, x, target, layer)
+    values = (found.gradient * found.values).sum(dim=0)
+    return Explanation(
+        maps=values[None].float().cpu().numpy(),
+        titles=(f"{TITLE} of {found.layer}",),
+        signed=True,
+        caption=f"What each place of {found.layer} adds to the logit, to first order.",
+        numbers=found.numbers,
+    )

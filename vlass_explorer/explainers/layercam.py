@@ -1,0 +1,33 @@
+"""LayerCAM: features of a layer weighted place by place with the positive gradient of the label's logit.
+
+Jiang et al. 2021, doi:10.1109/TIP.2021.3089943. It also works for early layers, whose grids are finer.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..layers import feature_map, supports
+from ..schema import Explanation
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "LayerCAM"
+
+
+def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Explanation:
+    """One map (gy, gx) on the grid of the layer, unsigned.
+
+    layer: Name of the module whose features are shown; empty is the last one in which every patch still counts.
+
+    Raises UnsupportedError where no layer is a map over the image, or the named one is not.
+    """
+    found = feature_map(model, x, target, layer)
+    values = (found.gradient.relu() * found.values).sum(dim=0).relu()
+    return Explanation(
+        maps=values[None].float().cpu().numpy(),
+        titles=(f"{TITLE} of {found.layer}",),
+        signed=False,
+        caption=f"Features of {found.layer} that raise the logit where they are.",
+        numbers=found.numbers,
+    )

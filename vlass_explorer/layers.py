@@ -1,0 +1,213 @@
+"""The feature map of a layer with its gradient, the layer and its layout found for any architecture.
+
+No table of families: one forward pass tells which modules answer with a map over the image (channels first, channels
+last, or tokens with a prefix), and one backward pass tells where every patch still reaches the logits. After the last
+attention of a model with a class token none does (gradient exactly 0), so that the search goes into that block and
+ends at the norm before the attention.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .attribution import differentiable
+from .schema import UnsupportedError
+
+Layout = Literal["channels first", "channels last", "tokens"]
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Features of one layer and the gradient of one logit, both (channel, gy, gx) without the prefix tokens."""
+
+    layer: str
+    layout: Layout
+    prefix_tokens: int
+    values: Tensor
+    gradient: Tensor
+
+    @property
+    def numbers(self) -> dict[str, float | int | str | bool]:
+        """What an explanation says about the layer."""
+        _, gy, gx = self.values.shape
+        return {
+            "layer": self.layer, "layout": self.layout, "prefix_tokens": self.prefix_tokens,
+            "grid_rows": gy, "grid_columns": gx,
+        }  # fmt: skip
+
+
+@dataclass
+class _Call:
+    """One call of a module with the calls inside it, in order."""
+
+    name: str
+    module: nn.Module
+    output: Tensor | None = None
+    calls: list[_Call] = field(default_factory=list)
+    place: tuple[Layout, Grid, int] | None = None
+    """Layout, grid and prefix tokens, where the output is a map over the image."""
+
+    def walk(self) -> Iterator[_Call]:
+        """The calls inside, each after those that it made."""
+        for call in self.calls:
+            yield from call.walk()
+            yield call
+
+    def arranged(self, tensor: Tensor) -> Tensor:
+        """A tensor of the output's shape as (channel, gy, gx)."""
+        assert self.place is not None
+        layout, (gy, gx), prefix = self.place
+        if layout == "channels first":
+            return tensor[0]
+        return (
+            tensor[0, prefix:].reshape(gy, gx, -1).permute(2, 0, 1)
+            if layout == "tokens"
+            else tensor[0].permute(2, 0, 1)
+        )
+
+
+def supports(model: nn.Module) -> tuple[bool, str]:
+    """Does the model have a layer over image positions, and if not why (one sentence)."""
+    spatial = (nn.Conv2d, nn.BatchNorm2d)
+    if hasattr(model, "patch_embed") or any(isinstance(module, spatial) for module in model.modules()):
+        return True, ""
+    return False, "This model has no layer whose output is a map over the image."
+
+
+def feature_map(model: nn.Module, x: Tensor, target: int, layer: str = "") -> FeatureMap:
+    """Features (channel, gy, gx) of one image (1, C, H, W) and the gradient of the target's logit, row 0 at the bottom.
+
+    ``layer`` is the name of a module; empty is the last one from which every patch reaches the logits. One forward and
+    at most two backward passes on a private copy. Raises UnsupportedError where there is no such layer.
+    """
+    applies, reason = supports(model)
+    if not applies:
+        raise UnsupportedError(reason)
+    with differentiable(model) as copy:
+        image = x.detach().clone().requires_grad_()
+        logits, root = _record(copy, image)
+        grids = _place(root, copy, image.shape[-2:])
+        placed = [call for call in root.walk() if call.place is not None]
+        found = _named(root, layer, grids) if layer else _last(logits, root, placed)
+        assert found.output is not None and found.place is not None
+        (gradient,) = torch.autograd.grad(logits[0, target], found.output, allow_unused=True)
+        if gradient is None:
+            gradient = torch.zeros_like(found.output)
+        return FeatureMap(
+            found.name, found.place[0], found.place[2],
+            found.arranged(found.output.detach()), found.arranged(gradient),
+        )  # fmt: skip
+
+
+def _record(model: nn.Module, image: Tensor) -> tuple[Tensor, _Call]:
+    """Logits and the tree of calls of a pass through a model that may keep hooks."""
+    root = _Call("", model)
+    open_calls = [root]
+
+    def enter(call: _Call) -> None:
+        open_calls[-1].calls.append(call)
+        open_calls.append(call)
+
+    def leave(output: Any) -> Any:
+        call = open_calls.pop()
+        if not (isinstance(output, Tensor) and output.requires_grad and output.ndim in (3, 4)):
+            return None
+        call.output = output
+        return output.clone()  # what follows may work in place
+
+    for name, module in model.named_modules():
+        if name:
+            module.register_forward_pre_hook(lambda m, _, name=name: enter(_Call(name, m)))
+            module.register_forward_hook(lambda _m, _inputs, output: leave(output))
+    return model(image), root
+
+
+def _place(root: _Call, model: nn.Module, size: Sequence[int]) -> list[Grid]:
+    """Say of each call where its output lies on the image; grids of tokens are those of feature maps seen before."""
+    grids: list[Grid] = []
+    embedding: Any = getattr(model, "patch_embed", None)
+    if hasattr(embedding, "dynamic_feat_size"):
+        grids.append(tuple(embedding.dynamic_feat_size(tuple(size))))
+    prefix = max(2, int(getattr(model, "num_prefix_tokens", 0)))
+    for call in root.walk():
+        if call.output is None or len(call.output) != 1:
+            continue
+        if call.output.ndim == 4:
+            _, a, b, c = call.output.shape
+            if _is_grid((a, b), size) and not _is_grid((b, c), size):
+                call.place = "channels last", (a, b), 0
+            elif _is_grid((b, c), size):
+                call.place = "channels first", (b, c), 0
+            if call.place is not None and call.place[1] not in grids:
+                grids.append(call.place[1])
+        elif call.calls or "Norm" in type(call.module).__name__:
+            # Queries, keys and hidden units of a token are no features: only norms and whole blocks.
+            call.place = _tokens(call.output.shape[1], grids, prefix)
+    return grids
+
+
+def _is_grid(grid: Grid, size: Sequence[int]) -> bool:
+    """Has a grid of more than one cell the aspect ratio of the image, up to the rounding of its cells."""
+    (gy, gx), (height, width) = grid, size
+    return gy * gx > 1 and gy <= height and gx <= width and abs(gy * width - gx * height) < max(height, width)
+
+
+def _tokens(count: int, grids: Sequence[Grid], prefix: int) -> tuple[Layout, Grid, int] | None:
+    """Grid of so many tokens: one that was seen, latest first, or one made by halving it; few may stand before."""
+    halved = [grid for seen in grids for grid in _halvings(seen)]
+    for candidates in (grids[::-1], halved):
+        fitting = [(count - gy * gx, (gy, gx)) for gy, gx in candidates if 0 <= count - gy * gx <= prefix]
+        if fitting:
+            before, grid = min(fitting, key=lambda pair: pair[0])
+            return "tokens", grid, before
+    return None
+
+
+def _halvings(grid: Grid) -> Iterator[Grid]:
+    gy, gx = grid
+    while gy * gx > 4:
+        gy, gx = -(-gy // 2), -(-gx // 2)
+        yield gy, gx
+
+
+def _last(logits: Tensor, root: _Call, placed: Sequence[_Call]) -> _Call:
+    """The latest map of which some patch reaches the logits; inside a later one where none does."""
+    if placed:
+        mixed = logits[0] @ torch.linspace(-1.0, 1.0, logits.shape[1]).to(logits)
+        outputs = [call.output for call in placed if call.output is not None]
+        gradients = torch.autograd.grad(mixed, outputs, retain_graph=True, allow_unused=True)
+        reaching = {
+            id(call)
+            for call, gradient in zip(placed, gradients, strict=True)
+            if gradient is not None and bool(call.arranged(gradient).any())
+        }
+        return _search(root, reaching) or placed[-1]
+    raise UnsupportedError("No layer of this model answers with a map over the image.")
+
+
+def _search(call: _Call, reaching: set[int], tokens: bool = False) -> _Call | None:
+    """Backwards through the calls; inside a block of tokens only tokens count, not attention that looks like a map."""
+    for inner in reversed(call.calls):
+        is_tokens = inner.place is not None and inner.place[0] == "tokens"
+        if id(inner) in reaching and (is_tokens or not tokens):
+            return inner
+        found = _search(inner, reaching, tokens or is_tokens)
+        if found is not None:
+            return found
+    return None
+
+
+def _named(root: _Call, layer: str, grids: Sequence[Grid]) -> _Call:
+    calls = {call.name: call for call in root.walk()}
+    if layer in calls and calls[layer].place is not None:
+        return calls[layer]
+    maps = [name for name, call in calls.items() if call.place is not None]
+    near = difflib.get_close_matches(layer, maps, n=3, cutoff=0.0)
+    raise UnsupportedError(f"{layer!r} is no layer over image positions; near are {', '.join(near)}.")

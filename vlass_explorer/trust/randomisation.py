@@ -1,0 +1,131 @@
+"""Model-randomisation check: a map that hardly changes when the weights become random does not show the model.
+
+Adebayo et al. 2018, arXiv:1810.03292: layers are initialised again from the top, one after the other, as Quantus
+``MPRT`` does (top_down); parameters that no layer can initialise (class token, kernels of our own layers) are drawn
+from a Gaussian of their own mean and scatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from ..progress import part
+from ..schema import FloatArray, UnsupportedError
+from .symmetry import correlation
+
+Similarity = Literal["spearman", "ssim"]
+_DRAWING = Lock()  # layers initialise themselves from the generator that all threads share
+
+
+@dataclass(frozen=True, eq=False)
+class Randomisation:
+    """Similarity of the map of a model to that of its cascade of randomised copies."""
+
+    layers: tuple[str, ...]
+    """The last layer randomised at each point, the top of the model first."""
+    similarities: tuple[float, ...]
+    """1: nothing changed; near 0 at the end is what a map of the model should show."""
+    similarity: Similarity
+
+    @property
+    def last(self) -> float:
+        """Similarity to the map of a wholly random model."""
+        return self.similarities[-1]
+
+
+def randomisation(
+    model: nn.Module,
+    explain: Callable[[nn.Module], FloatArray],
+    *,
+    points: int | None = 8,
+    similarity: Similarity = "spearman",
+    seed: int = 42,
+) -> Randomisation:
+    """Randomise a copy of the model layer by layer and compare its maps; ``explain`` gives the map (gy, gx) of a model.
+
+    ``points`` places of the cascade are explained, evenly spread and with the last; None explains after each layer.
+    Spearman's correlation of absolute values, or structural similarity. The model itself is not touched. Raises
+    UnsupportedError where there is nothing to randomise.
+    """
+    names = [name for name, module in list(model.named_modules())[::-1] if _can_be_random(module)]
+    if not names or (points is not None and points < 1):
+        raise UnsupportedError("The randomisation check needs a model with parameters and at least one point.")
+    wanted = {len(names) - 1 - round(i * len(names) / points) for i in range(min(points, len(names)))} if points else {
+        *range(len(names))
+    }  # fmt: skip
+    compare = spearman if similarity == "spearman" else ssim
+    with part(0, len(wanted) + 1):
+        original = explain(model)
+    layers, values = [], []
+    for number, (name, copy) in enumerate(cascade(model, names, seed)):
+        if number in wanted:
+            with part(len(layers) + 1, len(wanted) + 1):
+                values.append(compare(original, explain(copy)))
+            layers.append(name)
+    return Randomisation(tuple(layers), tuple(values), similarity)
+
+
+def cascade(model: nn.Module, names: list[str], seed: int) -> Iterator[tuple[str, nn.Module]]:
+    """Each name with a copy of the model in which the modules up to it are random; always the same copy."""
+    with torch.inference_mode(False):
+        copy = deepcopy(model)
+    for name in names:
+        module = copy.get_submodule(name)
+        with _DRAWING, torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + 1)
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+            else:
+                for parameter in module.parameters(recurse=False):
+                    _draw(parameter)
+        yield name, copy
+
+
+def spearman(a: FloatArray, b: FloatArray) -> float:
+    """Rank correlation of the absolute values of two maps; without contrast 1 if they are equal, else 0."""
+    return correlation(rankdata(np.abs(a)), rankdata(np.abs(b)))
+
+
+def ssim(a: FloatArray, b: FloatArray) -> float:
+    """Structural similarity of two maps, each divided by its largest absolute value; windows of 7 cells or fewer.
+
+    Wang et al. 2004, doi:10.1109/TIP.2003.819861, uniform windows with the unbiased variance, edges left out, as
+    scikit-image computes it.
+    """
+    first, second = (np.asarray(one, np.float64) / max(float(np.abs(one).max()), 1e-30) for one in (a, b))
+    side = min(7, *first.shape)
+    side -= 1 - side % 2
+    spread = max(first.max(), second.max()) - min(first.min(), second.min())
+    c1, c2 = (0.01 * spread) ** 2, (0.03 * spread) ** 2
+    mean_a, mean_b = uniform_filter(first, side), uniform_filter(second, side)
+    unbiased = side**2 / max(side**2 - 1, 1)
+    variance_a = unbiased * (uniform_filter(first * first, side) - mean_a**2)
+    variance_b = unbiased * (uniform_filter(second * second, side) - mean_b**2)
+    covariance = unbiased * (uniform_filter(first * second, side) - mean_a * mean_b)
+    upper = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    lower = (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    edge = (side - 1) // 2
+    inner = tuple(slice(edge, length - edge) for length in first.shape)
+    if spread == 0.0:
+        return 1.0
+    return float((upper / lower)[inner].mean())
+
+
+def _can_be_random(module: nn.Module) -> bool:
+    return hasattr(module, "reset_parameters") or next(module.parameters(recurse=False), None) is not None
+
+
+def _draw(parameter: Tensor) -> None:
+    """Gaussian of the parameter's own mean and scatter, at least 0.02, so that zeros do not stay zeros."""
+    scatter = float(parameter.std(correction=0))
+    parameter.normal_(float(parameter.mean()), max(scatter, 0.02))
