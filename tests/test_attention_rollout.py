@@ -8,14 +8,19 @@ import timm
 import torch
 
 from vlass_explorer.attention import attention_maps, has_readout, layer_map, rollout, token_rollout
-from vlass_explorer.schema import AttentionLayer, AttentionMaps, UnsupportedError
+from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens, UnsupportedError
 
 GRID = (3, 4)
 
 
 def maps_of(weights: list[np.ndarray], prefix: int, readout: np.ndarray, grid: tuple[int, int] = GRID) -> AttentionMaps:
-    layers = tuple(AttentionLayer(f"blocks.{i}.attn", w.astype(np.float32)) for i, w in enumerate(weights))
-    return AttentionMaps(layers, "class_token", grid, prefix, readout.astype(np.float32))
+    """Layers over all tokens; one that lacks the prefix tokens is smaller by them."""
+    layers = []
+    for index, each in enumerate(weights):
+        tokens = Tokens(each.shape[-1] - grid[0] * grid[1], grid)
+        place = Place(tokens, tokens, tokens)
+        layers.append(AttentionLayer(f"blocks.{index}.attn", each[:, None].astype(np.float32), place, len(each)))
+    return AttentionMaps(tuple(layers), "class_token", grid, prefix, readout.astype(np.float32), (48, 64))
 
 
 def random_maps(prefix: int, late: int = 0, pooled: bool = False, layers: int = 6) -> AttentionMaps:
@@ -44,7 +49,7 @@ def reference(maps: AttentionMaps, fusion: str, discard: float, query: int | Non
     single = start.astype(bool).sum() < GRID[0] * GRID[1]
     product = np.eye(size)
     for layer in maps.layers:
-        heads = layer.weights.astype(np.float64)
+        heads = layer.weights[:, 0].astype(np.float64)
         fused = {"mean": heads.mean(0), "max": heads.max(0), "min": heads.min(0)}[fusion]
         lifted = np.zeros((size, size))
         absent = size - len(fused)
@@ -90,7 +95,7 @@ def test_rollout_of_a_model_equals_the_reference(architecture: str) -> None:
     for layer in maps.layers:
         lifted = np.eye(size)
         absent = size - layer.weights.shape[-1]
-        lifted[absent:, absent:] += layer.weights.astype(np.float64).mean(0)
+        lifted[absent:, absent:] += layer.weights[:, 0].astype(np.float64).mean(0)
         product = lifted / lifted.sum(1, keepdims=True) @ product
     expected = (maps.readout.astype(np.float64) @ product)[maps.prefix_tokens :].reshape(3, 3)
     assert abs(rollout(maps) - expected).max() <= 2e-6
@@ -126,7 +131,7 @@ def test_two_tokens_by_hand() -> None:
 def test_flipped_tokens_give_a_flipped_map(axis: int) -> None:
     maps = random_maps(1)
     order = np.concatenate([[0], 1 + np.flip(np.arange(12).reshape(GRID), axis).ravel()])
-    flipped = maps_of([layer.weights[:, order][:, :, order] for layer in maps.layers], 1, maps.readout)
+    flipped = maps_of([layer.weights[:, 0][:, order][:, :, order] for layer in maps.layers], 1, maps.readout)
     for options in ({}, {"head_fusion": "max", "discard_ratio": 0.5}):
         assert np.allclose(rollout(flipped, **options), np.flip(rollout(maps, **options), axis), atol=1e-6)
     assert np.allclose(layer_map(flipped, 2, 1), np.flip(layer_map(maps, 2, 1), axis), atol=1e-7)
@@ -144,7 +149,7 @@ def test_flipped_image_gives_a_flipped_map() -> None:
 
 def test_layer_map_is_the_row_of_the_matrix() -> None:
     maps = random_maps(2)
-    weights = maps.layers[3].weights
+    weights = maps.layers[3].weights[:, 0]
     assert np.allclose(layer_map(maps, 3, 4), (weights[4, :2].mean(0))[2:].reshape(GRID), atol=1e-7)
     assert np.allclose(layer_map(maps, -3), weights[:, :2].mean((0, 1))[2:].reshape(GRID), atol=1e-7)
     assert np.allclose(layer_map(maps, 3, 4, query=6), weights[4, 8, 2:].reshape(GRID), atol=1e-7)
@@ -154,8 +159,8 @@ def test_layer_map_is_the_row_of_the_matrix() -> None:
 def test_before_the_class_token_joins_the_mean_over_patches_stands_in() -> None:
     maps = random_maps(1, late=4)
     assert [has_readout(maps, layer) for layer in range(6)] == [False] * 4 + [True] * 2
-    assert np.allclose(layer_map(maps, 0, 2), maps.layers[0].weights[2].mean(0).reshape(GRID), atol=1e-7)
-    assert np.allclose(layer_map(maps, 0, 2, query=3), maps.layers[0].weights[2, 3].reshape(GRID), atol=1e-7)
+    assert np.allclose(layer_map(maps, 0, 2), maps.layers[0].weights[2, 0].mean(0).reshape(GRID), atol=1e-7)
+    assert np.allclose(layer_map(maps, 0, 2, query=3), maps.layers[0].weights[2, 0, 3].reshape(GRID), atol=1e-7)
 
 
 def test_discarding_spares_the_row_and_column_of_the_readout() -> None:

@@ -2,10 +2,12 @@
 
 from . import positions
 from .capture import Call, capture
-from .graph import TokenGraph, attention_maps, describe, supports
-from .rollout import HeadFusion, has_readout, layer_map, rollout, token_rollout
+from .graph import LayerGraph, TokenGraph
+from .graphs import describe, supports
+from .recording import HeadFusion, attention_maps, batch_attention_maps
+from .rollout import has_readout, layer_map, rollout, token_rollout
 
 __all__ = [
-    "Call", "HeadFusion", "TokenGraph", "attention_maps", "capture", "describe", "has_readout", "layer_map",
-    "positions", "rollout", "supports", "token_rollout",
+    "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_maps", "batch_attention_maps", "capture", "describe",
+    "has_readout", "layer_map", "positions", "rollout", "supports", "token_rollout",
 ]  # fmt: skip

@@ -16,48 +16,70 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+Function = Literal["scaled_dot_product_attention", "softmax", "dropout"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Call:
-    """One intercepted call: attention after the softmax, axes (..., query, key), detached, at least float32."""
+    """One intercepted call: attention as (..., query, key), heads or windows on axis 1, at least float32."""
 
-    function: Literal["scaled_dot_product_attention", "softmax"]
-    weights: Tensor
+    function: Function
+    shape: tuple[int, ...]
+    weigh: Callable[[slice], Tensor]
+    """Weights of a range of axis 1; valid while the call is handled, afterwards the model may work in place."""
+
+    @property
+    def weights(self) -> Tensor:
+        """All weights, detached unless the mode keeps the graph."""
+        return self.weigh(slice(None))
 
 
 @contextmanager
-def capture() -> Iterator[list[Call]]:
+def capture(handle: Callable[[Call], None] | None = None, *, dropouts: bool = False) -> Iterator[list[Call]]:
     """Collect every softmax over the last of three or more axes in this thread, in the order of the calls.
 
-    ``scaled_dot_product_attention`` runs as it is; its weights are computed once more from its arguments. Eager code
-    only: a compiled model, or a function that handles overrides itself such as ``nn.MultiheadAttention``, hides its
-    calls, which is why ``graph`` counts them.
+    ``scaled_dot_product_attention`` runs as it is; its weights are computed once more from its arguments, in float32.
+    ``handle`` takes each call as it comes, and nothing is collected; ``dropouts`` adds what a dropout over four axes
+    receives, which is where models put attention that they changed after the softmax. Eager code only: a compiled
+    model, or a function that handles overrides itself such as ``nn.MultiheadAttention``, hides its calls, which is why
+    they are counted.
     """
     calls: list[Call] = []
-    with _Interception(calls):
+
+    def collect(call: Call) -> None:
+        weights = call.weights
+        # A copy of what the model owns: it may go on to work in place.
+        kept = weights if call.function == "scaled_dot_product_attention" else weights.clone()
+        calls.append(Call(call.function, call.shape, lambda heads: kept[:, heads]))
+
+    with Interception(handle or collect, dropouts):
         yield calls
 
 
-class _Interception(TorchFunctionMode):
-    def __init__(self, calls: list[Call]) -> None:
+class Interception(TorchFunctionMode):
+    """Hands every attention call of this thread to ``handle``; the functions themselves run untouched."""
+
+    def __init__(self, handle: Callable[[Call], None], dropouts: bool) -> None:
         super().__init__()
-        self.calls = calls
+        self.handle = handle
+        self.dropouts = dropouts
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        result = func(*args, **kwargs) if kwargs else func(*args)
-        read = _READERS.get(func)
-        if read is not None:
-            with torch.no_grad():
-                call = read(result, *args, **(kwargs or {}))
-            if call is not None:
-                self.calls.append(call)
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        read = READERS.get(func)
+        if read is not None and (self.dropouts or func is not F.dropout):
+            with torch.no_grad(), torch.autocast(result.device.type, enabled=False):
+                call = read(result, *args, **kwargs)
+                if call is not None:
+                    self.handle(call)
         return result
 
 
-def _read_attention(
-    result: Tensor,
+def read_attention(
+    result: Tensor | None,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -68,40 +90,65 @@ def _read_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Call:
-    with torch.autocast(query.device.type, enabled=False):
-        query, key = _at_least_float32(query), _at_least_float32(key)
-        if enable_gqa:
-            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+    """The call that ``scaled_dot_product_attention`` was: softmax of query times key, with its mask and scale."""
+    if enable_gqa and key.shape[-3] != query.shape[-3]:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+    shape = (*query.shape[:-1], key.shape[-2])
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    if is_causal:
+        attn_mask = torch.ones(shape[-2:], dtype=torch.bool, device=query.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        attn_mask = torch.zeros(attn_mask.shape, device=query.device).masked_fill_(~attn_mask, -torch.inf)
+    axis = 1 - query.ndim
+
+    def weigh(part: slice) -> Tensor:
+        if query.ndim < 4:
+            part = slice(None)
+        few = (slice(None), part) if query.ndim >= 4 else ()
+        # One key for all heads (multi-query) is shared as it is.
+        keys = key[few] if key.ndim >= 4 and key.shape[1] > 1 else key
         # The scale goes on the smaller of the two matrices.
-        scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.transpose(-2, -1)
-        if is_causal:
-            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = (at_least_float32(query[few]) * factor) @ at_least_float32(keys).transpose(-2, -1)
         if attn_mask is None:
-            weights = scores.softmax(-1)
-        else:
-            if attn_mask.dtype == torch.bool:
-                attn_mask = torch.zeros_like(attn_mask, dtype=scores.dtype).masked_fill_(~attn_mask, -torch.inf)
-            # A query that may see nothing attends to nothing, as in the fused kernel.
-            blind = attn_mask.isneginf().all(-1, keepdim=True)
-            weights = (scores + attn_mask).softmax(-1).masked_fill(blind, 0.0)
-    return Call("scaled_dot_product_attention", weights)
+            return scores.softmax(-1)
+        split = query.ndim >= 4 and attn_mask.ndim >= -axis and attn_mask.shape[axis] > 1
+        mask = attn_mask.narrow(axis, *_range(part, shape[1])) if split else attn_mask
+        # A query that may see nothing attends to nothing, as in the fused kernel.
+        blind = mask.isneginf().all(-1, keepdim=True)
+        return (scores + mask).softmax(-1).masked_fill(blind, 0.0)
+
+    return Call("scaled_dot_product_attention", shape, weigh)
+
+
+def _range(part: slice, length: int) -> tuple[int, int]:
+    start, stop, _ = part.indices(length)
+    return start, stop - start
 
 
 def _read_softmax(result: Tensor, input: Any = None, dim: int | None = None, *_: Any, **__: Any) -> Call | None:
     if result.ndim < 3 or dim not in (-1, result.ndim - 1):
         return None
-    # A copy: the model may go on to work in place.
-    return Call("softmax", _at_least_float32(result.detach().clone()))
+    return _plain("softmax", result)
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
-    return values.detach() if values.dtype in (torch.float32, torch.float64) else values.detach().float()
+def _read_dropout(result: Tensor, input: Tensor, *_: Any, **__: Any) -> Call | None:
+    return _plain("dropout", input) if input.ndim == 4 else None
 
 
-_READERS: Mapping[Callable[..., Any], Callable[..., Call | None]] = {
-    F.scaled_dot_product_attention: _read_attention,
+def _plain(function: Function, weights: Tensor) -> Call:
+    return Call(function, tuple(weights.shape), lambda part: at_least_float32(weights[:, part]))
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The same values in float32, or in float64 where they are."""
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
+
+
+READERS: Mapping[Callable[..., Any], Callable[..., Call | None]] = {
+    F.scaled_dot_product_attention: read_attention,
     F.softmax: _read_softmax,
     torch.softmax: _read_softmax,
     torch.special.softmax: _read_softmax,
     Tensor.softmax: _read_softmax,
+    F.dropout: _read_dropout,
 }

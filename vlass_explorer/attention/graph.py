@@ -1,192 +1,168 @@
-"""What the tokens of an architecture are, and its attention in those terms; what cannot be placed is refused."""
+"""What the tokens of an architecture are: its layers, each placed on them, and the tokens that the head reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from timm.layers.attention import Attention
-from timm.layers.hybrid_embed import HybridEmbed
-from timm.layers.patch_embed import PatchEmbed
-from timm.models.convit import GPSA, MHSA, ConVit
-from timm.models.deit import VisionTransformerDistilled
-from timm.models.vision_transformer import Block, ParallelScalingBlock, ResPostBlock, VisionTransformer
-from torch import Tensor, nn
 
-from ..schema import AttentionLayer, AttentionMaps, FloatArray, UnsupportedError
-from .capture import Call, capture
+from ..schema import FloatArray, IndexArray, Place, Tokens, UnsupportedError
+
+Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
+Kind = Literal["class_token", "distilled", "average_pool", "late_class_token", "attention_pool"]
+
+
+@dataclass(frozen=True, eq=False)
 class LayerGraph:
-    """One attention layer: its module, its heads and the prefix tokens that stand before the patches in it."""
+    """One attention layer: its module, its heads, its place, and the calls that it makes."""
 
     name: str
     heads: int
-    prefix_tokens: int
-    gate: Tensor | None = None
-    """ConViT: share of the position map in each head, (head,); such a layer makes two softmax calls."""
+    place: Place
+    axes: str = "bhqk"
+    """Axes of the recorded tensor: b batch, h head, w window, q query, k key."""
+    merged: int = 1
+    """How many of the axes, from the first on, are merged into one (Swin: "bwhqk", 2)."""
+    softmaxes: int = 1
+    """Softmax calls of the layer; the last is its attention unless ``changed``."""
+    changed: bool = False
+    """The model changes attention after the softmax: what its dropout receives is read instead (after one softmax it
+    is taken as positive rows that sum to 1: talking heads)."""
+    drawn: bool = True
+    """False: its attention runs inside a token and does not move anything between tokens."""
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Functions that the layer calls, in order; ``softmax`` may be fused."""
+        return ("softmax",) * self.softmaxes + ("dropout",) * self.changed
+
+    @property
+    def windows(self) -> int:
+        """Windows of the layer on one image."""
+        return 1 if self.place.query_index is None else len(self.place.query_index)
+
+    def shape(self, batch: int) -> tuple[int, ...]:
+        """Shape that its attention has in the model."""
+        place = self.place
+        queries = place.after.size if place.query_index is None else place.query_index.shape[1]
+        keys = place.keys.size if place.key_index is None else place.key_index.shape[1]
+        sizes = {"b": batch, "h": self.heads, "w": self.windows, "q": queries, "k": keys}
+        shape = [sizes[axis] for axis in self.axes]
+        return (math.prod(shape[: self.merged]), *shape[self.merged :])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenGraph:
-    """Tokens of one architecture: prefix tokens, then patches row by row, and the tokens that the head reads."""
+    """All attention layers of an architecture in forward order, and the tokens that the head reads."""
 
-    kind: Literal["class_token", "distilled", "average_pool", "late_class_token"]
-    prefix_tokens: int
-    reads: Literal["class_token", "class_and_distillation_token", "patches", "all_tokens"]
+    kind: Kind
     layers: tuple[LayerGraph, ...]
+    readout: FloatArray
+    notes: tuple[str, ...] = field(default=())
 
-    def readout(self, patches: int) -> FloatArray:
-        """Row vector over all tokens from which the head reads, summing to 1."""
-        tokens = np.zeros(self.prefix_tokens + patches, np.float32)
-        read = {
-            "class_token": slice(0, 1),
-            "class_and_distillation_token": slice(0, 2),
-            "patches": slice(self.prefix_tokens, None),
-            "all_tokens": slice(None),
-        }[self.reads]
-        tokens[read] = 1.0
-        return tokens / tokens.sum()
+    @property
+    def drawn(self) -> tuple[LayerGraph, ...]:
+        """Layers that move something between tokens."""
+        return tuple(layer for layer in self.layers if layer.drawn)
 
-
-def supports(model: nn.Module) -> tuple[bool, str]:
-    """Can the attention of this model be placed on the image, and if not, why (one sentence)."""
-    try:
-        describe(model)
-    except UnsupportedError as error:
-        return False, str(error)
-    return True, ""
+    @property
+    def prefix_tokens(self) -> int:
+        """Prefix tokens of the model: those of the layer that has most."""
+        return max(layer.place.before.prefix for layer in self.drawn)
 
 
-def describe(model: nn.Module) -> TokenGraph:
-    """Token graph of a model, read from its modules; raises UnsupportedError with the reason where there is none."""
-    describer = _DESCRIBERS.get(type(model))
-    if describer is None:
-        raise UnsupportedError(_why_not(model))
-    embedding = type(model.patch_embed)
-    if embedding not in (PatchEmbed, HybridEmbed):
-        raise UnsupportedError(f"The patch embedding {embedding.__name__} is not covered yet.")
-    return describer(model)
+def everywhere(tokens: Tokens) -> Place:
+    """Every token attends to every token."""
+    return Place(tokens, tokens, tokens)
 
 
-def attention_maps(model: nn.Module, x: Tensor) -> tuple[Tensor, AttentionMaps]:
-    """Logits (1, K) of one image (1, C, H, W) and its attention in every layer, from one forward pass.
-
-    Logits are bitwise those of a plain pass, the model is left as it was, threads may share it. Raises
-    UnsupportedError where the architecture is not covered or its calls are not those that the graph expects.
-    """
-    graph = describe(model)
-    if x.ndim != 4 or x.shape[0] != 1:
-        raise ValueError(f"Attention is recorded for one image (1, C, H, W), not for {tuple(x.shape)}.")
-    embedding: Any = model.patch_embed
-    gy, gx = embedding.dynamic_feat_size(x.shape[-2:])
-    with torch.no_grad(), capture() as calls:
-        logits = model(x)
-    layers = _place(graph, calls, gy * gx)
-    return logits, AttentionMaps(layers, graph.kind, (gy, gx), graph.prefix_tokens, graph.readout(gy * gx))
+def pooled_keys(tokens: Tokens, key_grid: Size, *, flat: bool = False) -> Place:
+    """Every token attends to keys on a coarser grid."""
+    return Place(tokens, tokens, Tokens(tokens.prefix, key_grid), flat_keys=flat)
 
 
-def _place(graph: TokenGraph, calls: Sequence[Call], patches: int) -> tuple[AttentionLayer, ...]:
-    """Give each layer its calls; their number and shape decide, so that a wrong map is refused and never drawn."""
-    expected = sum(1 if layer.gate is None else 2 for layer in graph.layers)
-    if len(calls) != expected:
-        raise UnsupportedError(f"{len(calls)} attention calls were seen where this architecture makes {expected}.")
-    placed = []
-    following = iter(calls)
-    for layer in graph.layers:
-        tokens = layer.prefix_tokens + patches
-        parts = [next(following).weights for _ in range(1 if layer.gate is None else 2)]
-        for weights in parts:
-            if tuple(weights.shape) != (1, layer.heads, tokens, tokens):
-                raise UnsupportedError(
-                    f"{layer.name} attends as {tuple(weights.shape)} where {layer.heads} heads over {tokens} tokens "
-                    "were expected."
-                )
-        weights = parts[0] if layer.gate is None else _blend(parts[0], parts[1], layer.gate)
-        placed.append(AttentionLayer(layer.name, weights[0].cpu().numpy()))
-    return tuple(placed)
+def windowed(tokens: Tokens, index: IndexArray) -> Place:
+    """Tokens attend inside windows; ``index`` (window, place in it) counts patches of the grid."""
+    index = np.where(index < 0, -1, index + tokens.prefix)
+    return Place(tokens, tokens, tokens, index, index)
 
 
-def _blend(content: Tensor, position: Tensor, gate: Tensor) -> Tensor:
-    """Gated positional self-attention (d'Ascoli et al. 2021, arXiv:2103.10697): what the values are weighted with."""
-    share = gate.view(1, -1, 1, 1)
-    weights = (1.0 - share) * content + share * position
-    return weights / weights.sum(-1, keepdim=True)
+def class_attention(tokens: Tokens) -> Place:
+    """Only the class token asks; patches stay as they are."""
+    return Place(tokens, tokens, tokens, np.zeros((1, 1), np.intp))
 
 
-def _vit(model: Any) -> TokenGraph:
-    prefix = model.num_prefix_tokens
-    layers = _block_layers(model.blocks, prefix)
-    if model.attn_pool is not None:
-        raise UnsupportedError("The head reads by attention pooling (MAP), which is not covered yet.")
-    if model.global_pool == "token":
-        return TokenGraph("class_token", prefix, "class_token", layers)
-    if model.global_pool == "avg":
-        reads: Literal["all_tokens", "patches"] = "all_tokens" if model.pool_include_prefix else "patches"
-        return TokenGraph("average_pool", prefix, reads, layers)
-    raise UnsupportedError(_no_row(model.global_pool))
+def attention_pool(tokens: Tokens) -> Place:
+    """One learned query reads the tokens and becomes the read-out."""
+    return Place(tokens, Tokens(1, (0, 0)), tokens, residual=False)
 
 
-def _distilled(model: Any) -> TokenGraph:
-    # The head averages what it reads from the class token and from the distillation token.
-    layers = _block_layers(model.blocks, model.num_prefix_tokens)
-    return TokenGraph("distilled", model.num_prefix_tokens, "class_and_distillation_token", layers)
+def windows(grid: Size, window: Size, shift: Size = (0, 0), *, pad: bool = True) -> IndexArray:
+    """Patches (window, place) of square windows on a grid that is first rolled by ``-shift``, then padded with -1."""
+    index = np.roll(np.arange(grid[0] * grid[1]).reshape(grid), (-shift[0], -shift[1]), (0, 1))
+    margins = [(0, -n % w) for n, w in zip(grid, window, strict=True)]
+    if not pad and any(after for _, after in margins):
+        raise UnsupportedError(f"Windows of {window[0]} x {window[1]} do not tile {grid[0]} x {grid[1]} patches.")
+    index = np.pad(index, margins, constant_values=-1)
+    rows, columns = (n // w for n, w in zip(index.shape, window, strict=True))
+    tiles = index.reshape(rows, window[0], columns, window[1]).transpose(0, 2, 1, 3)
+    return tiles.reshape(rows * columns, window[0] * window[1])
 
 
-def _convit(model: Any) -> TokenGraph:
-    joins = model.local_up_to_layer
-    if joins >= len(model.blocks):
-        raise UnsupportedError("The class token joins after the last layer, so that no attention reads the patches.")
-    if model.global_pool not in ("token", "avg"):
-        raise UnsupportedError(_no_row(model.global_pool))
-    layers = []
-    for index, block in enumerate(model.blocks):
-        gate = torch.sigmoid(block.attn.gating_param.detach()) if type(block.attn) is GPSA else None
-        if type(block.attn) not in (GPSA, MHSA):
-            raise UnsupportedError(f"The attention {type(block.attn).__name__} is not covered yet.")
-        prefix = 1 if index >= joins else 0
-        layers.append(LayerGraph(f"blocks.{index}.attn", block.attn.num_heads, prefix, gate))
-    reads: Literal["class_token", "patches"] = "class_token" if model.global_pool == "token" else "patches"
-    return TokenGraph("late_class_token", 1, reads, tuple(layers))
+def strided_windows(grid: Size, cells: Size) -> IndexArray:
+    """Patches (window, place) of windows of ``cells`` that lie evenly spread over the grid (MaxViT's grid)."""
+    if grid[0] % cells[0] or grid[1] % cells[1]:
+        raise UnsupportedError(f"A spread of {cells[0]} x {cells[1]} does not fit {grid[0]} x {grid[1]} patches.")
+    rows, columns = grid[0] // cells[0], grid[1] // cells[1]
+    index = np.arange(grid[0] * grid[1]).reshape(cells[0], rows, cells[1], columns)
+    return index.transpose(1, 3, 0, 2).reshape(rows * columns, cells[0] * cells[1])
 
 
-def _block_layers(blocks: Any, prefix: int) -> tuple[LayerGraph, ...]:
-    layers = []
-    for index, block in enumerate(blocks):
-        if type(block) is ParallelScalingBlock:
-            layers.append(LayerGraph(f"blocks.{index}", block.num_heads, prefix))
-        elif type(block) in (Block, ResPostBlock) and type(block.attn) is Attention:
-            layers.append(LayerGraph(f"blocks.{index}.attn", block.attn.num_heads, prefix))
-        else:
-            part = type(block.attn if type(block) in (Block, ResPostBlock) else block).__name__
-            raise UnsupportedError(f"{part} is no single softmax attention a layer and is not covered yet.")
-    return tuple(layers)
+def coarser(grid: Size, stride: int = 2) -> Size:
+    """Grid after a step of ``stride``, the last cell of an odd row kept."""
+    return -(-grid[0] // stride), -(-grid[1] // stride)
 
 
-def _no_row(pooling: str) -> str:
+def average_pool(layers: Sequence[LayerGraph], pooling: Any, notes: Sequence[str] = ()) -> TokenGraph:
+    """Graph of a model without prefix tokens whose head (or its pooling) reads the mean over the last grid."""
+    while not isinstance(pooling, str | None):
+        # A head holds its pooling, or says its type.
+        pooling = getattr(pooling, "pool_type", None) or getattr(pooling, "global_pool", None)
+    if pooling != "avg":
+        raise UnsupportedError(no_row(pooling))
+    return TokenGraph("average_pool", tuple(layers), patch_mean(layers[-1].place.after), tuple(notes))
+
+
+def patch_mean(tokens: Tokens) -> FloatArray:
+    """Read-out of all patches evenly."""
+    return first_of(tokens, 0, patches=True)
+
+
+def first_of(tokens: Tokens, prefix: int, *, patches: bool = False) -> FloatArray:
+    """Read-out of the first ``prefix`` tokens evenly, and of all patches where asked."""
+    row = np.zeros(tokens.size, np.float32)
+    row[:prefix] = 1.0
+    if patches:
+        row[tokens.prefix :] = 1.0
+    return row / row.sum()
+
+
+def no_row(pooling: object) -> str:
+    """Why a pooling is refused."""
     return (
         f"The head pools tokens by {pooling!r}, which no single row of attention describes." if pooling
         else "The model has no pooled read-out."
     )  # fmt: skip
 
 
-def _why_not(model: nn.Module) -> str:
-    modules = list(model.modules())
-    name = type(model).__name__
-    if any(getattr(m, key, None) is not None for m in modules for key in ("shift_size", "partition_size", "halo_size")):
-        return f"The attention of {name} runs inside windows, which is not covered yet."
-    attends = ("num_heads", "fused_attn")
-    if any(isinstance(m, nn.MultiheadAttention | nn.Softmax) or any(hasattr(m, a) for a in attends) for m in modules):
-        return f"The attention of {name} is not covered yet; that of plain ViT, DeiT and ConViT is."
-    return "This model has no softmax attention."
-
-
-_DESCRIBERS: Mapping[type, Callable[[Any], TokenGraph]] = {
-    VisionTransformer: _vit,
-    VisionTransformerDistilled: _distilled,
-    ConVit: _convit,
-}
+def only(module: Any, *types: type) -> None:
+    """Refuse a module whose type is not exactly one of these: a relative of it may attend in another way."""
+    if type(module) not in types:
+        raise UnsupportedError(
+            f"{type(module).__name__} is no single softmax attention a layer and is not covered yet."
+        )

@@ -1,105 +1,162 @@
 """Maps on the patch grid from recorded attention: rollout over all layers, and single layers and heads.
 
-Rollout: Abnar and Zuidema 2020, arXiv:2005.00928. It is computed as a row vector times layer matrices, from the
-read-out (or one patch) backwards, which costs layers x tokens^2 instead of layers x tokens^3.
+Rollout: Abnar and Zuidema 2020, arXiv:2005.00928, as a row vector times layer matrices, from the read-out (or one
+patch) backwards. Windowed and pyramid architectures are walked through windows, shifts and patch merging.
 """
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-from ..schema import AttentionMaps, FloatArray, UnsupportedError
-
-HeadFusion = Literal["mean", "max", "min"]
+from ..schema import AttentionMaps, FloatArray, Tokens, UnsupportedError
+from .recording import HeadFusion
+from .walk import Split, answers, carry, spread, to_before, walk
 
 
 def rollout(
-    maps: AttentionMaps, *, head_fusion: HeadFusion = "mean", discard_ratio: float = 0.0, query: int | None = None
+    maps: AttentionMaps,
+    *,
+    head_fusion: HeadFusion = "mean",
+    discard_ratio: float = 0.0,
+    identity_weight: float = 0.5,
+    query: int | None = None,
 ) -> FloatArray:
     """Attention rollout (gy, gx), row 0 at the bottom: the share of each patch in what the read-out is made of.
 
-    What is missing to a sum of 1 ended on prefix tokens. Options as in ``token_rollout``.
+    What is missing to a sum of 1 ended on prefix tokens (or on padding). Options as in ``token_rollout``.
     """
-    tokens = token_rollout(maps, head_fusion=head_fusion, discard_ratio=discard_ratio, query=query)
+    tokens = token_rollout(
+        maps, head_fusion=head_fusion, discard_ratio=discard_ratio, identity_weight=identity_weight, query=query
+    )
     return tokens[maps.prefix_tokens :].reshape(maps.grid)
 
 
 def token_rollout(
-    maps: AttentionMaps, *, head_fusion: HeadFusion = "mean", discard_ratio: float = 0.0, query: int | None = None
+    maps: AttentionMaps,
+    *,
+    head_fusion: HeadFusion = "mean",
+    discard_ratio: float = 0.0,
+    identity_weight: float = 0.5,
+    query: int | None = None,
 ) -> FloatArray:
     """Attention rollout over all tokens (token,), prefix tokens first, summing to 1.
 
     Each layer is its heads fused, without its weakest links (``discard_ratio`` of them; the row and column of the
-    token that is read stay whole), plus the identity, rows normalised. A layer that lacks the prefix tokens (ConViT's
-    gated ones) leaves them untouched. ``query``: start from this patch (row * gx + column) instead of the read-out.
-    Raises UnsupportedError for an option out of its range.
+    token that is read stay whole), mixed with the identity by ``identity_weight``, rows normalised. A layer that lacks
+    the prefix tokens (ConViT's gated ones) leaves them untouched. ``query``: start from this patch (row * gx + column)
+    instead of the read-out. Raises UnsupportedError for an option out of its range.
     """
     if head_fusion not in get_args(HeadFusion):
         raise UnsupportedError(f"Heads are fused by mean, max or min, not by {head_fusion!r}.")
     if not 0.0 <= discard_ratio < 1.0:
         raise UnsupportedError("The discard ratio is at least 0 and below 1; 0.9 keeps the strongest tenth.")
-    start = _start(maps, query)
-    row = start.copy()
-    for layer in reversed(maps.layers):
-        absent = row.size - layer.weights.shape[-1]
-        fused = getattr(np, head_fusion)(layer.weights, axis=0)
+    start = start_row(maps, query)
+    matrices = []
+    for layer in maps.layers:
+        fused = getattr(np, head_fusion)(layer.weights, axis=0) if len(layer.weights) > 1 else layer.weights[0]
         if discard_ratio:
-            fused = _strongest(fused, discard_ratio, _protected(start, maps)[absent:])
-        # Row-normalised (A + I), applied to the row vector without building the sum.
-        part = row[absent:] / (fused.sum(axis=-1) + 1.0)
-        row[absent:] = part + part @ fused
-    return row
+            fused = _strongest(fused, discard_ratio, _protected(start, maps, layer.place.after))
+        matrices.append(fused)
+    return walk(maps, matrices, start, stochastic(identity_weight))
+
+
+def stochastic(identity_weight: float = 0.5) -> Split:
+    """Rollout's rule: (1 - w) A + w I with rows normalised; raises UnsupportedError for a weight out of [0, 1)."""
+    if not 0.0 <= identity_weight < 1.0:
+        raise UnsupportedError("The weight of the identity is at least 0 and below 1; 0.5 is the published one.")
+
+    def split(sums: FloatArray, residual: bool) -> tuple[FloatArray, FloatArray]:
+        weight = identity_weight if residual else 0.0
+        whole = (1.0 - weight) * sums + weight
+        safe = np.where(whole > 0, whole, 1.0)
+        # A token that asks nothing stays where it is.
+        return np.where(whole > 0, weight / safe, 1.0), np.where(whole > 0, (1.0 - weight) / safe, 0.0)
+
+    return split
 
 
 def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: int | None = None) -> FloatArray:
-    """Attention (gy, gx), row 0 at the bottom, of one layer from the read-out or from a patch; raw, not rescaled.
+    """Attention (gy, gx) on the grid of ``maps``, row 0 at the bottom, of one layer from the read-out or from a patch.
 
-    ``layer`` counts from 0, negative from the end; ``head`` None is the mean over heads. In a layer that the class
-    token has not joined yet there is no read-out: the mean over all patches stands in (see ``has_readout``).
-    Raises UnsupportedError for a layer, head or patch that does not exist.
+    Raw, not rescaled; a patch of a coarser layer is spread over those that it covers, so that sums stay. ``layer``
+    counts from 0, negative from the end; ``head`` None is the mean over heads. In a layer that the class token has not
+    joined yet there is no read-out: the mean over all patches stands in (see ``has_readout``). Raises UnsupportedError
+    for a layer, head or patch that does not exist, or a head of a layer whose heads were fused.
     """
     if not -len(maps.layers) <= layer < len(maps.layers):
         raise UnsupportedError(f"There is no layer {layer}: this model has {len(maps.layers)}, counted from 0.")
-    weights = maps.layers[layer].weights
-    if head is not None and not 0 <= head < len(weights):
-        raise UnsupportedError(f"There is no head {head}: this layer has {len(weights)}, counted from 0.")
-    row = _start(maps, query)[-weights.shape[-1] :]
-    if not row.any():
-        row = np.full_like(row, 1.0 / row.size)
-    # The row first: it is far smaller than the matrix.
-    over_heads = row @ (weights if head is None else weights[head : head + 1])
-    return over_heads.mean(axis=0)[-maps.grid[0] * maps.grid[1] :].reshape(maps.grid)
+    chosen = maps.layers[layer]
+    if head is not None and not 0 <= head < chosen.heads:
+        raise UnsupportedError(f"There is no head {head}: this layer has {chosen.heads}, counted from 0.")
+    if head is not None and len(chosen.weights) != chosen.heads:
+        raise UnsupportedError("The heads of this layer were fused when they were recorded; record it whole.")
+    place = chosen.place
+    row, _ = _row(maps, place.after, query)
+    stack = chosen.weights if head is None else chosen.weights[head : head + 1]
+    over_heads = [to_before(answers(row, place, weights), place)[place.before.prefix :] for weights in stack]
+    fine: FloatArray = spread(np.mean(over_heads, axis=0), place.before.grid, maps.grid).reshape(maps.grid)
+    return fine
 
 
 def has_readout(maps: AttentionMaps, layer: int) -> bool:
     """Does the read-out exist in this layer (not before a late class token has joined)."""
-    return bool(maps.readout[-maps.layers[layer].weights.shape[-1] :].any())
+    return _row(maps, maps.layers[layer].place.after, None)[1]
 
 
-def _start(maps: AttentionMaps, query: int | None) -> FloatArray:
+def start_row(maps: AttentionMaps, query: int | None) -> FloatArray:
+    """Row over the tokens after the last layer: the read-out, or the patch that covers patch ``query`` of the grid."""
     if query is None:
-        return maps.readout
-    patches = maps.grid[0] * maps.grid[1]
-    if not 0 <= query < patches:
-        raise UnsupportedError(
-            f"There is no patch {query}: patches are row * {maps.grid[1]} + column, below {patches}."
-        )
-    start = np.zeros_like(maps.readout)
-    start[maps.prefix_tokens + query] = 1.0
-    return start
+        return maps.readout.copy()
+    return _row(maps, maps.layers[-1].place.after, query)[0]
 
 
-def _protected(start: FloatArray, maps: AttentionMaps) -> np.ndarray:
+def _row(maps: AttentionMaps, tokens: Tokens, query: int | None) -> tuple[FloatArray, bool]:
+    """Row over the tokens of some layer to start from, and whether it is the model's own read-out."""
+    readout, last = maps.readout, maps.layers[-1].place.after
+    if query is None:
+        if tokens == last:
+            return readout, True
+        read = readout[: last.prefix].any()
+        if not readout[last.prefix :].any() and (tokens.prefix != last.prefix or not last.patches):
+            return _even(tokens), False
+        if read and tokens.prefix != last.prefix:
+            return _even(tokens), False
+        return carry(readout, last, tokens)[0], True
+    gy, gx = maps.grid
+    if not 0 <= query < gy * gx:
+        raise UnsupportedError(f"There is no patch {query}: patches are row * {gx} + column, below {gy * gx}.")
+    if not tokens.patches:
+        raise UnsupportedError("This layer only reads for the head: no patch asks in it.")
+    row = np.zeros(tokens.size, readout.dtype)
+    one = np.zeros(gy * gx)
+    one[query] = 1.0
+    # The patch of a coarser layer that covers most of it.
+    row[tokens.prefix + int(np.argmax(spread(one, maps.grid, tokens.grid)))] = 1.0
+    return row, True
+
+
+def _even(tokens: Tokens) -> FloatArray:
+    row = np.zeros(tokens.size, np.float32)
+    row[tokens.prefix :] = 1.0 / tokens.patches
+    return row
+
+
+def _protected(start: FloatArray, maps: AttentionMaps, tokens: Tokens) -> np.ndarray:
     """Tokens whose links are never discarded: those that are read, unless the average over all patches is."""
+    last = maps.layers[-1].place.after
     read = start > 0
-    return np.zeros_like(read) if read.sum() >= maps.grid[0] * maps.grid[1] else read
+    if read.sum() >= last.patches or tokens.grid != last.grid:
+        return np.zeros(tokens.size, bool)
+    return read[last.prefix - tokens.prefix :]
 
 
 def _strongest(fused: FloatArray, discard_ratio: float, protected: np.ndarray) -> FloatArray:
     """Set the weakest links to 0; links as strong as the weakest one that stays are kept, too."""
     count = int(discard_ratio * fused.size)
     threshold = np.partition(fused, count, axis=None)[count]
-    keep = (fused >= threshold) | protected[:, None] | protected[None, :]
+    keep = fused >= threshold
+    if fused.shape[0] == 1 and fused.shape[1] == fused.shape[2] == protected.size:
+        keep |= protected[:, None] | protected[None, :]
     return np.where(keep, fused, np.zeros((), fused.dtype))

@@ -1,5 +1,6 @@
 """The data types that every part of VLASS Explorer speaks: no files, no behaviour beyond their own invariants."""
 
+from .attention import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Place, Tokens
 from .errors import (
     CheckpointError,
     ConfigError,
@@ -11,11 +12,8 @@ from .errors import (
     UnsupportedError,
 )
 from .learning import (
-    AttentionLayer,
-    AttentionMaps,
     Checkpoint,
     Explanation,
-    FloatArray,
     InputSpec,
     Prediction,
     Report,
@@ -26,7 +24,7 @@ from .training import Phase, Run, RunConfig, field_help
 
 __all__ = [
     "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
-    "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "InputError", "InputSpec",
-    "Noise", "Origin", "Phase", "Prediction", "Report", "Row0", "Run", "RunConfig", "RunError",
-    "UnsupportedError", "Validity", "Window", "field_help",
+    "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "IndexArray", "InputError",
+    "InputSpec", "Noise", "Origin", "Phase", "Place", "Prediction", "Report", "Row0", "Run", "RunConfig", "RunError",
+    "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a model takes and gives: input description, checkpoint card, prediction, attention, explanation, report."""
+"""What a model takes and gives: input description, checkpoint card, prediction, explanation, report."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from .attention import FloatArray
+
 ValidityLevel = Literal["ok", "caution", "outside"]
 
 
@@ -105,28 +105,6 @@ class Prediction:
     def label(self) -> str:
         """Name of the highest score."""
         return self.label_names[int(np.argmax(self.probabilities))]
-
-
-@dataclass(frozen=True, eq=False)
-class AttentionLayer:
-    """Post-softmax attention of one layer over one image, axes (head, query, key), raw."""
-
-    name: str
-    weights: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class AttentionMaps:
-    """All layers of one forward pass, in forward order, with what the tokens are; drawn only through the graph."""
-
-    layers: tuple[AttentionLayer, ...]
-    kind: str
-    """Token graph: class_token, distilled, average_pool, late_class_token."""
-    grid: tuple[int, int]
-    """Patch grid (gy, gx)."""
-    prefix_tokens: int
-    readout: FloatArray
-    """Row vector over the last layer's tokens from which the head reads."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,79 @@
+"""Shelf of token graphs: one file a family of architectures, found by walking this folder.
+
+A file holds functions under ``@describes(Model, ...)`` that take a model and the size (ny, nx) of its input and return
+a ``TokenGraph``, and ``REFUSED``, which names architectures without a map over positions with the reason. A model is
+looked up by its exact type: a subclass may attend in another way.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+from ...schema import UnsupportedError
+from ..graph import Size, TokenGraph
+
+Describer = Callable[[Any, Size], TokenGraph]
+_DESCRIBERS: dict[type, Describer] = {}
+
+
+def describes(*models: type) -> Callable[[Describer], Describer]:
+    """Register a function as the one that describes models of these exact types."""
+
+    def register(function: Describer) -> Describer:
+        _DESCRIBERS.update(dict.fromkeys(models, function))
+        return function
+
+    return register
+
+
+def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
+    """Token graph of a model for an input of ``size`` (ny, nx), its own by default.
+
+    Raises UnsupportedError with the reason where there is none.
+    """
+    refused = _walk()
+    reason = refused.get(type(model))
+    if reason:
+        raise UnsupportedError(reason)
+    if type(model) not in _DESCRIBERS:
+        raise UnsupportedError(_why_not(model))
+    return _DESCRIBERS[type(model)](model, size or own_size(model))
+
+
+def supports(model: nn.Module) -> tuple[bool, str]:
+    """Can the attention of this model be placed on the image, and if not, why (one sentence)."""
+    try:
+        describe(model)
+    except UnsupportedError as error:
+        return False, str(error)
+    return True, ""
+
+
+def own_size(model: Any) -> Size:
+    """Pixels (ny, nx) that the model was made for."""
+    made = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    if made is None:
+        made = (getattr(model, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[1:]
+    return int(made[0]), int(made[1])
+
+
+@cache
+def _walk() -> dict[type, str]:
+    refused: dict[type, str] = {}
+    for info in pkgutil.iter_modules(__path__):
+        refused.update(getattr(importlib.import_module(f"{__name__}.{info.name}"), "REFUSED", {}))
+    return refused
+
+
+def _why_not(model: nn.Module) -> str:
+    modules = list(model.modules())
+    attends = ("num_heads", "fused_attn")
+    if any(isinstance(m, nn.MultiheadAttention | nn.Softmax) or any(hasattr(m, a) for a in attends) for m in modules):
+        return f"The attention of {type(model).__name__} is not covered yet; try gradients or occlusion instead."
+    return "This model has no softmax attention; try class activation maps or integrated gradients instead."

@@ -1,0 +1,202 @@
+"""Pyramids whose patches attend everywhere: pooled keys (PVT v2, MViT v2, NextViT), LeViT, PiT, Hiera, SAM 2's Hiera.
+
+Keys on a coarser grid are spread over the patches that they cover; strided convolutions count as means.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from timm.layers.attention import Attention as PlainAttention
+from timm.models.hiera import Hiera
+from timm.models.hieradet_sam2 import HieraDet
+from timm.models.levit import Attention as LevitAttention
+from timm.models.levit import Levit, LevitDistilled
+from timm.models.mvitv2 import MultiScaleAttention, MultiScaleVit
+from timm.models.nextvit import EfficientAttention, NextTransformerBlock, NextViT
+from timm.models.pit import PoolingVisionTransformer
+from timm.models.pvt_v2 import Attention as PvtAttention
+from timm.models.pvt_v2 import PyramidVisionTransformerV2
+
+from ...schema import Place, Tokens, UnsupportedError
+from ..graph import (
+    Kind,
+    LayerGraph,
+    Size,
+    TokenGraph,
+    average_pool,
+    coarser,
+    everywhere,
+    first_of,
+    no_row,
+    only,
+    patch_mean,
+    pooled_keys,
+    windows,
+)
+from . import describes
+from .windowed import CONVOLUTIONS
+
+
+@describes(PyramidVisionTransformerV2)
+def pvt(model: Any, size: Size) -> TokenGraph:
+    grid = coarser(size, model.patch_embed.proj.stride[0])
+    layers = []
+    for i, stage in enumerate(model.stages):
+        if stage.downsample is not None:
+            grid = coarser(grid, stage.downsample.proj.stride[0])
+        for j, block in enumerate(stage.blocks):
+            only(block.attn, PvtAttention)
+            keys = grid
+            if block.attn.pool is not None:
+                keys = (block.attn.pool.output_size,) * 2
+            elif block.attn.sr is not None:
+                ratio = block.attn.sr.stride[0]
+                keys = (grid[0] // ratio, grid[1] // ratio)
+            place = pooled_keys(Tokens(0, grid), keys)
+            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", block.attn.num_heads, place))
+    return average_pool(layers, model.global_pool, (CONVOLUTIONS,))
+
+
+@describes(MultiScaleVit)
+def mvit(model: Any, size: Size) -> TokenGraph:
+    prefix = model.num_prefix_tokens
+    stride = model.patch_embed.proj.stride
+    before = Tokens(prefix, (-(-size[0] // stride[0]), -(-size[1] // stride[1])))
+    layers = []
+    for i, stage in enumerate(model.stages):
+        for j, block in enumerate(stage.blocks):
+            attention = block.attn
+            only(attention, MultiScaleAttention)
+            after = _after(before, attention.pool_q)
+            keys = _after(before, attention.pool_k)
+            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", attention.num_heads, Place(before, after, keys)))
+            before = after
+    notes = (CONVOLUTIONS, "Each token also receives its own query, which counts as what it keeps.")
+    if model.global_pool == "avg":
+        return TokenGraph("average_pool", tuple(layers), patch_mean(before), notes)
+    if model.global_pool == "token" and prefix:
+        return TokenGraph("class_token", tuple(layers), first_of(before, 1), notes)
+    raise UnsupportedError(no_row(model.global_pool))
+
+
+def _after(tokens: Tokens, pool: Any) -> Tokens:
+    if pool is None:
+        return tokens
+    stride = (pool.stride, pool.stride) if isinstance(pool.stride, int) else pool.stride
+    return Tokens(tokens.prefix, (-(-tokens.grid[0] // stride[0]), -(-tokens.grid[1] // stride[1])))
+
+
+@describes(NextViT)
+def nextvit(model: Any, size: Size) -> TokenGraph:
+    grid = coarser(size, 4)
+    layers = []
+    for i, stage in enumerate(model.stages):
+        for j, block in enumerate(stage.blocks):
+            if not isinstance(block.patch_embed.pool, type(None)) and hasattr(block.patch_embed.pool, "stride"):
+                grid = coarser(grid, block.patch_embed.pool.stride)
+            if type(block) is not NextTransformerBlock:
+                continue
+            only(block.e_mhsa, EfficientAttention)
+            tokens = Tokens(0, grid)
+            pooled = block.e_mhsa.sr is not None
+            place = everywhere(tokens)
+            if pooled:
+                # Keys are means of so many patches in a row of the list, not of squares.
+                place = pooled_keys(tokens, (1, tokens.patches // block.e_mhsa.N_ratio), flat=True)
+            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.e_mhsa", block.e_mhsa.num_heads, place))
+    return average_pool(layers, model.head, (CONVOLUTIONS,))
+
+
+@describes(Levit, LevitDistilled)
+def levit(model: Any, size: Size) -> TokenGraph:
+    grid = coarser(size, model.stem.stride)
+    layers = []
+    for i, stage in enumerate(model.stages):
+        if hasattr(stage.downsample, "attn_downsample"):
+            attention = stage.downsample.attn_downsample
+            before, grid = grid, coarser(grid)
+            place = Place(Tokens(0, before), Tokens(0, grid), Tokens(0, before), residual=False)
+            layers.append(LayerGraph(f"stages.{i}.downsample.attn_downsample", attention.num_heads, place))
+        for j, block in enumerate(stage.blocks):
+            only(block.attn, LevitAttention)
+            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", block.attn.num_heads, everywhere(Tokens(0, grid))))
+    return average_pool(layers, model.global_pool)
+
+
+@describes(PoolingVisionTransformer)
+def pit(model: Any, size: Size) -> TokenGraph:
+    prefix = model.num_tokens
+    grid: Size = (model.patch_embed.height, model.patch_embed.width)
+    layers = []
+    for i, stage in enumerate(model.transformers):
+        if stage.pool is not None and hasattr(stage.pool, "conv"):
+            grid = coarser(grid)
+        for j, block in enumerate(stage.blocks):
+            only(block.attn, PlainAttention)
+            place = everywhere(Tokens(prefix, grid))
+            layers.append(LayerGraph(f"transformers.{i}.blocks.{j}.attn", block.attn.num_heads, place))
+    if model.global_pool != "token":
+        raise UnsupportedError(no_row(model.global_pool))
+    last = layers[-1].place.after
+    kind: Kind = "distilled" if prefix == 2 else "class_token"
+    return TokenGraph(kind, tuple(layers), first_of(last, prefix), (CONVOLUTIONS,))
+
+
+@describes(HieraDet)
+def hieradet(model: Any, size: Size) -> TokenGraph:
+    grid = coarser(size, model.patch_embed.proj.stride[0])
+    layers = []
+    for index, block in enumerate(model.blocks):
+        before, stride = grid, block.q_stride
+        grid = (grid[0] // stride[0], grid[1] // stride[1]) if stride else grid
+        place = Place(Tokens(0, before), Tokens(0, grid), Tokens(0, before))
+        heads = block.attn.num_heads
+        if block.is_windowed:
+            window = block.window_size
+            small = (window[0] // stride[0], window[1] // stride[1]) if stride else window
+            queries, keys = windows(grid, small), windows(before, window)
+            place = Place(place.before, place.after, place.keys, queries, keys)
+            layers.append(LayerGraph(f"blocks.{index}.attn", heads, place, "bwhqk", 2))
+        else:
+            layers.append(LayerGraph(f"blocks.{index}.attn", heads, place))
+    return average_pool(layers, model.head, ("Pooling of queries and of the residual counts as a mean.",))
+
+
+@describes(Hiera)
+def hiera(model: Any, size: Size) -> TokenGraph:
+    """Tokens lie in the order of Hiera's unrolling: mask units, and inside them strides of pooling, outermost first."""
+    stride = model.patch_embed.proj.stride
+    grid = (-(-size[0] // stride[0]), -(-size[1] // stride[1]))
+    order = _unrolled(grid, [tuple(each) for each in model.unroll.schedule])
+    layers = []
+    for index, block in enumerate(model.blocks):
+        attention = block.attn
+        before, pooled = order, attention.q_stride
+        if pooled > 1:
+            rows, columns = model.q_stride
+            order = order[: order.size // pooled]
+            coarse = (grid[0] // rows, grid[1] // columns)
+            order = (order // grid[1] // rows) * coarse[1] + (order % grid[1]) // columns
+        else:
+            coarse = grid
+        tokens, finer = Tokens(0, coarse), Tokens(0, grid)
+        units = before.size // (pooled * attention.window_size) if attention.use_mask_unit_attn else 1
+        # Tokens of a mask unit are spread over the list: (place in the unit, unit).
+        queries, keys = order.reshape(-1, units).T, before.reshape(-1, units).T
+        place = Place(finer, tokens, finer, queries, keys)
+        axes = "bhwqk" if attention.use_mask_unit_attn else "bhqk"
+        layers.append(LayerGraph(f"blocks.{index}.attn", attention.heads, place, axes))
+        grid = coarse
+    return average_pool(layers, model.head, ("Pooling of queries and of the residual counts as a mean.",))
+
+
+def _unrolled(grid: Size, schedule: list[tuple[int, ...]]) -> np.ndarray:
+    """Patch at each position of the list after every stride of ``schedule`` was moved to the front."""
+    index = np.arange(grid[0] * grid[1]).reshape(1, *grid)
+    for rows, columns in schedule:
+        batch, gy, gx = index.shape
+        cut = index.reshape(batch, gy // rows, rows, gx // columns, columns)
+        index = cut.transpose(0, 2, 4, 1, 3).reshape(batch * rows * columns, gy // rows, gx // columns)
+    return index.ravel()

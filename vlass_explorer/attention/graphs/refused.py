@@ -1,0 +1,31 @@
+"""Architectures whose softmax is no map from patch to patch, or not one that can be rolled out, with the reason."""
+
+from __future__ import annotations
+
+from timm.models.coat import CoaT
+from timm.models.cpubone import CPUBone
+from timm.models.crossvit import CrossVit
+from timm.models.csatv2 import CSATv2
+from timm.models.davit import DaVit
+from timm.models.edgenext import EdgeNeXt
+from timm.models.efficientformer_v2 import EfficientFormerV2
+from timm.models.efficientvit_msra import EfficientVitMsra
+from timm.models.lowformer import LowFormer
+from timm.models.swiftformer import SwiftFormer
+from timm.models.xcit import Xcit
+
+CHANNELS = "attends between channels, not between patches: there is no map to draw"
+
+REFUSED = {
+    Xcit: f"XCiT {CHANNELS}.",
+    EdgeNeXt: f"EdgeNeXt {CHANNELS}.",
+    DaVit: f"Every second layer of DaViT {CHANNELS}.",
+    CoaT: "CoaT factorises attention: its softmax runs over one key at a time, so that there is no map to draw.",
+    SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
+    EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
+    EfficientVitMsra: "EfficientViT feeds each head with the one before it inside a layer, which no single map describes.",
+    CrossVit: "CrossViT has two token grids that read each other through their class tokens; this is not covered yet.",
+    CSATv2: "CSATv2 gates its convolutions with an attention of their own; this is not covered yet.",
+    LowFormer: "LowFormer attends on a coarser grid and convolves back; this is not covered yet.",
+    CPUBone: "CPUBone attends on a coarser grid and convolves back; this is not covered yet.",
+}

@@ -1,0 +1,149 @@
+"""Attention maps of a model on images: every call is given to its layer as it comes, and only what is asked is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..schema import AttentionLayer, AttentionMaps, FloatArray, UnsupportedError
+from .capture import Call, capture
+from .graph import LayerGraph, TokenGraph
+from .graphs import describe
+
+HeadFusion = Literal["mean", "max", "min"]
+FEW = 2**23  # weights that are computed at a time where heads are fused: 32 MB
+
+
+def attention_maps(
+    model: nn.Module, x: Tensor, *, head_fusion: HeadFusion | None = None, whole: Collection[int] = ()
+) -> tuple[Tensor, AttentionMaps]:
+    """Logits (1, K) of one image (1, C, H, W) and its attention in every layer, from one forward pass.
+
+    ``head_fusion``: fuse the heads of each layer as they come, which bounds the memory to one matrix a layer, but for
+    the layers in ``whole``; None keeps all heads. Logits are bitwise those of a plain pass, the model is left as it
+    was, threads may share it. Raises UnsupportedError where the architecture is not covered or its calls are not those
+    that the graph expects.
+    """
+    if x.ndim != 4 or x.shape[0] != 1:
+        raise ValueError(f"Attention is recorded for one image (1, C, H, W), not for {tuple(x.shape)}.")
+    logits, maps = batch_attention_maps(model, x, head_fusion=head_fusion, whole=whole)
+    return logits, maps[0]
+
+
+def batch_attention_maps(
+    model: nn.Module, x: Tensor, *, head_fusion: HeadFusion | None = None, whole: Collection[int] = ()
+) -> tuple[Tensor, tuple[AttentionMaps, ...]]:
+    """Logits (B, K) of a batch (B, C, H, W) and the attention maps of each image; options as in ``attention_maps``."""
+    graph = describe(model, (x.shape[-2], x.shape[-1]))
+    placing = Placing(graph, x.shape[0], head_fusion, whole)
+    with torch.no_grad(), capture(placing, dropouts=placing.dropouts):
+        logits = model(x)
+    placing.check()
+    return logits, tuple(maps_of(graph, placing.kept, image, x) for image in range(x.shape[0]))
+
+
+def maps_of(graph: TokenGraph, kept: Sequence[Tensor], image: int, x: Tensor) -> AttentionMaps:
+    """Attention maps of one image of a batch from the arranged tensors of its layers (b, h, w, q, k)."""
+    layers = tuple(
+        AttentionLayer(layer.name, _numbers(weights[image]), layer.place, layer.heads)
+        for layer, weights in zip(graph.drawn, kept, strict=True)
+    )
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    grid = layers[0].place.before.grid
+    return AttentionMaps(layers, graph.kind, grid, graph.prefix_tokens, graph.readout, size, graph.notes)
+
+
+class Placing:
+    """Gives each call to its layer; function and shape decide, so that a wrong map is refused and never drawn."""
+
+    def __init__(
+        self, graph: TokenGraph, batch: int, head_fusion: HeadFusion | None = None, whole: Collection[int] = ()
+    ) -> None:
+        self.batch = batch
+        self.fusion = head_fusion
+        self.kept: list[Tensor] = []
+        self.dropouts = any(layer.changed for layer in graph.layers)
+        self._whole = {index % len(graph.drawn) for index in whole}
+        self._expected = [
+            (layer, function, index == len(layer.calls) - 1)
+            for layer in graph.layers
+            for index, function in enumerate(layer.calls)
+        ]
+        self._seen = 0
+        self._misfit = ""
+
+    def __call__(self, call: Call) -> None:
+        """Take the next call; what does not fit is remembered for ``check``."""
+        softmax = call.function != "dropout"
+        if not softmax and not (self._seen < len(self._expected) and self._expected[self._seen][1] == "dropout"):
+            return  # a dropout elsewhere in the model
+        self._seen += 1
+        if self._misfit or self._seen > len(self._expected):
+            return
+        layer, function, keep = self._expected[self._seen - 1]
+        shape = layer.shape(self.batch)
+        if call.shape != shape or softmax != (function == "softmax"):
+            self._misfit = f"{layer.name} attends as {call.shape} where {shape} was expected."
+        elif keep and layer.drawn:
+            self.kept.append(self._take(call, layer))
+
+    def _take(self, call: Call, layer: LayerGraph) -> Tensor:
+        """What is kept of a call: all heads, or one matrix of heads fused, arranged as (b, h, w, q, k)."""
+        if self.fusion is None or len(self.kept) in self._whole:
+            weights = call.weights
+            return arrange(weights if call.function == "scaled_dot_product_attention" else weights.clone(), layer)
+        if (layer.merged, layer.axes[1]) != (1, "h") or call.function != "scaled_dot_product_attention":
+            return fuse(arrange(call.weights, layer), self.fusion)
+        # Fused kernels hide their matrices: a few heads at a time keep them small.
+        size = call.shape[-1] * call.shape[-2] * self.batch
+        step = max(1, FEW // size)
+        result: Tensor | None = None
+        for start in range(0, layer.heads, step):
+            part = call.weigh(slice(start, start + step))
+            part = part.sum(1) if self.fusion == "mean" else getattr(part, f"a{self.fusion}")(1)
+            if result is None:
+                result = part
+            elif self.fusion == "mean":
+                result += part
+            else:
+                result = torch.maximum(result, part) if self.fusion == "max" else torch.minimum(result, part)
+        assert result is not None
+        return arrange((result.div_(layer.heads) if self.fusion == "mean" else result).unsqueeze(1), layer, heads=1)
+
+    def check(self) -> None:
+        """Raise UnsupportedError where the calls seen were not those of the graph."""
+        if self._seen != len(self._expected):
+            raise UnsupportedError(
+                f"{self._seen} attention calls were seen where this architecture makes {len(self._expected)}."
+            )
+        if self._misfit:
+            raise UnsupportedError(self._misfit)
+
+
+def arrange(weights: Tensor, layer: LayerGraph, heads: int = 0) -> Tensor:
+    """A recorded tensor as (b, h, w, q, k), a view; talking heads are made positive rows that sum to 1."""
+    axes = layer.axes
+    sizes = {"b": -1, "h": heads or layer.heads, "w": layer.windows}
+    if layer.merged > 1:
+        weights = weights.unflatten(0, [sizes[axis] for axis in axes[: layer.merged]])
+    weights = weights.permute(*(axes.index(axis) for axis in "bhwqk" if axis in axes))
+    for position, axis in enumerate("bhwqk"):
+        if axis not in axes:
+            weights = weights.unsqueeze(position)
+    if layer.changed and layer.softmaxes == 1:
+        weights = weights.abs()
+        weights = weights / weights.sum(-1, keepdim=True)
+    return weights
+
+
+def fuse(weights: Tensor, head_fusion: HeadFusion) -> Tensor:
+    """Heads of (b, h, w, q, k) fused to one; a copy."""
+    return weights.mean(1, keepdim=True) if head_fusion == "mean" else getattr(weights, f"a{head_fusion}")(1, True)
+
+
+def _numbers(weights: Tensor) -> FloatArray:
+    numbers: FloatArray = weights.detach().cpu().numpy()
+    return numbers
