@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import maps, methods, numbers, sidebar, subject, viewport
+from ui import maps, methods, numbers, sidebar, subject, trust, viewport
 from ui.entry import through_app
 from ui.text import plain
 
@@ -28,6 +28,10 @@ with page:
         options = methods.draw_options(chosen, f"explain_{card.name}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             look = maps.look_controls(cutout, key="explain")
+            measured = st.toggle(
+                "Measured trust", value=True, key="explain_trust", persist_state="session",
+                help="Deletion and insertion against random maps, flips and rotations, share on emission.",
+            )  # fmt: skip
 
         cells = st.grid(3, min_column_width=270, gap="small")
         height = maps.side(screen.width, 3)
@@ -49,6 +53,10 @@ with page:
                     cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{ask.method}"
                 )
                 numbers.draw(explanation)
+        if measured:  # last, so that all maps stand before the long work
+            for ask, place, explanation in found:
+                with place:
+                    trust.draw(cutout, ask, explanation, key=f"explain_{card.name}_{ask.method}")
         maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="explain_get")
         methods.draw_unsupported(card)
 

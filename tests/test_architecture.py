@@ -19,7 +19,7 @@ RANKS = [
     {"attribution", "layers", "measure", "preprocess", "attention", "augment", "metrics"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
-    {"validity", "predict", "explainers", "contrast"},
+    {"validity", "predict", "explainers"},
     {"trust"},
     {"figures", "export"},
     {"runs", "launchers"},

@@ -41,6 +41,13 @@ class Ask:
         return export.Provenance(self.card, self.method, self.target, self.options, self.prediction, self.against)
 
     @property
+    def key(self) -> tuple[str, int, tuple[tuple[str, Any], ...], int | None]:
+        """Method, index of the label, options and index of the label that it is compared with."""
+        names = self.card.label_names
+        against = None if self.against is None else names.index(self.against)
+        return self.method, names.index(self.target), tuple(sorted(self.options.items())), against
+
+    @property
     def name(self) -> str:
         """A key of this very explanation, unlike that of any other on the page."""
         return f"{self.card.name}_{self.method}_{self.target}_{self.against}_{sorted(self.options.items())}"
@@ -72,14 +79,11 @@ def look_controls(cutout: Cutout, *, key: str) -> Look:
 
 def answer(place: DeltaGenerator, cutout: Cutout, ask: Ask) -> Explanation | None:
     """The explanation, computed with its progress in ``place``; where there is none the reason is drawn there."""
-    names = ask.card.label_names
-    against = None if ask.against is None else names.index(ask.against)
-    pairs = tuple(sorted(ask.options.items()))
     label = f"{methods.title(ask.method)}, {ask.card.name}"
     try:
         return slow.run(
             place, f"{cutout.sha256[:16]}_{ask.name}", plain(label),
-            lambda: loaders.explanation(ask.card, cutout, ask.method, names.index(ask.target), pairs, against),
+            lambda: loaders.explanation(ask.card, cutout, *ask.key),
         )  # fmt: skip
     except ExplorerError as error:
         place.info(plain(error))

@@ -22,9 +22,8 @@ from . import schema
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "attention", "augment", "backbones", "checkpoints", "contrast", "cutouts", "datasets", "explainers",
-    "export", "figures", "launchers", "measure", "metrics", "predict", "preprocess", "recipes", "runs", "schema",
-    "validity",
+    "__version__", "attention", "augment", "backbones", "checkpoints", "cutouts", "datasets", "explainers", "export",
+    "figures", "launchers", "measure", "metrics", "predict", "preprocess", "recipes", "runs", "schema", "validity",
 ]  # fmt: skip
 
 

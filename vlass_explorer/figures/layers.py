@@ -36,7 +36,8 @@ def layer_player(
         )
         for name, panel, text in zip(names, explanation.maps, explanation.titles, strict=True)
     ]  # fmt: skip
-    figure.update_layout(updatemenus=[_buttons()], sliders=[_slider(names)])
+    figure.layout.updatemenus = [_buttons()]  # instead of those of the panel
+    figure.layout.sliders = [_slider(names)]
     return figure
 
 
@@ -48,11 +49,11 @@ def _buttons() -> dict[str, object]:
         {"label": "Pause", "method": "animate", "args": [[None], pause]},
     ]
     return {"type": "buttons", "direction": "right", "buttons": buttons, "showactive": False, "x": 0, "xanchor": "left",
-            "y": 0, "yanchor": "top", "pad": {"t": 96}, "font": {"size": 11}}  # fmt: skip
+            "y": 0, "yanchor": "top", "pad": {"t": 118}, "font": {"size": 11}}  # fmt: skip
 
 
 def _slider(names: Sequence[str]) -> dict[str, object]:
     show = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
     steps = [{"label": name, "method": "animate", "args": [[name], show]} for name in names]
-    return {"steps": steps, "active": 0, "x": 0.36, "len": 0.64, "y": 0, "yanchor": "top", "pad": {"t": 84, "b": 0},
+    return {"steps": steps, "active": 0, "x": 0.36, "len": 0.64, "y": 0, "yanchor": "top", "pad": {"t": 100, "b": 0},
             "currentvalue": {"prefix": "Layer ", "font": {"size": 12}}, "font": {"size": 10}}  # fmt: skip
