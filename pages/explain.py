@@ -28,10 +28,7 @@ with page:
         options = methods.draw_options(chosen, f"explain_{card.name}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             look = maps.look_controls(cutout, key="explain")
-            measured = st.toggle(
-                "Measured trust", value=True, key="explain_trust", persist_state="session",
-                help="Deletion and insertion against random maps, flips and rotations, share on emission.",
-            )  # fmt: skip
+            checks = trust.choose_checks()
 
         cells = st.grid(3, min_column_width=270, gap="small")
         height = maps.side(screen.width, 3)
@@ -53,10 +50,9 @@ with page:
                     cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{ask.method}"
                 )
                 numbers.draw(explanation)
-        if measured:  # last, so that all maps stand before the long work
-            for ask, place, explanation in found:
-                with place:
-                    trust.draw(cutout, ask, explanation, key=f"explain_{card.name}_{ask.method}")
+        for ask, place, explanation in found:  # last, so that all maps stand before the long work
+            with place:
+                trust.draw(cutout, ask, explanation, checks, key=f"explain_{card.name}_{ask.method}")
         maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="explain_get")
         methods.draw_unsupported(card)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -18,11 +19,24 @@ from . import loaders, slow
 from .maps import Ask
 from .text import plain
 
+Found = TypeVar("Found")
+Work = Callable[[Cutout, Ask, Explanation], Found]
+DELETION, TURNS, WEIGHTS = CHECKS = ("Deletion and insertion", "Flips and rotations", "Random weights")
 CHART = {"displayModeBar": False}
 
 
-def draw(cutout: Cutout, ask: Ask, explanation: Explanation, *, key: str) -> None:
-    """Measure and draw: deletion and insertion, emission, symmetry, completeness; randomised weights on request."""
+def choose_checks() -> list[str]:
+    """Draw the choice of what is measured on each map, in the row of the caller."""
+    return st.pills(
+        "Measured trust", CHECKS, selection_mode="multi", default=CHECKS[:1], key="trust_checks",
+        persist_state="session",
+        help="Flips and rotations take eight explanations a map, random weights nine: seconds for attention, a minute "
+        "for methods of many steps.",
+    )  # fmt: skip
+
+
+def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[str], *, key: str) -> None:
+    """Measure and draw what was chosen; share on emission and completeness are always said."""
     rows = st.empty()
     known: dict[str, str] = {}
     if (error := explanation.numbers.get("completeness_error")) is not None:
@@ -30,25 +44,39 @@ def draw(cutout: Cutout, ask: Ask, explanation: Explanation, *, key: str) -> Non
     known["On emission > 5σ"] = _emission(cutout, ask, explanation)
     _table(rows, known)
     try:
-        faith = slow.run(
-            st.empty(), f"{key}_faith_{ask.name}", "Deletion and insertion",
-            lambda: loaders.remembered(
-                "faithfulness", ask.card, cutout, ask.key, lambda: _faithfulness(cutout, ask, explanation)
-            ),
-        )  # fmt: skip
-        if faith is not None:
-            _table(rows, {"Gap to random maps": f"{faith.gap:+.2f}, {_chance(faith)}"} | known)
+        if DELETION in checks and (faith := _measured(_faithfulness, cutout, ask, explanation, DELETION, key)):
+            known["Gap to random maps"] = f"{faith.gap:+.2f}, {_chance(faith)}"
+            _table(rows, known)
             st.plotly_chart(
                 faithfulness_curves(faith, unit="softmax score" if ask.against is None else "logit difference"),
                 key=f"{key}_faith", config=CHART, alt=f"Deletion and insertion curves, gap {faith.gap:.2f}",
             )  # fmt: skip
             st.caption(plain(faith.protocol))
-            known = {"Gap to random maps": f"{faith.gap:+.2f}, {_chance(faith)}"} | known
-        known["Turns with the sky"] = _symmetry(cutout, ask, key)
+        if TURNS in checks and ask.options.get("query") is not None:
+            known["Turns with the sky"] = "off: the chosen patch stays where it is"
+        elif TURNS in checks and (turns := _measured(_symmetry, cutout, ask, explanation, TURNS, key)):
+            known["Turns with the sky"] = f"correlation {turns.mean:.2f} over {len(turns.correlations)} turns"
         _table(rows, known)
-        _randomisation(cutout, ask, key)
+        if WEIGHTS in checks and (random := _measured(_randomisation, cutout, ask, explanation, WEIGHTS, key)):
+            st.plotly_chart(
+                randomisation_curve(random), key=f"{key}_random", config=CHART,
+                alt=f"Similarity under random weights, at the end {random.last:.2f}",
+            )  # fmt: skip
+            st.caption(
+                f"Similarity to the map of a random model: {random.last:.2f}. Near 0, the map shows the weights."
+            )
     except ExplorerError as error:
         st.info(plain(error))
+
+
+def _measured(
+    work: Work[Found], cutout: Cutout, ask: Ask, explanation: Explanation, kind: str, key: str
+) -> Found | None:
+    """One measure with its progress, done once; None where it was stopped."""
+    return slow.run(
+        st.empty(), f"{key}_{kind}_{ask.name}", kind,
+        lambda: loaders.remembered(kind, ask.card, cutout, ask.key, lambda: work(cutout, ask, explanation)),
+    )  # fmt: skip
 
 
 def _table(place: DeltaGenerator, rows: dict[str, str]) -> None:
@@ -81,48 +109,14 @@ def _faithfulness(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.F
     )  # fmt: skip
 
 
-def _symmetry(cutout: Cutout, ask: Ask, key: str) -> str:
-    if ask.options.get("query") is not None:
-        return "off: the chosen patch stays where it is"
-
-    def work() -> trust.Symmetry:
-        return trust.symmetry(partial(_map, ask, _model(ask)), loaders.tensor(ask.card, cutout))
-
-    found = slow.run(
-        st.empty(), f"{key}_turns_{ask.name}", "Eight flips and rotations",
-        lambda: loaders.remembered("symmetry", ask.card, cutout, ask.key, work),
-    )  # fmt: skip
-    return "stopped" if found is None else f"correlation {found.mean:.2f} over {len(found.correlations)} turns"
+def _symmetry(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Symmetry:
+    model = loaders.asked_model(ask.card, ask.key[3])
+    return trust.symmetry(lambda x: _map(ask, model, x), loaders.tensor(ask.card, cutout))
 
 
-def _randomisation(cutout: Cutout, ask: Ask, key: str) -> None:
-    wanted: set[str] = st.session_state.setdefault("randomise", set())
-    name = f"{key}_random_{ask.name}"
-    if name not in wanted:
-        st.button(
-            "Randomise the weights", key=name, icon=":material/shuffle:", on_click=wanted.add, args=(name,),
-            type="tertiary", help="Explains copies of the model whose layers become random from the top: a map that "
-            "hardly changes does not show what was learned. As many explanations as there are points.",
-        )  # fmt: skip
-        return
+def _randomisation(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Randomisation:
     x = loaders.tensor(ask.card, cutout)
-    found = slow.run(
-        st.empty(), name, "Randomised weights",
-        lambda: loaders.remembered(
-            "randomisation", ask.card, cutout, ask.key,
-            lambda: trust.randomisation(_model(ask), lambda model: _map(ask, model, x)),
-        ),
-    )  # fmt: skip
-    if found is not None:
-        st.plotly_chart(
-            randomisation_curve(found), key=f"{key}_random", config=CHART,
-            alt=f"Similarity under random weights, at the end {found.last:.2f}",
-        )  # fmt: skip
-        st.caption(f"Similarity to the map of a random model: {found.last:.2f}. Towards 0, the map shows the weights.")
-
-
-def _model(ask: Ask) -> nn.Module:
-    return loaders.asked_model(ask.card, ask.key[3])
+    return trust.randomisation(loaders.asked_model(ask.card, ask.key[3]), lambda model: _map(ask, model, x))
 
 
 def _map(ask: Ask, model: nn.Module, x: Tensor) -> FloatArray:
