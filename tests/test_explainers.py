@@ -44,9 +44,10 @@ def values_of(annotation: object, default: object) -> list[object]:
     return list(typing.get_args(annotation)) if typing.get_origin(annotation) is typing.Literal else [default]
 
 
-def test_shelf_holds_the_first_four() -> None:
+def test_shelf_holds_these_methods() -> None:
     first = {"attention_rollout", "layer_attention", "position_similarity", "integrated_gradients"}
-    assert first <= EXPLAINERS.keys()
+    second = {"smoothgrad", "input_x_gradient", "gradient_shap", "occlusion", "feature_ablation"}
+    assert first | second | {"grad_cam", "hirescam", "layercam"} <= EXPLAINERS.keys()
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
@@ -143,8 +144,7 @@ def test_integrated_gradients_are_those_of_captum(kind: str) -> None:
     answer = integrated_gradients.explain(model, X, 1, baseline=kind)
     start = {"zero": torch.full_like(X, -0.3 / 0.5), "mean": torch.zeros_like(X)}.get(kind)
     if start is None:
-        start = baseline_image(model, X, "blur")
-        assert start.mean() == pytest.approx(float(X.mean()), abs=0.05) and start.std() < 0.3 * X.std()
+        start = baseline_image(model, X, kind)
     attribution, delta = IntegratedGradients(model).attribute(
         X.clone(), start, target=1, n_steps=answer.numbers["steps"], return_convergence_delta=True,
         internal_batch_size=BATCH_SIZE,
@@ -193,10 +193,3 @@ def test_gradients_work_after_inference_mode_filled_a_buffer() -> None:
         model(x)
         inside = integrated_gradients.explain(model, x, 0, max_steps=1)
     assert np.array_equal(inside.maps, fresh.maps)
-
-
-def test_empty_sky_stands_for_no_data_in_every_channel() -> None:
-    model = vit(in_chans=3)
-    model.input_spec = InputSpec(in_chans=3, mean=(0.1, 0.2, 0.3), std=(0.5, 1.0, 2.0), nan_fill=0.1)
-    start = baseline_image(model, torch.rand(1, 3, 32, 48), "zero")
-    assert np.allclose(start[0, :, 5, 7], [0.0, -0.1, -0.1], atol=1e-7)

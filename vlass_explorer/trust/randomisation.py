@@ -60,13 +60,13 @@ def randomisation(
     names = [name for name, module in list(model.named_modules())[::-1] if _can_be_random(module)]
     if not names or (points is not None and points < 1):
         raise UnsupportedError("The randomisation check needs a model with parameters and at least one point.")
-    wanted = {len(names) - 1 - round(i * len(names) / points) for i in range(min(points, len(names)))} if points else {
-        *range(len(names))
-    }  # fmt: skip
+    count = len(names) if points is None else min(points, len(names))
+    wanted = {len(names) - 1 - i * len(names) // count for i in range(count)}
     compare = spearman if similarity == "spearman" else ssim
     with part(0, len(wanted) + 1):
         original = explain(model)
-    layers, values = [], []
+    layers: list[str] = []
+    values: list[float] = []
     for number, (name, copy) in enumerate(cascade(model, names, seed)):
         if number in wanted:
             with part(len(layers) + 1, len(wanted) + 1):
