@@ -1,13 +1,15 @@
 """Attention of a model on one image: recorded exactly, placed on the patch grid, rolled out over layers."""
 
-from . import positions
+from . import distance, flow, gated, positions, relevance
 from .capture import Call, capture
+from .gradients import AttentionGradients, attention_gradients
 from .graph import LayerGraph, TokenGraph
 from .graphs import describe, supports
 from .recording import HeadFusion, attention_maps, batch_attention_maps
-from .rollout import has_readout, layer_map, rollout, token_rollout
+from .rollout import has_readout, layer_map, rollout, start_words, token_rollout
 
 __all__ = [
-    "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_maps", "batch_attention_maps", "capture", "describe",
-    "has_readout", "layer_map", "positions", "rollout", "supports", "token_rollout",
+    "AttentionGradients", "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_gradients", "attention_maps",
+    "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map",
+    "positions", "relevance", "rollout", "start_words", "supports", "token_rollout",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 import torch
@@ -38,7 +38,7 @@ def batch_attention_maps(
 ) -> tuple[Tensor, tuple[AttentionMaps, ...]]:
     """Logits (B, K) of a batch (B, C, H, W) and the attention maps of each image; options as in ``attention_maps``."""
     graph = describe(model, (x.shape[-2], x.shape[-1]))
-    placing = Placing(graph, x.shape[0], head_fusion, whole)
+    placing = Placing(graph, x.shape[0], keeper(graph, x.shape[0], head_fusion, whole))
     with torch.no_grad(), capture(placing, dropouts=placing.dropouts):
         logits = model(x)
     placing.check()
@@ -59,14 +59,11 @@ def maps_of(graph: TokenGraph, kept: Sequence[Tensor], image: int, x: Tensor) ->
 class Placing:
     """Gives each call to its layer; function and shape decide, so that a wrong map is refused and never drawn."""
 
-    def __init__(
-        self, graph: TokenGraph, batch: int, head_fusion: HeadFusion | None = None, whole: Collection[int] = ()
-    ) -> None:
+    def __init__(self, graph: TokenGraph, batch: int, take: Callable[[Call, LayerGraph, int], Tensor]) -> None:
         self.batch = batch
-        self.fusion = head_fusion
+        self.take = take
         self.kept: list[Tensor] = []
         self.dropouts = any(layer.changed for layer in graph.layers)
-        self._whole = {index % len(graph.drawn) for index in whole}
         self._expected = [
             (layer, function, index == len(layer.calls) - 1)
             for layer in graph.layers
@@ -88,30 +85,7 @@ class Placing:
         if call.shape != shape or softmax != (function == "softmax"):
             self._misfit = f"{layer.name} attends as {call.shape} where {shape} was expected."
         elif keep and layer.drawn:
-            self.kept.append(self._take(call, layer))
-
-    def _take(self, call: Call, layer: LayerGraph) -> Tensor:
-        """What is kept of a call: all heads, or one matrix of heads fused, arranged as (b, h, w, q, k)."""
-        if self.fusion is None or len(self.kept) in self._whole:
-            weights = call.weights
-            return arrange(weights if call.function == "scaled_dot_product_attention" else weights.clone(), layer)
-        if (layer.merged, layer.axes[1]) != (1, "h") or call.function != "scaled_dot_product_attention":
-            return fuse(arrange(call.weights, layer), self.fusion)
-        # Fused kernels hide their matrices: a few heads at a time keep them small.
-        size = call.shape[-1] * call.shape[-2] * self.batch
-        step = max(1, FEW // size)
-        result: Tensor | None = None
-        for start in range(0, layer.heads, step):
-            part = call.weigh(slice(start, start + step))
-            part = part.sum(1) if self.fusion == "mean" else getattr(part, f"a{self.fusion}")(1)
-            if result is None:
-                result = part
-            elif self.fusion == "mean":
-                result += part
-            else:
-                result = torch.maximum(result, part) if self.fusion == "max" else torch.minimum(result, part)
-        assert result is not None
-        return arrange((result.div_(layer.heads) if self.fusion == "mean" else result).unsqueeze(1), layer, heads=1)
+            self.kept.append(self.take(call, layer, len(self.kept)))
 
     def check(self) -> None:
         """Raise UnsupportedError where the calls seen were not those of the graph."""
@@ -123,25 +97,57 @@ class Placing:
             raise UnsupportedError(self._misfit)
 
 
-def arrange(weights: Tensor, layer: LayerGraph, heads: int = 0) -> Tensor:
-    """A recorded tensor as (b, h, w, q, k), a view; talking heads are made positive rows that sum to 1."""
+def keeper(
+    graph: TokenGraph, batch: int, head_fusion: HeadFusion | None, whole: Collection[int]
+) -> Callable[[Call, LayerGraph, int], Tensor]:
+    """What is kept of a call: all heads, or one matrix of heads fused, arranged as (b, h, w, q, k)."""
+    wanted = {index % len(graph.drawn) for index in whole}
+
+    def take(call: Call, layer: LayerGraph, index: int) -> Tensor:
+        fused = call.function == "scaled_dot_product_attention"
+        if head_fusion is None or index in wanted:
+            return arrange(call.weights if fused else call.weights.clone(), layer)
+        if not fused or layer.merged > 1 or layer.axes[1] != "h":
+            weights = arrange(call.weights, layer)
+            return (
+                weights.mean(1, keepdim=True) if head_fusion == "mean" else getattr(weights, f"a{head_fusion}")(1, True)
+            )
+        return arrange(_few_at_a_time(call, layer.heads, batch, head_fusion).unsqueeze(1), layer)
+
+    return take
+
+
+def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion) -> Tensor:
+    """Heads on axis 1 fused, a few at a time: only so many of the matrices that a fused kernel hides exist at once."""
+    step = max(1, FEW // (call.shape[-1] * call.shape[-2] * batch))
+    result: Tensor | None = None
+    for start in range(0, heads, step):
+        part = call.weigh(slice(start, start + step))
+        part = part.sum(1) if head_fusion == "mean" else getattr(part, f"a{head_fusion}")(1)
+        if result is None:
+            result = part
+        elif head_fusion == "mean":
+            result += part
+        else:
+            result = torch.maximum(result, part) if head_fusion == "max" else torch.minimum(result, part)
+    assert result is not None
+    return result.div_(heads) if head_fusion == "mean" else result
+
+
+def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Tensor:
+    """A recorded tensor as (b, h, w, q, k), a view; talking heads become positive rows that sum to 1 where asked."""
     axes = layer.axes
-    sizes = {"b": -1, "h": heads or layer.heads, "w": layer.windows}
+    sizes = {"b": -1, "h": layer.heads, "w": layer.windows}
     if layer.merged > 1:
         weights = weights.unflatten(0, [sizes[axis] for axis in axes[: layer.merged]])
     weights = weights.permute(*(axes.index(axis) for axis in "bhwqk" if axis in axes))
     for position, axis in enumerate("bhwqk"):
         if axis not in axes:
             weights = weights.unsqueeze(position)
-    if layer.changed and layer.softmaxes == 1:
+    if positive and layer.changed and layer.softmaxes == 1:
         weights = weights.abs()
         weights = weights / weights.sum(-1, keepdim=True)
     return weights
-
-
-def fuse(weights: Tensor, head_fusion: HeadFusion) -> Tensor:
-    """Heads of (b, h, w, q, k) fused to one; a copy."""
-    return weights.mean(1, keepdim=True) if head_fusion == "mean" else getattr(weights, f"a{head_fusion}")(1, True)
 
 
 def _numbers(weights: Tensor) -> FloatArray:

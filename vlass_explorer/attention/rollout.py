@@ -105,6 +105,11 @@ def has_readout(maps: AttentionMaps, layer: int) -> bool:
     return _row(maps, maps.layers[layer].place.after, None)[1]
 
 
+def start_words(maps: AttentionMaps, query: int | None) -> str:
+    """Where a map starts, in words."""
+    return "the read-out" if query is None else "patch row {}, column {}".format(*divmod(query, maps.grid[1]))
+
+
 def start_row(maps: AttentionMaps, query: int | None) -> FloatArray:
     """Row over the tokens after the last layer: the read-out, or the patch that covers patch ``query`` of the grid."""
     if query is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import HeadFusion, attention_maps, supports, token_rollout
+from ..attention import HeadFusion, attention_maps, start_words, supports, token_rollout
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -22,29 +22,34 @@ def explain(
     *,
     head_fusion: HeadFusion = "mean",
     discard_ratio: float = 0.0,
+    identity_weight: float = 0.5,
     query: int | None = None,
 ) -> Explanation:
-    """One map (gy, gx) on the patch grid: the share of each patch, unsigned; ``target`` does not matter.
+    """One map (gy, gx) on the grid of the first layer: the share of each patch, unsigned; ``target`` does not matter.
 
     head_fusion: Heads of a layer become one matrix by their mean, maximum or minimum.
     discard_ratio: Share of the weakest links of each layer that is dropped; 0 is the published method.
+    identity_weight: Share of each layer that stays where it is (the residual); 0.5 is the published method.
     query: Patch to start from (row * columns + column, row 0 at the bottom) instead of the read-out.
 
     Raises UnsupportedError for an architecture that is not covered or an option out of its range.
     """
-    _, maps = attention_maps(model, x)
-    tokens = token_rollout(maps, head_fusion=head_fusion, discard_ratio=discard_ratio, query=query)
-    prefix_share = float(tokens[: maps.prefix_tokens].sum())
-    start = "the read-out" if query is None else "patch row {}, column {}".format(*divmod(query, maps.grid[1]))
+    _, maps = attention_maps(model, x, head_fusion=head_fusion)
+    tokens = token_rollout(
+        maps, head_fusion=head_fusion, discard_ratio=discard_ratio, identity_weight=identity_weight, query=query
+    )
+    shares = tokens[maps.prefix_tokens :]
+    elsewhere = max(0.0, 1.0 - float(shares.sum()))
+    sentences = ("Where attention flowed, not a cause.", f"{elsewhere:.0%} ended on tokens that are no patches.")
     return Explanation(
-        maps=tokens[maps.prefix_tokens :].reshape(1, *maps.grid),
-        titles=(f"Rollout from {start}",),
+        maps=shares.reshape(1, *maps.grid),
+        titles=(f"Rollout from {start_words(maps, query)}",),
         signed=False,
-        caption=f"Where attention flowed, not a cause. {prefix_share:.0%} ended on tokens that are no patches.",
+        caption=" ".join((*sentences, *maps.notes)),
         numbers={
             "layers": len(maps.layers),
             "token_graph": maps.kind,
             "prefix_tokens": maps.prefix_tokens,
-            "prefix_share": prefix_share,
+            "prefix_share": elsewhere,
         },
     )

@@ -18,7 +18,7 @@ TITLE = "Attention of one layer"
 def explain(
     model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: int | None = None, query: int | None = None
 ) -> Explanation:
-    """One map (gy, gx) on the patch grid, raw attention, unsigned; ``target`` does not matter.
+    """One map (gy, gx) on the grid of the first layer, raw attention, unsigned; ``target`` does not matter.
 
     layer: Layer, counted from 0; negative counts from the last, -1.
     head: Attention head, counted from 0; none is the mean over all heads.
@@ -26,13 +26,15 @@ def explain(
 
     Raises UnsupportedError for an architecture that is not covered or a layer, head or patch that does not exist.
     """
-    _, maps = attention_maps(model, x)
+    _, maps = attention_maps(model, x, head_fusion="mean", whole=() if head is None else (layer,))
     values = layer_map(maps, layer, head, query)
     number = range(len(maps.layers))[layer] + 1
     which = "mean of the heads" if head is None else f"head {head + 1}"
     caption = "Where attention flowed, not a cause."
     if query is None and not has_readout(maps, layer):
-        caption += " The class token has not joined in this layer: the mean over all patches is shown."
+        late = maps.kind == "late_class_token"
+        why = "The class token has not joined in this layer" if late else "The head does not read this layer itself"
+        caption += f" {why}: the mean over all patches is shown."
     return Explanation(
         maps=values[None],
         titles=(f"Layer {number} of {len(maps.layers)}, {which}",),
@@ -40,7 +42,7 @@ def explain(
         caption=caption,
         numbers={
             "layer": maps.layers[layer].name,
-            "heads": len(maps.layers[layer].weights),
+            "heads": maps.layers[layer].heads,
             "token_graph": maps.kind,
             "prefix_share": 1.0 - float(values.sum()),
         },

@@ -23,7 +23,7 @@ REFUSED = {
     CoaT: "CoaT factorises attention: its softmax runs over one key at a time, so that there is no map to draw.",
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
     EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
-    EfficientVitMsra: "EfficientViT feeds each head with the one before it inside a layer, which no single map describes.",
+    EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
     CrossVit: "CrossViT has two token grids that read each other through their class tokens; this is not covered yet.",
     CSATv2: "CSATv2 gates its convolutions with an attention of their own; this is not covered yet.",
     LowFormer: "LowFormer attends on a coarser grid and convolves back; this is not covered yet.",

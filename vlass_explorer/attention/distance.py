@@ -1,0 +1,94 @@
+"""Attention distance: how far, in pixels of the model input, a head looks from the patch that asks.
+
+Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7 right and 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from torch import Tensor, nn
+
+from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Tokens
+from .recording import attention_maps
+
+
+def attention_distances(maps: AttentionMaps) -> tuple[FloatArray, ...]:
+    """For each layer, one distance a head (head,) in pixels of the model input: mean over the patches that ask.
+
+    Sum over keys of attention times the distance between patch centres. Attention on prefix tokens and padding counts
+    as distance 0 and is not renormalised; a pooled key lies at the centre of the patches that it pools. NaN for a layer
+    in which no patch asks.
+    """
+    return tuple(_mean(query_distances(maps, layer)) for layer in range(len(maps.layers)))
+
+
+def mean_attention_distances(model: nn.Module, images: Iterable[Tensor]) -> tuple[FloatArray, ...]:
+    """The same as a mean over many images, each (1, C, H, W); one image is in memory at a time.
+
+    Raises ValueError without an image, UnsupportedError as ``attention_maps`` does.
+    """
+    total: list[FloatArray] = []
+    count = 0
+    for image in images:
+        found = attention_distances(attention_maps(model, image)[1])
+        total = [a + b for a, b in zip(total, found, strict=True)] if count else list(found)
+        count += 1
+    if not count:
+        raise ValueError("There is no image to measure attention distance on.")
+    return tuple(each / count for each in total)
+
+
+def query_distances(maps: AttentionMaps, layer: int) -> FloatArray:
+    """Distance (head, patch) of each patch that asks in one layer, patches counted as in its ``place.after``; NaN: none."""
+    chosen = maps.layers[layer]
+    place = chosen.place
+    apart = _apart(place, maps.image_size)
+    sums = np.einsum("hwqk,wqk->hwq", chosen.weights, apart)
+    result = np.full((len(sums), place.after.size), np.nan, np.float32)
+    queries = _numbers(place.query_index, place.after)
+    inside = queries >= 0
+    counts = np.bincount(queries[inside], minlength=place.after.size)
+    for head, values in enumerate(sums):
+        total = np.bincount(queries[inside], values[inside], minlength=place.after.size)
+        np.divide(total, counts, out=result[head], where=counts > 0)
+    return result[:, place.after.prefix :]
+
+
+def _mean(distances: FloatArray) -> FloatArray:
+    asked = ~np.isnan(distances).all(axis=0)
+    if not asked.any():
+        return np.full(len(distances), np.nan, np.float32)
+    mean: FloatArray = distances[:, asked].mean(axis=1)
+    return mean
+
+
+def _apart(place: Place, image_size: tuple[int, int]) -> FloatArray:
+    """Pixels (window, query, key) between the centres of patches; 0 from or to what is no patch."""
+    queries = _centres(place.after, image_size)[_numbers(place.query_index, place.after)]
+    keys = _key_centres(place, image_size)[_numbers(place.key_index, place.keys)]
+    apart = np.hypot(*np.moveaxis(queries[:, :, None] - keys[:, None], -1, 0))
+    return np.nan_to_num(apart, nan=0.0).astype(np.float32)
+
+
+def _numbers(index: IndexArray | None, tokens: Tokens) -> IndexArray:
+    return np.arange(tokens.size)[None] if index is None else index
+
+
+def _centres(tokens: Tokens, image_size: tuple[int, int]) -> FloatArray:
+    """Pixel (y, x) of each token, NaN for prefix tokens and, at the end, for padding (-1)."""
+    rows, columns = (
+        (np.arange(n) + 0.5) * size / n if n else np.zeros(0) for n, size in zip(tokens.grid, image_size, strict=True)
+    )
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    return np.concatenate([np.full((tokens.prefix, 2), np.nan), grid, np.full((1, 2), np.nan)])
+
+
+def _key_centres(place: Place, image_size: tuple[int, int]) -> FloatArray:
+    if not place.flat_keys:
+        return _centres(place.keys, image_size)
+    patches = _centres(place.before, image_size)[place.before.prefix : -1]
+    pooled = [part.mean(axis=0) for part in np.array_split(patches, place.keys.patches)]
+    none = np.full((1, 2), np.nan)
+    return np.concatenate([np.repeat(none, place.keys.prefix, axis=0), pooled, none])

@@ -1,0 +1,41 @@
+"""Relevance of patches for a label: attention times its gradient, added up over the layers.
+
+Chefer, Gur and Wolf 2021, arXiv:2103.15679, rules 5 and 6. Values grow with depth; only their pattern compares.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..attention import attention_gradients, relevance, start_words, supports
+from ..schema import Explanation
+
+__all__ = ["TITLE", "explain", "supports"]
+
+TITLE = "Relevance (Chefer)"
+
+
+def explain(model: nn.Module, x: Tensor, target: int, *, query: int | None = None) -> Explanation:
+    """One map (gy, gx) on the grid of the first layer for label ``target``, unsigned; costs one backward pass.
+
+    query: Patch to start from (row * columns + column, row 0 at the bottom) instead of the read-out.
+
+    Raises UnsupportedError for an architecture that is not covered or a patch that does not exist.
+    """
+    found = attention_gradients(model, x, target)
+    maps = found.maps
+    tokens = relevance.generic_relevance(found, query)
+    values = tokens[maps.prefix_tokens :]
+    return Explanation(
+        maps=values.reshape(1, *maps.grid),
+        titles=(f"{TITLE} from {start_words(maps, query)}",),
+        signed=False,
+        caption=" ".join(("Where attention raised this label's logit.", *maps.notes)),
+        numbers={
+            "layers": len(maps.layers),
+            "token_graph": maps.kind,
+            "logit": found.score,
+            "sum": float(values.sum()),
+            "prefix_share": float(tokens[: maps.prefix_tokens].sum() / tokens.sum()) if tokens.sum() else 0.0,
+        },
+    )
