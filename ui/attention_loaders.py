@@ -41,6 +41,12 @@ def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | 
     )
 
 
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=loaders.HASHES)
+def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
+    """Mean attention distance of each head (head,) in pixels of the model input, one array a layer."""
+    return attention.distance.attention_distances(maps(card, cutout))
+
+
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
 def similarity(card: Checkpoint) -> tuple[tuple[int, int], FloatArray] | UnsupportedError:
     """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding, or why there is none."""

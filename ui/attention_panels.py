@@ -87,6 +87,16 @@ def layers_and_heads(
     if play.open:
         with play:
             attention_view.draw_player(key, cutout, window, every, overlay)
+    far = st.expander("How far each head looks", icon=":material/straighten:", on_change="rerun", key=key("far"))
+    if far.open:
+        with far:
+            attention_view.draw_distances(
+                key, cutout, window, card.input_spec.img_size, attention_loaders.distances(card, cutout), layer, head
+            )
+            st.caption(
+                "Attention times distance between patch centres, mean over all patches; attention on class tokens "
+                "counts as 0. Heads that look near work like a convolution."
+            )
     shown = {
         "Rollout": (rollout, "attention_rollout", rollout_options),
         "Layer": (layer_map, "layer_attention", layer_options),
