@@ -23,16 +23,18 @@ import torch
 # Run from anywhere: the packages beside this folder are used, installed or not.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from train.batches import Batches
 from train.callbacks import Recorder
-from train.data import Batches
 from train.fit import trainer
 from train.images import Images
 from train.loss import cross_entropy, targets
-from train.module import Classifier, rate
+from train.module import Classifier
 from train.network import build
+from train.schedule import rate
 from train.stopping import StopSignal
 from vlass_explorer import cutouts, datasets, runs
 from vlass_explorer.datasets import DataSet, Item
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import RunConfig
 
 
@@ -89,7 +91,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data = data_set(folder, options.steps // config.epochs * config.batch_size)
-        images = Images(data, range(len(data)), datasets.input_spec(data, config), config)
+        spec = datasets.input_spec(data, config)
+        images = Images(data, range(len(data)), spec, config, stretched(data, spec, config))
         bare(config, images, options.steps)
         pairs = [
             (fit(config, images, options.steps, folder / "runs"), bare(config, images, options.steps))

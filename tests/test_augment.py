@@ -8,8 +8,7 @@ import torch
 from scipy.ndimage import rotate
 from scipy.stats import binom
 
-from vlass_explorer import augment as augment_module
-from vlass_explorer.augment import augment, beam_noise, draw, reach, within
+from vlass_explorer.augment import Draw, augment, beam_noise, draw, pipeline, reach, within
 from vlass_explorer.preprocess import crop
 from vlass_explorer.schema import ConfigError, InputSpec, RunConfig, Window
 
@@ -32,8 +31,8 @@ def smooth(shape: tuple[int, int] = (81, 81)) -> torch.Tensor:
 def fixed(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
     """Every sample gets this draw."""
     still = {"angle": 0.0, "mirror": (1, 1), "shift": (0.0, 0.0), "zoom": 1.0, "noise": 0.0, "reclip": 0.0}
-    one = augment_module.Draw(**(still | values), generator=np.random.default_rng(0))
-    monkeypatch.setattr(augment_module, "draw", lambda *_: one)
+    one = Draw(**(still | values), generator=np.random.default_rng(0))
+    monkeypatch.setattr(pipeline, "draw", lambda *_: one)
 
 
 @pytest.mark.parametrize("window", [WINDOW, Window(-5, 45, 50, 100)])
@@ -113,16 +112,22 @@ def test_switching_one_option_off_leaves_the_others() -> None:
         one, other = draw(RunConfig(), 0, index), draw(RunConfig(flip=0.0, zoom=0.0), 0, index)
         assert (one.angle, one.shift) == (other.angle, other.shift)
         assert other.mirror == (1, 1) and other.zoom == 1
+        blurred = draw(RunConfig(blur=1.0), 0, index)
+        assert (blurred.angle, blurred.mirror, blurred.zoom) == (one.angle, one.mirror, one.zoom)
+        assert 1 < blurred.blur <= 1.5
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("option", ["flip", "noise", "reclip"])
+@pytest.mark.parametrize("option", ["flip", "noise", "reclip", "blur", "rotate_probability", "move_probability"])
 def test_a_probability_means_what_it_says(option: str, chance: float) -> None:
     draws = [draw(RunConfig(**{option: chance}), 0, index) for index in range(4000)]
     hits = {
         "flip": sum(d.mirror != (1, 1) for d in draws),
         "noise": sum(d.noise > 0 for d in draws),
         "reclip": sum(d.reclip > 0 for d in draws),
+        "blur": sum(d.blur > 1 for d in draws),
+        "rotate_probability": sum(d.angle > 0 for d in draws),
+        "move_probability": sum(d.shift != (0, 0) and d.zoom != 1 for d in draws),
     }[option]
     low, high = binom.interval(1 - 1e-6, 4000, chance) if 0 < chance < 1 else (4000 * chance,) * 2
     assert low <= hits <= high
@@ -218,6 +223,7 @@ def test_reclip_is_what_a_shallower_image_would_show(stretch: str, monkeypatch: 
 @pytest.mark.parametrize(
     ("stretch", "options", "rms", "reason"),
     [
+        ("zscale", {"blur": 0.5}, [1.0], "blur works with the stretches"),
         ("zscale", {"noise": 0.5}, [1.0], "noise works with the stretches"),
         ("asinh", {"reclip": 0.5}, [1.0], "reclip works with the stretches"),
         ("sqrt", {"noise": 0.5}, [None], "use reclip instead"),

@@ -190,3 +190,10 @@ def test_real_files(data_dir: Path) -> None:
         else:
             assert cutout.beam is not None and cutout.beam.major == pytest.approx(major, rel=1e-4), name
             assert cutout.beam.assumed == assumed, name
+
+
+def test_dates_that_astropy_only_converts_are_not_called_old(data_dir: Path) -> None:
+    path = next((data_dir / "cutouts" / "vlass").glob("VLASS__*"))
+    assert not any("old form" in note for note in cutouts.read(path).notes)
+    old = next((data_dir / "cutouts" / "vlass").glob("FIRST_*"))
+    assert any("Dates in the header were written in an old form" in note for note in cutouts.read(old).notes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -29,6 +32,8 @@ def test_report_equals_scikit_learn(scores: tuple[np.ndarray, np.ndarray]) -> No
     assert found.loss == pytest.approx(sk.log_loss(labels, probabilities))
     assert np.array_equal(found.confusion, sk.confusion_matrix(labels, predicted))
     assert found.macro_auroc == pytest.approx(sk.roc_auc_score(labels, probabilities, multi_class="ovr"))
+    micro = sk.roc_auc_score(np.eye(4)[labels], probabilities, average="micro")
+    assert found.micro_auroc == pytest.approx(micro)
     rest = sum(sk.brier_score_loss(labels == k, probabilities[:, k]) for k in range(4))
     assert found.brier == pytest.approx(rest)
     precision, recall, f1, support = sk.precision_recall_fscore_support(labels, predicted)
@@ -48,6 +53,73 @@ def test_interval_is_that_of_resampled_cutouts(scores: tuple[np.ndarray, np.ndar
         sk.f1_score(labels[rows], predicted[rows], average="macro") for rows in random.integers(0, 353, size=(600, 353))
     ]
     assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.008)
+
+
+def test_the_other_intervals_are_those_of_resampled_cutouts(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, probabilities = scores
+    found = metrics.report(labels, probabilities, NAMES)
+    random = np.random.default_rng(1)
+    draws = [random.integers(0, 353, 353) for _ in range(400)]
+    auroc = [sk.roc_auc_score(labels[rows], probabilities[rows], multi_class="ovr") for rows in draws]
+    assert found.macro_auroc_interval == pytest.approx(np.percentile(auroc, [2.5, 97.5]), abs=0.006)
+    accuracy = [(probabilities[rows].argmax(axis=1) == labels[rows]).mean() for rows in draws]
+    assert found.accuracy_interval == pytest.approx(np.percentile(accuracy, [2.5, 97.5]), abs=0.012)
+
+
+def test_weighted_auroc_counts_ties_by_half() -> None:
+    labels = np.array([0, 1, 0, 1, 1, 0])
+    scores = np.array([0.2, 0.8, 0.5, 0.5, 0.5, 0.9])[:, None] * [[-1, 1]] + [[1, 0]]
+    weights = np.array([[1, 1, 1, 1, 1, 1], [2, 0, 1, 3, 0, 0], [0, 1, 0, 1, 0, 0]])
+    found = metrics._weighted_auroc(labels, scores, weights)
+    for row, value in zip(weights[:2], found, strict=False):
+        assert value == pytest.approx(sk.roc_auc_score(labels, scores[:, 1], sample_weight=row))
+    assert np.isnan(found[2])
+
+
+def test_roc_points_lie_on_the_curve_of_scikit_learn(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, probabilities = scores
+    many = np.tile(labels, 9), np.tile(probabilities, (9, 1)) + np.random.default_rng(0).normal(0, 0.05, (353 * 9, 4))
+    for truth, values in (scores, many):
+        found = metrics.report(truth, values, NAMES, bootstrap=0).roc
+        for k, name in enumerate(NAMES):
+            false, true, _ = sk.roc_curve(truth == k, values[:, k])
+            points = set(zip(false.round(5).tolist(), true.round(5).tolist(), strict=True))
+            own = list(zip(found[name].false_positive, found[name].true_positive, strict=True))
+            assert set(own) <= points and own[0] == (0, 0) and own[-1] == (1, 1) and len(own) <= 100
+            area = np.trapezoid(found[name].true_positive, found[name].false_positive)
+            assert area == pytest.approx(sk.auc(false, true), abs=0.003)
+
+
+def test_reliability_bins_by_hand() -> None:
+    scores = np.array([[0.95, 0.05], [0.05, 0.95], [0.92, 0.08], [0.62, 0.38]])
+    found = metrics.report([0, 0, 0, 1], scores, ("a", "b"), bootstrap=0).reliability
+    assert len(found) == metrics.BINS and sum(row[0] for row in found) == 4
+    assert found[14] == pytest.approx((2, 0.95, 0.5)) and found[13] == pytest.approx((1, 0.92, 1.0))
+    assert found[9] == pytest.approx((1, 0.62, 0.0)) and found[0] == (0, 0.0, 0.0)
+
+
+def test_mistakes_come_surest_first() -> None:
+    scores = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    found = metrics.report([1, 1, 1, 0], scores, ("a", "b"), names=["w", "x", "y", "z"]).mistakes
+    assert [(m.name, m.index, m.true, m.predicted) for m in found] == [("x", 1, 1, 0), ("z", 3, 0, 1), ("w", 0, 1, 0)]
+    assert [m.probability for m in found] == pytest.approx([0.9, 0.7, 0.6])
+    many = metrics.report([0] * 200 + [1], np.tile([[0.4, 0.6]], (201, 1)), ("a", "b"), bootstrap=10)
+    assert len(many.mistakes) == metrics.MISTAKES
+
+
+def test_a_report_survives_json_and_older_ones_are_read(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, probabilities = scores
+    found = metrics.report(labels, probabilities, NAMES, names=[str(i) for i in range(353)], bootstrap=20)
+    values = json.loads(json.dumps(asdict(found)))
+    assert metrics.read(values) == found
+    for key in ("accuracy_interval", "macro_auroc_interval", "micro_auroc", "roc", "reliability", "mistakes"):
+        del values[key]
+    values["macro_auroc"] = None
+    old = metrics.read({**values, "simulated": True})
+    assert old.macro_f1 == found.macro_f1 and old.roc == {} and old.mistakes == ()
+    assert np.isnan(old.macro_auroc) and np.isnan(old.micro_auroc)
+    with pytest.raises(ValueError, match="no report"):
+        metrics.read({"macro_f1": 0.5})
 
 
 def test_interval_is_seeded(scores: tuple[np.ndarray, np.ndarray]) -> None:

@@ -27,7 +27,7 @@ def test_a_cutout_follows_from_its_seed_and_index_alone() -> None:
 
 def test_training_and_validation_are_apart_and_the_validation_set_is_fixed() -> None:
     one, other = (datasets.load("simulated", None, seed=seed, count=200) for seed in (0, 9))
-    train, validation = splits.split(one, "authors", 0)
+    train, validation, _ = splits.split(one, "authors", 0)
     assert (len(train), len(validation)) == (200, 1000)
     assert [one.items[i] for i in validation] == [other.items[i] for i in splits.split(other, "authors", 0)[1]]
     names = {one.items[i].name for i in train}

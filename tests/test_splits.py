@@ -10,6 +10,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.wcs import WCS
+from sklearn.model_selection import train_test_split
 
 from vlass_explorer import datasets
 from vlass_explorer.datasets import DataSet, Item, splits
@@ -33,17 +34,86 @@ def first(data_dir: Path) -> DataSet:
     return datasets.load("class_folders", data_dir / "first-radio-galaxies")
 
 
-@pytest.mark.parametrize("kind", splits.KINDS)
+@pytest.mark.parametrize("kind", ["authors", "sky", "random"])
 def test_folds_partition_the_set_and_spread_its_classes(kind: str, first: DataSet) -> None:
     held = []
     for fold in range(5):
-        train, validation = splits.split(first, kind, fold, seed=2)
+        train, validation, test = splits.split(first, kind, fold, seed=2)
+        assert not len(test)
         assert np.array_equal(np.sort(np.concatenate([train, validation])), np.arange(1758))
         assert np.array_equal(train, np.sort(train)) and np.array_equal(validation, np.sort(validation))
         counts = np.bincount(first.labels[validation], minlength=4)
         assert counts == pytest.approx(np.bincount(first.labels) / 5, abs=3.5)
         held.append(validation)
     assert np.array_equal(np.sort(np.concatenate(held)), np.arange(1758))
+
+
+@pytest.mark.parametrize("kind", ["sky_test", "random_test"])
+def test_the_kept_test_part_is_a_stratified_sixth_and_the_same_for_every_fold(kind: str, first: DataSet) -> None:
+    found = [splits.split(first, kind, fold, seed=2) for fold in range(5)]
+    for parts in found:
+        assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(1758))
+        assert np.array_equal(parts.test, found[0].test)
+        for part in (parts.validation, parts.test):
+            counts = np.bincount(first.labels[part], minlength=4)
+            assert counts == pytest.approx(np.bincount(first.labels) / 6, abs=3.5)
+    assert len(np.unique(np.concatenate([parts.validation for parts in found]))) == 1758 - len(found[0].test)
+    assert not np.array_equal(splits.split(first, kind, 0, seed=3).test, found[0].test)
+
+
+def test_folds_of_shipped_checkpoints_stay_as_they_were(first: DataSet) -> None:
+    """First items and sums of the validation folds that the first release drew."""
+    drawn = {
+        ("sky", 0, 0): ([0, 1, 2, 3], 312799),
+        ("sky", 1, 0): ([5, 12, 15, 25], 308071),
+        ("random", 0, 0): ([3, 4, 12, 16], 307620),
+        ("authors", 0, 0): ([8, 12, 14, 20], 312007),
+    }
+    for (kind, fold, seed), (start, total) in drawn.items():
+        validation = splits.split(first, kind, fold, seed).validation
+        assert (validation[:4].tolist(), int(validation.sum())) == (start, total)
+
+
+@pytest.mark.parametrize("field_of_view", [0.0, 900.0])
+def test_no_sources_of_one_field_in_two_parts(field_of_view: float, first: DataSet) -> None:
+    """Every pair that astropy finds closer than the field of view, never below 270 arcsec, lies in one part."""
+    part = np.empty(1758, dtype=int)
+    for number, indices in enumerate(splits.split(first, "sky_test", 1, 0, field_of_view)):
+        part[indices] = number
+    places = SkyCoord([item.ra for item in first.items], [item.dec for item in first.items], unit="deg")
+    one, other, _, _ = search_around_sky(places, places, max(270.0, field_of_view) * units.arcsec)
+    assert (one < other).sum() >= (60 if field_of_view else 20)
+    assert (part[one] == part[other]).all() and set(part) == {0, 1, 2}
+
+
+def test_surveys_and_vlass_epochs_of_one_source_stay_together() -> None:
+    random = np.random.default_rng(1)
+    ra, dec = random.uniform(0, 360, 60), random.uniform(-30, 60, 60)
+    wobble = random.normal(0, 1 / 3600, (3, 60))
+    thrice = made([0, 1] * 90, ra=[*np.tile(ra, 3)], dec=[*(dec + wobble).ravel()])
+    for parts in (splits.split(thrice, kind, fold) for kind in ("sky", "sky_test") for fold in range(5)):
+        sources = [set(part % 60) for part in parts]
+        assert sum(map(len, sources)) == len(set.union(*sources)) == 60
+
+
+def test_neighbours_of_a_declared_test_item_are_not_trained_on() -> None:
+    column = ["test", *[""] * 20]
+    near = made([0, 1] * 10 + [0], ra=[50.0, 50.01, *range(100, 119)], dec=[0.0] * 21, split=column)
+    parts = splits.split(near, "sky", 0)
+    assert parts.test.tolist() == [0]
+    assert np.sort(np.concatenate(parts)).tolist() == [0, *range(2, 21)]
+    assert 1 in np.concatenate(splits.split(near, "random", 0)[:2])
+
+
+def test_the_80_20_split_of_vlass_vision_is_that_of_scikit_learn() -> None:
+    labels = np.random.default_rng(0).choice(4, 6135, p=[0.21, 0.42, 0.27, 0.10])
+    parts = splits.split(made(labels.tolist()), "vlass_vision")
+    _, rows, _, held = train_test_split(
+        np.arange(6135), labels, test_size=0.2, random_state=42, shuffle=True, stratify=labels
+    )
+    assert parts.validation.tolist() == sorted(rows) and not len(parts.test)
+    assert np.bincount(labels[parts.validation]).tolist() == np.bincount(held).tolist()
+    assert len(parts.train) == 6135 - 1227
 
 
 def test_no_pair_closer_than_270_arcsec_across_sky_folds(first: DataSet) -> None:
@@ -90,12 +160,13 @@ def test_positions_come_from_the_cutout_where_the_table_has_none() -> None:
     assert len(splits.split(DataSet("x", items, ("a", "b")), "sky", 0)[1]) == 2
 
 
-def test_a_split_column_replaces_folds_and_test_rows_are_never_used() -> None:
+def test_a_split_column_replaces_folds_and_test_rows_are_the_test_part() -> None:
     column = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
-    train, validation = splits.split(made([0, 1] * 5, split=column), "authors", 0)
-    assert train.tolist() == [0, 1, 2, 3, 4, 5] and validation.tolist() == [6, 7]
-    parts = splits.split(made([0, 1] * 5, split=column), "random", 0)
-    assert np.sort(np.concatenate(parts)).tolist() == list(range(8))
+    train, validation, test = splits.split(made([0, 1] * 5, split=column), "authors", 0)
+    assert train.tolist() == [0, 1, 2, 3, 4, 5] and validation.tolist() == [6, 7] and test.tolist() == [8, 9]
+    for kind in ("random", "random_test"):
+        parts = splits.split(made([0, 1] * 5, split=column), kind, 0)
+        assert np.sort(np.concatenate(parts[:2])).tolist() == list(range(8)) and parts.test.tolist() == [8, 9]
 
 
 def test_small_classes_are_spread() -> None:
@@ -112,9 +183,10 @@ def test_small_classes_are_spread() -> None:
         (made([0, 0, 1]), "random", 0, "has one item of b: each class needs at least two"),
         (made([0, 1] * 5), "authors", 0, "has no fold for every item"),
         (made([0, 1] * 5), "sky", 0, "0 has no position"),
-        (made([0, 1] * 5), "holdout", 0, "Unknown split 'holdout'; known are authors, sky, random"),
+        (made([0, 1] * 5), "holdout", 0, "Unknown split 'holdout'; known are authors, sky, random, sky_test"),
         (made([0, 1] * 5), "random", 5, "Fold 5 is not among the folds 0, 1, 2, 3, 4"),
         (made([0, 1] * 2, fold=[0] * 4), "authors", 0, "Fold 0 is not among the folds 0 to hold out"),
+        (made([0, 1] * 2), "vlass_vision", 0, "4 items are too few for 80/20"),
         (made([0, 1] * 2, split=["test"] * 4), "authors", 0, "has no items to train on"),
     ],
 )

@@ -10,7 +10,9 @@ import pytest
 import tiny_set
 import torch
 
-from train.data import Batches, Data, load
+from train.batches import Batches
+from train.data import Data, load
+from train.device import Turn
 from vlass_explorer import preprocess, recipes
 from vlass_explorer.schema import ConfigError, DatasetError, RunConfig
 
@@ -52,6 +54,39 @@ def test_a_resumed_epoch_goes_on_where_it_was(config: RunConfig) -> None:
     resumed.set_epoch(5)
     whole.set_epoch(5)
     assert torch.equal(torch.cat(list(resumed)), torch.cat(list(whole)))
+
+
+def test_loader_processes_change_nothing(data: Data, config: RunConfig) -> None:
+    many = replace(config, workers=2, noise=0.0)
+    loaded, plain = Batches(data.train.labels, many, data.train), Batches(data.train.labels, config)
+    try:
+        for epoch in (3, 4):
+            loaded.set_epoch(epoch)
+            plain.set_epoch(epoch)
+            for batch, positions in zip(loaded, plain, strict=True):
+                x, labels = data.train.augmented(positions, epoch)
+                assert torch.equal(batch[0], positions) and torch.equal(batch[1], x) and torch.equal(batch[2], labels)
+        resumed = Batches(data.train.labels, many, data.train)
+        resumed.load_state_dict({"next": 2})
+        resumed.set_epoch(4)
+        plain.set_epoch(4)
+        assert torch.equal(torch.cat([batch[0] for batch in resumed]), torch.cat(list(plain)[2:]))
+        resumed.close()
+    finally:
+        loaded.close()
+
+
+def test_a_loader_process_does_not_hold_the_device(data: Data, config: RunConfig, tmp_path: Path) -> None:
+    turn = Turn(tmp_path, "cpu")
+    assert turn.take()
+    batches = Batches(data.train.labels, replace(config, workers=1), data.train)
+    rest = iter(batches)
+    next(rest)
+    turn.close()
+    other = Turn(tmp_path, "cpu")
+    assert other.take()  # the loader process, forked while the lock was held, lives on
+    other.close()
+    batches.close()
 
 
 def test_balance_draws_rare_classes_as_often(config: RunConfig) -> None:
@@ -120,3 +155,32 @@ def test_bad_data_is_told(tmp_path: Path, config: RunConfig) -> None:
     bad.write_bytes(b"not an array")
     with pytest.raises(DatasetError, match=bad.name):
         load(replace(config, data_dir=str(folder)), lambda: None)
+
+
+def test_unreadable_cutouts_are_left_out_only_within_the_share(tmp_path: Path, config: RunConfig) -> None:
+    folder = tiny_set.make(tmp_path / "set", count=40)
+    for path in sorted(folder.glob("long/*.npy"))[1:3]:
+        path.write_bytes(b"not an array")
+    with pytest.raises(DatasetError, match=r"2 files cannot be read: long/"):
+        load(replace(config, data_dir=str(folder), allow_unreadable=0.04), lambda: None)
+    found = load(replace(config, data_dir=str(folder), allow_unreadable=0.05), lambda: None)
+    assert len(found.train) + len(found.validation) == 38 and len(found.unreadable) == 2
+    assert sorted(found.splits()["unreadable"]) == ["long/002.npy", "long/004.npy"]
+    assert [found.data_set.items[i].label for i in found.train.indices] == found.train.labels.tolist()
+    x, _ = found.train.augmented(torch.arange(len(found.train)), epoch=0)
+    assert bool(x.isfinite().all())
+    for path in sorted(folder.glob("round/*.npy")):
+        path.write_bytes(b"not an array")
+    with pytest.raises(DatasetError, match="no training cutout of round"):
+        load(replace(config, data_dir=str(folder), allow_unreadable=0.9), lambda: None)
+
+
+def test_the_test_part_is_the_same_for_every_fold(tmp_path: Path, config: RunConfig) -> None:
+    folder = tiny_set.make(tmp_path / "set", count=40)
+    found = load(replace(config, data_dir=str(folder), split="random_test"), lambda: None)
+    parts = found.splits()
+    names = [set(parts[part]) for part in ("train", "validation", "test")]
+    assert sum(map(len, names)) == len(set.union(*names)) == 40 and 5 <= len(names[2]) <= 8
+    assert found.test().names == parts["test"]
+    other = load(replace(config, data_dir=str(folder), split="random_test", fold=1), lambda: None)
+    assert other.splits()["test"] == parts["test"] and other.splits()["validation"] != parts["validation"]

@@ -16,7 +16,7 @@ from train import device
 from train.__main__ import main
 from train.evaluate import test as evaluated
 from train.fit import run as train
-from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer import checkpoints, metrics, recipes, runs
 from vlass_explorer.schema import ConfigError, DatasetError, Run, RunConfig
 
 
@@ -56,15 +56,20 @@ def test_curves_have_a_row_an_epoch_and_some_between(done: Run) -> None:
     rows, _ = runs.metrics(done)
     assert [row["epoch"] for row in rows if "val_macro_f1" in row] == [1, 2]
     assert [row["step"] for row in rows if "val_loss" in row] == [4, 8]
-    assert len(rows) > 2 and all({"train_loss", "lr", "images_per_second"} <= row.keys() for row in rows)
+    always = {"train_loss", "lr", "images_per_second", "memory_mib"}
+    assert len(rows) > 2 and all(always <= row.keys() for row in rows)
+    last = rows[-1]
+    assert last["val_macro_auroc"] == pytest.approx((last["val_auroc_long"] + last["val_auroc_round"]) / 2)
+    assert last["memory_mib"] > 50 and last["images_per_second"] > 0
 
 
 def test_the_checkpoint_reproduces_the_report(done: Run, place: Path) -> None:
     report = json.loads((done.path / "report.json").read_text())
     card = checkpoints.find("tiny")
-    assert json.loads(json.dumps(card.metrics["validation"])) == report
+    assert json.loads(json.dumps(card.metrics["validation"])) == report["validation"]
     _, again = evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
-    assert json.loads(json.dumps(asdict(again))) == report
+    assert json.loads(json.dumps(asdict(again))) == report["validation"]
+    assert metrics.read(report) == metrics.read(card.metrics["validation"]) == again
     assert evaluated(done.id, data_dir=str(place / "data"), split="random", fold=0)[1] == again
 
 
@@ -126,6 +131,8 @@ def test_a_diverging_run_fails_at_its_step(place: Path) -> None:
         ({"stretch": "log"}, "log"),
         ({"teacher": "nobody"}, "nobody"),
         ({"keep_patches": 4}, "keep_patches"),
+        ({"optimiser": "admw"}, "nearest name is 'adamw'"),
+        ({"weights": "/no/such.safetensors"}, "such.safetensors"),
     ],
 )
 def test_bad_input_ends_the_run_with_a_sentence(place: Path, changes: dict[str, object], words: str) -> None:
@@ -143,9 +150,11 @@ def test_a_bug_stays_loud(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert runs.read(run.path).reason == "ZeroDivisionError: division by zero"
 
 
-def test_evaluation_of_other_classes_is_refused(done: Run, tmp_path: Path) -> None:
+def test_evaluation_of_other_classes_is_refused(done: Run, place: Path, tmp_path: Path) -> None:
     other = tiny_set.make(tmp_path / "set")
     (other / "long").rename(other / "wide")
+    with pytest.raises(DatasetError, match="no test part"):
+        evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0, part="test")
     with pytest.raises(DatasetError, match="tiny knows long, round; the data set has round, wide"):
         evaluated("tiny", data_dir=str(other), split="random", fold=0)
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.loss import class_weights, cross_entropy, distillation, mix, targets, taught
-from train.module import rate, scheduled
+from train.loss import boxes, class_weights, cross_entropy, distillation, mix, targets, taught
+from train.schedule import rate, scheduled
 from vlass_explorer.schema import RunConfig
 
 RANDOM = torch.Generator().manual_seed(0)
@@ -57,6 +57,32 @@ def test_mixup_of_one_hot_images_shows_the_weights() -> None:
     x = torch.eye(8).reshape(8, 1, 1, 8)
     mixed, soft = mix(x, torch.eye(8), RunConfig(mixup=0.4), epoch=0, step=0)
     torch.testing.assert_close(mixed[:, 0, 0], soft)
+
+
+def test_cutmix_targets_are_the_areas_of_the_pixels() -> None:
+    x = torch.eye(8)[:, :, None, None].expand(-1, -1, 12, 10)  # channel k is 1 where the pixel comes from image k
+    for step in range(3):
+        mixed, soft = mix(x, torch.eye(8), RunConfig(cutmix=1.0), epoch=0, step=step)
+        assert set(mixed.unique().tolist()) == {0.0, 1.0}
+        torch.testing.assert_close(mixed.mean(dim=(2, 3)), soft)
+        assert torch.equal(mixed, mix(x, torch.eye(8), RunConfig(cutmix=1.0), epoch=0, step=step)[0])
+
+
+def test_boxes_have_the_area_that_was_drawn() -> None:
+    share = torch.rand(4000, generator=RANDOM)
+    kept = boxes(share, (40, 30), RANDOM)
+    cut = 1 - kept.float().mean(dim=(1, 2))
+    assert float((cut - (1 - share)).max()) < 0.06  # never larger, but for whole pixels
+    small = share > 0.9
+    assert float(cut[small].mean()) == pytest.approx(float((1 - share)[small].mean()), rel=0.2)
+    assert abs(float((~kept).float().mean(dim=0).std())) < 0.1
+
+
+def test_mixup_and_cutmix_take_turns() -> None:
+    x = torch.rand(6, 1, 8, 8, generator=RANDOM)
+    both = RunConfig(mixup=0.4, cutmix=1.0)
+    own = [bool(torch.isin(mix(x, torch.eye(6), both, 0, step)[0], x).all()) for step in range(60)]
+    assert 15 < sum(own) < 45
 
 
 def test_distillation_is_kl_divergence_up_to_the_teachers_entropy() -> None:

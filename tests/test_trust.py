@@ -18,7 +18,7 @@ from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.progress import watch
 from vlass_explorer.schema import Cutout, InputSpec, Noise, UnsupportedError
 from vlass_explorer.trust import emission_mask, emission_share, entropy, randomisation, sparseness, symmetry
-from vlass_explorer.trust.randomisation import spearman, ssim
+from vlass_explorer.trust.randomisation import cascade, spearman, ssim
 from vlass_explorer.trust.symmetry import MOVES
 
 RNG = np.random.default_rng(7)
@@ -163,6 +163,22 @@ def test_every_parameter_becomes_random() -> None:
     for (name, old), new in zip(model.named_parameters(), copies[-1].parameters(), strict=True):
         is_constant = "bias" in name or "norm" in name  # initialised to the same 0 or 1 again
         assert is_constant or not torch.equal(old, new), name
+
+
+def test_a_copy_forgets_what_the_model_cached() -> None:
+    torch.manual_seed(0)
+    model, x = timm.create_model("levit_128s", num_classes=2).eval(), torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        for parameter in model.parameters():  # norms and biases begin at 0, which hides every attention
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    with torch.inference_mode():
+        model(x)
+        ((_, copy),) = cascade(model, ["stages.0.blocks.0.attn"], seed=0)
+        cached = copy(x)
+    fresh = timm.create_model("levit_128s", num_classes=2).eval()
+    fresh.load_state_dict(copy.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(cached, fresh(x)) and not torch.equal(cached, model(x))
 
 
 def test_a_map_that_ignores_the_model_stays_the_same() -> None:

@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import psutil
 import torch
+from torch import Tensor
 
 from vlass_explorer import runs
 from vlass_explorer.schema import RunConfig
 
+from .best import Best
 from .module import Classifier
-from .scores import quick
+from .scores import OF_A_CLASS, quick
 from .stopping import Diverged, StopRequested, StopSignal
 
 STATUS_SECONDS = 1.0
 STATE_SECONDS = 300.0
+PARTIAL = ".last.ckpt"
 
 
 class Recorder(pl.Callback):
     """Writes status.json once a second, metrics.jsonl a few times an epoch, last.ckpt every epoch and when asked."""
 
-    def __init__(self, folder: Path, config: RunConfig, stop: StopSignal) -> None:
-        self._folder, self._config, self._stop = folder, config, stop
+    def __init__(self, folder: Path, config: RunConfig, stop: StopSignal, label_names: tuple[str, ...] = ()) -> None:
+        self._folder, self._config, self._stop, self._names = folder, config, stop, label_names
         self._written = self._saved = 0.0
         self._seconds, self._images = 0.0, 0
         self._tick = 0.0
-        self.best_macro_f1, self.best_epoch = -1.0, -1
-        self.best_state: dict[str, torch.Tensor] = {}
+        self._unread: tuple[str, Tensor] | None = None
+        self.best = Best(config)
         self.latest: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values that a resumed run needs."""
-        return {
-            "best_macro_f1": self.best_macro_f1,
-            "best_epoch": self.best_epoch,
-            "best_state": self.best_state,
-            "latest": self.latest,
-        }
+        return {"best": self.best.state_dict(), "latest": self.latest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        self.best_macro_f1, self.best_epoch = state_dict["best_macro_f1"], state_dict["best_epoch"]
-        self.best_state, self.latest = state_dict["best_state"], state_dict["latest"]
+        self.best.load_state_dict(state_dict["best"])
+        self.latest = state_dict["latest"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning has put its own handler before ours by now; it would leave without saving the state.
@@ -52,43 +53,62 @@ class Recorder(pl.Callback):
         self._saved = self._tick = time.monotonic()
         self._begin = (time.monotonic(), trainer.global_step)
         self._status(trainer, phase="training")
+        # A run that had waited long enough was stopped after that state was saved.
+        trainer.should_stop = trainer.should_stop or self.best.is_stale(trainer.current_epoch - 1)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, Classifier)
-        loss = float(outputs["loss"])
-        if loss != loss or loss in (float("inf"), float("-inf")):
-            raise Diverged(f"The loss is {loss} at step {trainer.global_step} (epoch {trainer.current_epoch + 1}).")
-        pl_module.loss_sum += loss
-        pl_module.loss_count += 1
+        self._read_loss(pl_module)
+        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", outputs["loss"].detach())
+        if pl_module.device.type == "cpu":
+            self._read_loss(pl_module)
         now = time.monotonic()
-        self._seconds, self._images, self._tick = self._seconds + now - self._tick, self._images + len(batch), now
-        interval = max(1, trainer.num_training_batches // 4)
-        if (batch_idx + 1) % interval == 0 and batch_idx + 1 < trainer.num_training_batches:
+        size = len(batch) if isinstance(batch, Tensor) else len(batch[0])
+        self._seconds, self._images, self._tick = self._seconds + now - self._tick, self._images + size, now
+        interval = max(1, int(trainer.num_training_batches) // 4)
+        is_last = batch_idx + 1 == trainer.num_training_batches
+        if (batch_idx + 1) % interval == 0 and not is_last:
+            self._read_loss(pl_module)
             runs.append_metrics(self._folder, self._row(trainer, pl_module))
         if now - self._written > STATUS_SECONDS:
             self._status(trainer, phase="training")
-        if batch_idx + 1 == trainer.num_training_batches:
-            return  # The state is saved after the validation that follows.
+        # The state is saved after the validation that follows the last batch, and never with half added up gradients.
+        if is_last or (batch_idx + 1) % self._config.accumulate:
+            return
         wanted = self._config.save_every and trainer.global_step % self._config.save_every == 0
         if wanted or now - self._saved > STATE_SECONDS:
             self._save(trainer)
-        self._leave_if_asked(trainer)
+        if reason := self._stop.reason():
+            self._status(trainer, phase="saving")
+            self._save(trainer)
+            raise StopRequested(reason)
+
+    def _read_loss(self, module: Classifier) -> None:
+        """Look at the last loss. On a GPU this is done one step late, so that it never waits for the device."""
+        if self._unread is None:
+            return
+        where, loss = self._unread[0], float(self._unread[1])
+        self._unread = None
+        if not math.isfinite(loss):
+            raise Diverged(f"The loss is {loss} at {where}; the last saved state is from before.")
+        module.loss_sum += loss
+        module.loss_count += 1
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        self._read_loss(pl_module)
         self._status(trainer, phase="validating")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
-        scores = quick(pl_module.validation_images.labels, torch.cat(pl_module.logits))
-        self.latest = {**scores, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
-        if self._config.keep == "best" and scores["val_macro_f1"] > self.best_macro_f1:
-            # The moving average is in place of the weights while this hook runs.
-            state = pl_module.model.state_dict()
-            self.best_state = {key: tensor.detach().cpu().clone() for key, tensor in state.items()}
-        if scores["val_macro_f1"] > self.best_macro_f1:
-            self.best_macro_f1, self.best_epoch = scores["val_macro_f1"], trainer.current_epoch
+        scores = quick(pl_module.validation_images.labels, torch.cat(pl_module.logits), self._names)
+        shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
+        shown = {key: value for key, value in shown.items() if math.isfinite(value)}
+        self.latest = {**shown, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
+        # The moving average is in place of the weights while this hook runs.
+        self.best.take(trainer.current_epoch, scores[self._config.monitor], pl_module.model)
         runs.append_metrics(self._folder, {**self._row(trainer, pl_module), **scores})
         print(
             f"epoch {trainer.current_epoch + 1}/{self._config.epochs}  "
@@ -101,19 +121,24 @@ class Recorder(pl.Callback):
         self._save(trainer)
         self._tick = time.monotonic()
         self._status(trainer, phase="training", epoch=trainer.current_epoch + 1)
-        if trainer.current_epoch + 1 < self._config.epochs and (reason := self._stop.reason()):
-            raise StopRequested(reason)
-
-    def _leave_if_asked(self, trainer: pl.Trainer) -> None:
-        if reason := self._stop.reason():
-            self._status(trainer, phase="saving")
-            self._save(trainer)
+        if self.best.is_stale(trainer.current_epoch):
+            waited = f"no better {self._config.monitor} for {self._config.patience} epochs"
+            print(f"ended early after epoch {trainer.current_epoch + 1}: {waited}", flush=True)
+            trainer.should_stop = True
+        elif trainer.current_epoch + 1 < self._config.epochs and (reason := self._stop.reason()):
             raise StopRequested(reason)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        """The full state, under its name only when it is complete on disk."""
-        temporary = self._folder / ".last.ckpt"
+        """The full state, under its name only when it is complete on disk; never one that is not finite."""
+        module = trainer.lightning_module
+        assert isinstance(module, Classifier)
+        self._read_loss(module)
+        if not all(torch.stack([p.isfinite().all() for p in module.model.parameters()]).tolist()):
+            raise Diverged(f"The weights are not finite after step {trainer.global_step}; the last state is kept.")
+        temporary = self._folder / PARTIAL
         trainer.save_checkpoint(temporary, False)  # False: optimiser, schedule and progress, too
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(self._folder / "last.ckpt")
         self._saved = time.monotonic()
 
@@ -122,8 +147,9 @@ class Recorder(pl.Callback):
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "train_loss": module.loss_sum / max(1, module.loss_count),
-            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "lr": max(float(group["lr"]) for group in trainer.optimizers[0].param_groups),
             "images_per_second": self._images / max(self._seconds, 1e-9),
+            "memory_mib": memory(module.device),
         }
 
     def _status(self, trainer: pl.Trainer, phase: str, epoch: int | None = None) -> None:
@@ -131,7 +157,6 @@ class Recorder(pl.Callback):
         step, total = trainer.global_step, trainer.lightning_module.total_steps
         began, first = self._begin
         eta = (time.monotonic() - began) / (step - first) * (total - step) if step > first else None
-        best = {"best_macro_f1": self.best_macro_f1} if self.best_epoch >= 0 else {}
         runs.beat(
             self._folder,
             phase=phase,
@@ -139,6 +164,13 @@ class Recorder(pl.Callback):
             step=step,
             total_steps=total,
             eta_seconds=eta,
-            metrics={**self.latest, **best},
+            metrics={**self.latest, **self.best.shown()},
         )
         self._written = time.monotonic()
+
+
+def memory(device: torch.device) -> float:
+    """Peak memory of a GPU, or what this process holds on the CPU, in MiB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return psutil.Process().memory_info().rss / 2**20

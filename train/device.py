@@ -13,6 +13,8 @@ import torch
 from vlass_explorer import runs
 from vlass_explorer.schema import ConfigError
 
+_HELD: set[int] = set()
+
 
 def resolve(name: str) -> str:
     """``auto``, ``cuda`` and the like as one device, "cpu", "cuda:0" or "mps"; ConfigError where it is absent."""
@@ -46,6 +48,7 @@ class Turn:
         folder.mkdir(exist_ok=True)
         # Not inheritable: a loader process must not keep the device after its run has died.
         self._handle = os.open(folder / device.replace(":", "-"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _HELD.add(self._handle)
 
     def take(self) -> bool:
         """True when the device is ours now."""
@@ -57,7 +60,18 @@ class Turn:
 
     def close(self) -> None:
         """Give the device back."""
+        _HELD.discard(self._handle)
         os.close(self._handle)
+
+
+def _let_go() -> None:
+    """In a forked process, which O_CLOEXEC does not reach: the parent keeps its lock."""
+    for handle in _HELD:
+        os.close(handle)
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def wait(path: Path, device: str, beat: Callable[[], None], pause: float = 1.0) -> Turn:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints, metrics, runs
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, RunConfig
 
-from .data import Images, open_data_set, split_indices
+from .data import Images, open_data_set, split_indices, test_indices
 
 
 @torch.inference_mode()
@@ -34,7 +35,7 @@ def evaluate(
 ) -> Report:
     """The report of record of a model on a split."""
     probabilities = scores(model, images, device=device, tta=tta)
-    return metrics.report(images.labels.numpy(), probabilities.numpy(), label_names)
+    return metrics.report(images.labels.numpy(), probabilities.numpy(), label_names, names=images.names)
 
 
 def card_of(name: str) -> Checkpoint:
@@ -54,9 +55,17 @@ def card_of(name: str) -> Checkpoint:
 
 
 def test(
-    name: str, *, data_dir: str, split: str, fold: int, dataset: str = "", tta: bool = False, device: str = "cpu"
+    name: str,
+    *,
+    data_dir: str,
+    split: str,
+    fold: int,
+    dataset: str = "",
+    part: str = "validation",
+    tta: bool = False,
+    device: str = "cpu",
 ) -> tuple[Checkpoint, Report]:
-    """Report of a checkpoint on the validation part of a fold; DatasetError where its classes are others."""
+    """Report of a checkpoint on the validation or test part of a split; DatasetError where its classes are others."""
     card = card_of(name)
     provenance = card.provenance
     config = RunConfig(
@@ -76,6 +85,8 @@ def test(
         order = {name: k for k, name in enumerate(card.label_names)}
         items = [replace(item, label=order[data_set.label_names[item.label]]) for item in data_set.items]
         data_set = replace(data_set, items=items, label_names=card.label_names)
-    _, validation = split_indices(data_set, config)
-    images = Images(data_set, validation, card.input_spec, None)
+    indices = test_indices(data_set, config) if part == "test" else split_indices(data_set, config)[1]
+    if not indices:
+        raise DatasetError(f"The split {split!r} of {data_set.title} has no test part; take --part validation.")
+    images = Images(data_set, indices, card.input_spec, None, stretched(data_set, card.input_spec))
     return card, evaluate(checkpoints.load(card, device), images, card.label_names, device=device, tta=tta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import sys
 import warnings
 from pathlib import Path
@@ -13,18 +14,22 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from vlass_explorer import checkpoints, runs
-from vlass_explorer.schema import Checkpoint, ExplorerError, RunConfig
+from vlass_explorer.datasets.items import unreadable
+from vlass_explorer.schema import Checkpoint, RunConfig, RunError
 
 from . import device as devices
-from .callbacks import Recorder
-from .data import Batches, Ordered, load
+from .batches import Batches, Ordered
+from .callbacks import PARTIAL, Recorder
+from .data import load
 from .keep import keep
 from .loss import class_weights
 from .module import Classifier
 from .network import build
 from .patches import thin
+from .reasons import explain
+from .schedule import check_optimiser
 from .start import notes, teachers
-from .stopping import Diverged, StopRequested, StopSignal
+from .stopping import StopRequested, StopSignal
 
 
 def run(folder: Path, *, resume: bool = False) -> int:
@@ -47,20 +52,17 @@ def run(folder: Path, *, resume: bool = False) -> int:
         runs.beat(folder, phase="stopped", reason=reason)
         print(f"{folder.name}: {reason}", file=sys.stderr)
         return 0
-    except (ExplorerError, Diverged) as error:
-        runs.beat(folder, phase="failed", reason=str(error))
-        print(f"{folder.name}: {error}", file=sys.stderr)
-        return 2
-    except torch.OutOfMemoryError as error:
-        half = max(1, config.batch_size // 2)
-        reason = f"Out of memory on {config.device} with batch_size {config.batch_size}; try batch_size={half}."
-        runs.beat(folder, phase="failed", reason=reason)
-        print(f"{folder.name}: {reason} ({error})", file=sys.stderr)
-        return 2
     except BaseException as error:
-        # Told in the status, and still raised: a bug stays loud in the log.
-        runs.beat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
-        raise
+        # What was half saved goes first: on a full disk the status needs its room.
+        (folder / PARTIAL).unlink(missing_ok=True)
+        values = explain(error, config)
+        if values is None:
+            # Told in the status, and still raised: a bug stays loud in the log.
+            runs.beat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
+            raise
+        runs.beat(folder, phase="failed", **values)
+        print(f"{folder.name}: {values['reason']}", file=sys.stderr)
+        return 2
     runs.beat(folder, phase="finished", checkpoint=card.name, eta_seconds=0.0)
     print(f"{folder.name}: finished, checkpoint {card.name}", flush=True)
     return 0
@@ -75,46 +77,68 @@ def _train(folder: Path, config: RunConfig, device: str, stop: StopSignal, *, re
     runs.beat(folder, phase="starting")
     # Resolved before hours of training: the name must be possible now and is made unique at the end.
     checkpoints.check_name(config.name)
+    check_optimiser(config.optimiser)
+    # A run that was stopped before its first save begins again.
+    state = folder / "last.ckpt" if resume and (folder / "last.ckpt").exists() else None
+    done = saved_steps(state) if state is not None else 0
     runs.beat(folder, phase="loading data")
     data = load(config, lambda: _waiting(stop))
     runs.write_json(folder / "splits.json", data.splits())
+    if data.unreadable:
+        print(unreadable(list(data.unreadable.values())), file=sys.stderr)
     model, model_args = build(config, data.label_names)
     if config.keep_patches:
         thin(model, config.keep_patches)
+    if config.compile:
+        model.compile()
     start = notes(config, data)
     if "saw_validation" in start:
         print(start["saw_validation"], file=sys.stderr)
-    batches = Batches(data.train.labels, config)
+    batches = Batches(data.train.labels, config, data.train)
     module = Classifier(
         model,
         config,
         data.train,
         data.validation,
         class_weights(data.train.labels, len(data.label_names), config),
-        total_steps=len(batches) * config.epochs,
+        total_steps=-(-len(batches) // config.accumulate) * config.epochs,
         teachers=teachers(config, data),
     )
-    recorder = Recorder(folder, config, stop)
+    recorder = Recorder(folder, config, stop, data.label_names)
     engine = trainer(config, device, recorder)
-    # A run that was stopped before its first save begins again.
-    state = folder / "last.ckpt" if resume and (folder / "last.ckpt").exists() else None
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{folder.name}: {parameters:,} parameters, {len(batches)} steps an epoch on {device}", flush=True)
     print(f"{len(data.train)} training and {len(data.validation)} validation cutouts", flush=True)
     if resume:
         # What the run wrote after that state happens again.
-        saved = torch.load(state, map_location="cpu", weights_only=True) if state is not None else {"global_step": 0}
-        runs.rewind(folder, saved["global_step"])
+        runs.rewind(folder, done)
     with warnings.catch_warnings():
         _quiet()
         held_out = Ordered(data.validation.batches(config.batch_size))
-        engine.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
+        try:
+            engine.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
+        finally:
+            batches.close()
     runs.beat(folder, phase="testing")
-    if recorder.best_state and config.keep == "best":
-        model.load_state_dict(recorder.best_state)
+    if recorder.best.weights:
+        model.load_state_dict(recorder.best.weights)
     elif module.average is not None:
         module.average.swap()
     return keep(folder, config, data, model, model_args, device, start)
+
+
+def saved_steps(state: Path) -> int:
+    """Steps that a saved state has behind it; RunError where the file is damaged or would run code when read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of other pickles before it refuses them
+            saved = torch.load(state, map_location="cpu", weights_only=True)
+        return int(saved["global_step"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"{state.name} of {state.parent.name} is damaged or was not written by this program, so it is not opened: "
+            "delete it to begin again."
+        ) from error
 
 
 def trainer(config: RunConfig, device: str, recorder: Recorder) -> pl.Trainer:
@@ -129,6 +153,7 @@ def trainer(config: RunConfig, device: str, recorder: Recorder) -> pl.Trainer:
             max_epochs=config.epochs,
             precision="bf16-mixed" if config.precision == "bf16" else "32-true",
             gradient_clip_val=config.clip_grad or None,
+            accumulate_grad_batches=config.accumulate,
             callbacks=[recorder],
             logger=False,
             enable_checkpointing=False,
@@ -146,3 +171,4 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    warnings.filterwarnings("ignore", message=".*`srun` command is available.*")

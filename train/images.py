@@ -1,98 +1,82 @@
-"""Cutouts of one split in memory: training images with a margin to rotate in, validation images as at prediction."""
+"""Cutouts of one split, mapped from the cache: training images to augment, validation images as at prediction."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vlass_explorer import augment, preprocess
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.schema import DatasetError, ExplorerError, InputSpec, RunConfig, Window
+from vlass_explorer.datasets.stretched import Stretched
+from vlass_explorer.schema import InputSpec, RunConfig, Window
 
 
 class Images:
-    """One split. With a configuration, stretched native pixels to augment; without one, finished model inputs."""
+    """One split of a data set whose stretched images are at hand; items that cannot be read are left out.
+
+    ``indices`` are those of the items that are kept, ``names`` and ``labels`` (N,) theirs.
+    """
 
     def __init__(
-        self,
-        data_set: DataSet,
-        indices: Sequence[int],
-        spec: InputSpec,
-        config: RunConfig | None,
-        check: Callable[[], None] = lambda: None,
+        self, data_set: DataSet, indices: Sequence[int], spec: InputSpec, config: RunConfig | None, images: Stretched
     ) -> None:
-        self.indices, self.spec, self._config = list(indices), spec, config
-        self.labels = torch.tensor([data_set.items[i].label for i in indices])
-        self._inputs = torch.empty(0)
-        # Images of one shape lie in one tensor; cutouts of other sizes or pixel scales make further groups.
-        self._groups: list[Tensor] = []
-        self._windows: list[Window] = []
-        self._place = torch.empty((len(indices), 2), dtype=torch.long)
-        self._maxima = torch.empty(len(indices))
-        self._rms: list[float | None] = []
-        if config is None:
-            self._inputs = torch.cat([self._finished(data_set, i, check) for i in indices])
-        else:
-            self._read(data_set, config, check)
+        self.indices = [index for index in indices if index not in images.failures]
+        self.names = [data_set.items[index].name for index in self.indices]
+        self.spec, self._config, self._images = spec, config, images
+        self.labels = torch.tensor([data_set.items[i].label for i in self.indices], dtype=torch.long)
+        self._place = torch.from_numpy(images.place[self.indices])
+        self._maxima = torch.from_numpy(images.maxima[self.indices])
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def _finished(self, data_set: DataSet, index: int, check: Callable[[], None]) -> Tensor:
-        check()
-        with named(data_set, index):
-            return preprocess.to_tensor(data_set.items[index].read(), self.spec)
+    def _parts(self, batch: Tensor, config: RunConfig | None) -> Iterator[tuple[Tensor, Tensor, Window]]:
+        """Positions within the batch, images (b, chan, h, w) and field of view on them, of each group in the batch.
 
-    def _read(self, data_set: DataSet, config: RunConfig, check: Callable[[], None]) -> None:
-        found: dict[tuple[int, int], list[Tensor]] = {}
-        for row, index in enumerate(self.indices):
-            check()
-            with named(data_set, index):
-                cutout = data_set.items[index].read()
-                image = preprocess.stretched(cutout, self.spec)
-                window = preprocess.window(cutout, self.spec)
-            wide = augment.reach(window, config)
-            members = found.setdefault(window.shape, [])
-            self._rms.append(None if cutout.noise is None else float(cutout.noise.rms))
-            self._place[row] = torch.tensor([list(found).index(window.shape), len(members)])
-            self._maxima[row] = preprocess.maximum(torch.from_numpy(image)[None, None])[0]
-            members.append(torch.from_numpy(preprocess.crop(image, wide)))
-        for shape, members in found.items():
-            self._groups.append(torch.stack(members)[:, None])
-            window = Window(0, shape[0], 0, shape[1])
-            self._windows.append(augment.within(window, augment.reach(window, config)))
-
-    def _parts(self, batch: Tensor) -> Iterator[tuple[Tensor, Tensor, Window]]:
-        """Positions within the batch, images (b, 1, h, w) and window of each group that the batch touches."""
+        Images hold what augmentation by ``config`` can reach, or the field of view alone, NaN beyond the sky.
+        """
         place = self._place[batch]
-        for group, window in enumerate(self._windows):
+        for group, window in enumerate(self._images.windows):
             where = (place[:, 0] == group).nonzero()[:, 0]
             if len(where):
-                yield where, self._groups[group][place[where, 1]], window
+                wide = window
+                if config is not None:
+                    far, (ny, nx) = augment.reach(window, config), self._images.groups[group].shape[-2:]
+                    wide = Window(max(far.y0, 0), min(far.y1, ny), max(far.x0, 0), min(far.x1, nx))
+                crops = self._images.crops(group, place[where, 1].tolist(), wide)
+                yield where, torch.from_numpy(np.ascontiguousarray(crops)), augment.within(window, wide)
 
     def plain(self, batch: Tensor, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
         """Model inputs (B, C, S, S) as at prediction, and labels (B,)."""
-        return self._inputs[batch].to(device), self.labels[batch].to(device)
+        x = self._empty(len(batch), device)
+        for where, crops, _ in self._parts(batch, None):
+            maxima = self._maxima[batch[where]].to(device)
+            x[where.to(device)] = preprocess.finish(crops.to(device), self.spec, maxima)
+        return x, self.labels[batch].to(device)
+
+    def _empty(self, count: int, device: torch.device | str) -> Tensor:
+        return torch.empty((count, self.spec.in_chans, self.spec.img_size, self.spec.img_size), device=device)
 
     def augmented(self, batch: Tensor, epoch: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
         """Augmented model inputs (B, C, S, S) and labels (B,); the draw depends on (seed, epoch, sample)."""
         assert self._config is not None
-        x = torch.empty((len(batch), self.spec.in_chans, self.spec.img_size, self.spec.img_size), device=device)
-        for where, images, window in self._parts(batch):
-            rows = batch[where].tolist()
+        x = self._empty(len(batch), device)
+        for where, images, window in self._parts(batch, self._config):
+            kept = [self.indices[row] for row in batch[where].tolist()]
             crops = augment.augment(
                 images.to(device),
                 window,
                 self.spec,
                 self._config,
                 epoch=epoch,
-                indices=[self.indices[row] for row in rows],
-                rms=[self._rms[row] for row in rows],
+                indices=kept,
+                rms=[None if math.isnan(rms) else rms for rms in self._images.rms[kept].tolist()],
             )
-            x[where] = preprocess.finish(crops, self.spec, self._maxima[batch[where]].to(device))
+            x[where.to(device)] = preprocess.finish(crops, self.spec, self._maxima[batch[where]].to(device))
         return x, self.labels[batch].to(device)
 
     def statistics(self) -> tuple[float, float]:
@@ -100,8 +84,7 @@ class Images:
         total = square = 0.0
         count = 0
         for batch in torch.arange(len(self)).split(256):
-            for where, images, window in self._parts(batch):
-                crops = images[..., window.y0 : window.y1, window.x0 : window.x1]
+            for where, crops, _ in self._parts(batch, None):
                 x = preprocess.finish(crops, self.spec, self._maxima[batch[where]]).double()
                 total, square, count = total + float(x.sum()), square + float((x * x).sum()), count + x.numel()
         mean = total / count
@@ -110,17 +93,3 @@ class Images:
     def batches(self, size: int) -> list[Tensor]:
         """Positions in order, in batches."""
         return list(torch.arange(len(self)).split(size))
-
-
-class named:
-    """Puts the name of the cutout before what is wrong with it."""
-
-    def __init__(self, data_set: DataSet, index: int) -> None:
-        self._name = data_set.items[index].name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ExplorerError):
-            raise DatasetError(f"{self._name}: {error}") from error

@@ -16,6 +16,7 @@ from torch import nn
 
 import vlass_explorer
 from vlass_explorer import checkpoints, runs
+from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.recipes import to_yaml
 from vlass_explorer.schema import Checkpoint, RunConfig
 
@@ -32,15 +33,27 @@ def keep(
     device: str,
     start: dict[str, object],
 ) -> Checkpoint:
-    """Round the weights as they will be stored, evaluate those, write report.json and the checkpoint."""
+    """Round the weights as they will be stored, evaluate those, write report.json and the checkpoint.
+
+    The test split is read here for the first time, after everything is decided.
+    """
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(tensor.half().float())
     model.eval()
-    report = evaluate(model, data.validation, data.label_names, device=device)
-    result = asdict(report)
-    runs.write_json(folder / "report.json", result)
-    print(f"validation fold {config.fold}: macro F1 {report.macro_f1:.4f}, accuracy {report.accuracy:.4f}", flush=True)
+    splits = {"validation": data.validation}
+    if data.test_indices:
+        splits["test"] = data.test()
+    reports = {}
+    for name, images in splits.items():
+        if len(images):
+            reports[name] = evaluate(model, images, data.label_names, device=device)
+            told = f"macro F1 {reports[name].macro_f1:.4f}, accuracy {reports[name].accuracy:.4f}"
+            print(f"{name} of fold {config.fold}: {told}", flush=True)
+    results = {name: plain(asdict(report)) for name, report in reports.items()}
+    # The validation report stands at the top, too: readers of one report need not know of splits.
+    runs.write_json(folder / "report.json", {**results["validation"], **results})
+    report = reports["validation"]
     runs.beat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
     return checkpoints.save(
         free(config.name),
@@ -49,7 +62,7 @@ def keep(
         model_args=model_args,
         label_names=data.label_names,
         input_spec=data.spec,
-        metrics={"validation": result},
+        metrics=results,
         provenance={**provenance(folder.name, config, data), **start},
     )
 
@@ -78,6 +91,8 @@ def provenance(run: str, config: RunConfig, data: Data) -> dict[str, Any]:
         "split_seed": config.split_seed,
         "train_count": len(data.train),
         "validation_count": len(data.validation),
+        "test_count": len(data.test_indices),
+        "unreadable_count": len(data.unreadable),
         "class_fractions": data.class_fractions(),
         "recipe": recipe,
         "seed": config.seed,

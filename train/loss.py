@@ -1,4 +1,4 @@
-"""Targets and loss: label smoothing, mixup, class weights, distillation."""
+"""Targets and loss: label smoothing, mixup and CutMix, class weights, distillation."""
 
 from __future__ import annotations
 
@@ -28,18 +28,40 @@ def targets(labels: Tensor, classes: int, smoothing: float) -> Tensor:
 
 
 def mix(x: Tensor, target: Tensor, config: RunConfig, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-    """Mixup of images (B, C, S, S) and targets (B, K), one weight a pair; the draw depends on (seed, epoch, step)."""
+    """Mixup or CutMix of images (B, C, S, S) and targets (B, K), drawn for each pair.
+
+    The draw depends on (seed, epoch, step) alone, which timm's Mixup could not promise. Zhang et al. 2018
+    (arXiv:1710.09412); Yun et al. 2019 (arXiv:1905.04899).
+    """
     random = generator(MIX, config.seed, epoch, step)
-    if not config.mixup or float(torch.rand((), generator=random)) >= config.mixup_probability:
+    if not (config.mixup or config.cutmix) or float(torch.rand((), generator=random)) >= config.mixup_probability:
         return x, target
+    cuts = bool(config.cutmix) and (not config.mixup or float(torch.rand((), generator=random)) < 0.5)
     # Beta(a, a) as a ratio of two gamma variates, which torch draws from the generator it is given.
-    alpha = torch.full((2, len(x)), config.mixup)
+    alpha = torch.full((2, len(x)), config.cutmix if cuts else config.mixup)
     first, second = torch._standard_gamma(alpha, generator=random).clamp_min(1e-12)
     share = first / (first + second)
-    share = torch.maximum(share, 1.0 - share).to(x.device)
     partner = torch.randperm(len(x), generator=random).to(x.device)
-    wide = share[:, None, None, None]
-    return wide * x + (1 - wide) * x[partner], share[:, None] * target + (1 - share[:, None]) * target[partner]
+    if cuts:
+        kept = boxes(share, (x.shape[2], x.shape[3]), random).to(x.device)
+        mixed = torch.where(kept[:, None], x, x[partner])
+        share = kept.float().mean(dim=(1, 2))
+    else:
+        share = torch.maximum(share, 1.0 - share).to(x.device)
+        wide = share[:, None, None, None]
+        mixed = wide * x + (1 - wide) * x[partner]
+    return mixed, share[:, None] * target + (1 - share[:, None]) * target[partner]
+
+
+def boxes(share: Tensor, shape: tuple[int, int], random: torch.Generator) -> Tensor:
+    """Masks (B, h, w), False in a box of about 1 - share (B,) of the area at a random place, cut off at the edge."""
+    height, width = shape
+    side = (1 - share).sqrt() / 2
+    centre = torch.rand((2, len(share)), generator=random)
+    y, x = torch.arange(height) + 0.5, torch.arange(width) + 0.5
+    in_y = (y[None] - centre[0, :, None] * height).abs() < side[:, None] * height
+    in_x = (x[None] - centre[1, :, None] * width).abs() < side[:, None] * width
+    return ~(in_y[:, :, None] & in_x[:, None, :])
 
 
 def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:

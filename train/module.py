@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from timm.optim import create_optimizer_v2
+from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
 
 from vlass_explorer.schema import RunConfig
 
-from .data import Images
+from .batches import Batch
 from .ema import MovingAverage
+from .images import Images
 from .loss import cross_entropy, distillation, mix, targets, taught
 from .network import settle
+from .schedule import optimiser, schedule
 from .seeds import STEP, mixed
 
 
@@ -41,6 +42,7 @@ class Classifier(pl.LightningModule):
         self._teachers = tuple(teachers or ())
         self.loss_sum, self.loss_count = 0.0, 0
         self.logits: list[Tensor] = []
+        self._settled = -1
 
     @property
     def classes(self) -> int:
@@ -56,14 +58,26 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         self.loss_sum, self.loss_count = 0.0, 0
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        config, step = self.config, self.global_step
-        if batch_idx == 0 or step == 0:
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        # Positions stay where the images are looked up.
+        if isinstance(batch, Tensor):
+            return batch
+        positions, x, labels = batch
+        return positions, x.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        config, epoch = self.config, self.current_epoch
+        if self._settled != epoch:
             settle(self.model)
-        # Dropout then draws the same numbers in this step whether or not the run was interrupted before.
-        torch.manual_seed(mixed(STEP, config.seed, step))
-        x, labels = self.train_images.augmented(batch, self.current_epoch, self.device)
-        x, target = mix(x, targets(labels, self.classes, config.label_smoothing), config, self.current_epoch, step)
+            self._settled = epoch
+        # Dropout then draws the same numbers for this batch whether or not the run was interrupted before.
+        number = epoch * int(self.trainer.num_training_batches) + batch_idx
+        torch.manual_seed(mixed(STEP, config.seed, number))
+        if isinstance(batch, Tensor):
+            x, labels = self.train_images.augmented(batch, epoch, self.device)
+        else:
+            _, x, labels = batch
+        x, target = mix(x, targets(labels, self.classes, config.label_smoothing), config, epoch, number)
         if config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         logits = self.model(x)
@@ -95,15 +109,15 @@ class Classifier(pl.LightningModule):
             self.average.swap()
 
     def configure_optimizers(self) -> Any:
-        config = self.config
-        extra: dict[str, Any] = {}
-        if "adam" in config.optimiser or "lamb" in config.optimiser:
-            extra["betas"] = (0.9, config.beta2)
-        optimizer = create_optimizer_v2(
-            self.model, opt=config.optimiser, lr=config.learning_rate, weight_decay=config.weight_decay, **extra
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: scheduled(step, self.total_steps, config))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        made = optimiser(self.model, self.config)
+        rates = schedule(made, self.config, self.total_steps)
+        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        if isinstance(scheduler, Scheduler):
+            scheduler.step_update(self.global_step)
+        else:
+            scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["losses"] = {"sum": float(self.loss_sum), "count": self.loss_count}
@@ -114,19 +128,3 @@ class Classifier(pl.LightningModule):
         self.loss_sum, self.loss_count = checkpoint["losses"]["sum"], checkpoint["losses"]["count"]
         if self.average is not None:
             self.average.load(checkpoint["average"])
-
-
-def scheduled(step: int, total: int, config: RunConfig) -> float:
-    """Share of the peak learning rate at a step of a run, with the restart that the configuration may ask for."""
-    an_epoch = total / config.epochs
-    warmup, restart = round(config.warmup_epochs * an_epoch), round(config.restart_epoch * an_epoch)
-    if restart and step >= restart:
-        return config.restart_rate * rate(step - restart, warmup, total - restart)
-    return rate(step, warmup, restart or total)
-
-
-def rate(step: int, warmup: int, total: int) -> float:
-    """Share of the peak learning rate at a step: linear warm-up, then half a cosine to zero."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import timm
 import torch
 from timm.layers import resample_abs_pos_embed
@@ -20,10 +22,13 @@ __all__ = ["build", "classifier_names", "freeze", "named", "settle"]
 
 # Importing the shelf registers its architectures with timm.
 _SHELF = backbones.names()
+SUFFIX = ".safetensors"
 
 
 def _wishes(config: RunConfig) -> dict[str, Any]:
     wishes: dict[str, Any] = {"in_chans": config.in_chans, "img_size": config.img_size}
+    if config.head == "mlp":
+        wishes[checkpoints.MLP_HEAD] = True
     if config.patch_size:
         wishes["patch_size"] = config.patch_size
     for rate in ("drop_rate", "drop_path_rate"):
@@ -40,7 +45,8 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
     """
     wishes, asked = _wishes(config), _wishes(config)
     torch.manual_seed(config.seed)
-    pretrained = config.weights == "imagenet"
+    is_file = config.weights.endswith(SUFFIX)
+    pretrained = config.weights == "imagenet" or is_file
     while True:
         try:
             model = _create(config, wishes, len(label_names), pretrained)
@@ -53,7 +59,7 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
                 raise ConfigError(f"{config.architecture} takes no {refused.group(1)}.") from error
             del wishes["img_size"]
             torch.manual_seed(config.seed)
-    if config.weights not in ("none", "imagenet", ""):
+    if config.weights not in ("none", "imagenet", "") and not is_file:
         _fill(model, checkpoints.find(named(config.weights, config)), label_names)
     elif config.initialise == "mimetic" and not pretrained:
         mimetic.initialise(model)
@@ -72,14 +78,51 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int, pretrained
     if not pretrained:
         return checkpoints.create(config.architecture, count, arguments)
     # Checked without a download first, so that a wrong argument is told apart from a missing network.
-    checkpoints.create(config.architecture, count, arguments)
+    fresh = checkpoints.create(config.architecture, count, arguments)
     torch.manual_seed(config.seed)
+    if config.weights.endswith(SUFFIX):
+        return _from_file(config, arguments, count, fresh)
     try:
-        return timm.create_model(config.architecture, pretrained=True, num_classes=count, **arguments)
+        return _timm(config.architecture, arguments, count)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
             f"The ImageNet weights of {config.architecture} cannot be had ({_first_line(error)}): connect to the "
             "Hugging Face hub once, or set weights=none."
+        ) from error
+
+
+def _timm(architecture: str, arguments: dict[str, Any], count: int, overlay: dict[str, Any] | None = None) -> nn.Module:
+    """A model with timm's pretrained weights, or those of a file, adapted by timm to the arguments."""
+    plain = {key: value for key, value in arguments.items() if key != checkpoints.MLP_HEAD}
+    model = timm.create_model(
+        architecture, pretrained=True, num_classes=count, pretrained_cfg_overlay=overlay or {}, **plain
+    )
+    return checkpoints.with_mlp_head(model, count) if arguments.get(checkpoints.MLP_HEAD) else model
+
+
+def _from_file(config: RunConfig, arguments: dict[str, Any], count: int, fresh: nn.Module) -> nn.Module:
+    """The weights of a local .safetensors file; its head is left out where it has another number of classes."""
+    path = Path(config.weights).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"There is no file {path} to take the weights from.")
+    cfg = timm.get_pretrained_cfg(config.architecture)
+    heads = cfg.classifier if cfg is not None else None
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            keys = set(file.keys())
+            names = [heads] if isinstance(heads, str) else list(heads or ())
+            found = [file.get_slice(f"{name}.weight").get_shape()[0] for name in names if f"{name}.weight" in keys]
+        if missing := sorted(fresh.state_dict().keys() - keys - _head_keys(fresh)):
+            raise ConfigError(f"{path.name} has no {missing[0]}, which {config.architecture} needs.")
+        # timm drops a head of another size than the one that its table of weights names.
+        overlay = {"file": str(path), "url": "", "hf_hub_id": None, "num_classes": found[0] if found else -1}
+        return _timm(config.architecture, arguments, count, overlay)
+    except safetensors.SafetensorError as error:
+        raise ConfigError(f"{path} is no safetensors file: {_first_line(error)}.") from error
+    except (RuntimeError, KeyError) as error:
+        raise ConfigError(
+            f"The weights of {path.name} do not fit {config.architecture}: {_first_line(error)}; name the architecture "
+            "that they belong to."
         ) from error
 
 
@@ -89,10 +132,15 @@ def _first_line(error: Exception) -> str:
 
 def classifier_names(model: nn.Module) -> set[str]:
     """Names of the parameters of the head, as the model itself says."""
-    heads = model.get_classifier()  # type: ignore[operator]
-    modules = heads if isinstance(heads, tuple | list) else (heads,)
-    own = {id(p) for module in modules for p in module.parameters()}
+    own = {id(p) for module in checkpoints.classifiers(model) for p in module.parameters()}
     return {name for name, p in model.named_parameters() if id(p) in own}
+
+
+def _head_keys(model: nn.Module) -> set[str]:
+    """Keys of the state of the head, buffers included."""
+    own = {id(module) for module in checkpoints.classifiers(model)}
+    prefixes = tuple(f"{name}." for name, module in model.named_modules() if id(module) in own)
+    return {key for key in model.state_dict() if key.startswith(prefixes)}
 
 
 def _fill(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> None:
@@ -100,13 +148,14 @@ def _fill(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> N
     if card.architecture != model.pretrained_cfg["architecture"]:  # type: ignore[index]
         wanted = model.pretrained_cfg["architecture"]  # type: ignore[index]
         raise ConfigError(f"Checkpoint {card.name} is a {card.architecture}; set architecture to it, not {wanted}.")
-    state = checkpoints.load(card).state_dict()
-    head = classifier_names(model) if card.label_names != label_names else set()
-    own = model.state_dict()
+    start = checkpoints.load(card)
+    state, own, head = start.state_dict(), model.state_dict(), _head_keys(model)
+    if card.label_names != label_names or head != _head_keys(start):
+        state = {key: state[key] for key in state.keys() - _head_keys(start)} | {key: own[key] for key in head}
     for key in own:
-        if key in head:
-            state[key] = own[key]
-        elif state[key].shape != own[key].shape:
+        if key not in state:
+            raise ConfigError(f"Checkpoint {card.name} has no {key}, which this run's {card.architecture} needs.")
+        if state[key].shape != own[key].shape:
             state[key] = _fitted(key, state[key], own[key], model)
     model.load_state_dict(state)
 

@@ -36,15 +36,16 @@ def supports(model: nn.Module) -> tuple[bool, str]:
 def private(model: nn.Module) -> nn.Module:
     """Copy of the modules that shares every parameter and buffer: hooks and caches never reach the shared model.
 
-    Tensors that a pass under inference mode cached (ConViT's positions, LeViT's biases) are copied, because autograd
-    refuses them. Call it outside of inference mode.
+    What a pass under inference mode cached is copied (ConViT's positions) or left to be computed again (LeViT's
+    dictionary of biases), because autograd refuses it. Call it outside of inference mode.
     """
     memo: dict[int, object] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     for module in model.modules():
-        for cache in vars(module).values():
-            for value in cache.values() if isinstance(cache, dict) else (cache,):
-                if isinstance(value, Tensor):
-                    memo.setdefault(id(value), value.detach().clone())
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor):
+                memo.setdefault(id(value), value.detach().clone())
+            elif isinstance(value, dict) and not name.startswith("_") and any(map(torch.is_tensor, value.values())):
+                memo[id(value)] = {}
     copy = deepcopy(model, memo)
     for module in copy.modules():
         for name, buffer in module.named_buffers(recurse=False):

@@ -107,7 +107,7 @@ def feature_map(model: nn.Module, x: Tensor, target: int, layer: str = "") -> Fe
 
 
 def _record(model: nn.Module, image: Tensor) -> tuple[Tensor, _Call]:
-    """Logits and the tree of calls of a pass through a model that may keep hooks."""
+    """Logits and the tree of calls of a pass through a private copy."""
     root = _Call("", model)
     open_calls = [root]
 
@@ -122,11 +122,15 @@ def _record(model: nn.Module, image: Tensor) -> tuple[Tensor, _Call]:
         call.output = output
         return output.clone()  # what follows may work in place
 
+    handles = []
     for name, module in model.named_modules():
         if name:
-            module.register_forward_pre_hook(lambda m, _, name=name: enter(_Call(name, m)))
-            module.register_forward_hook(lambda _m, _inputs, output: leave(output))
-    return model(image), root
+            handles.append(module.register_forward_pre_hook(lambda m, _, name=name: enter(_Call(name, m))))
+            handles.append(module.register_forward_hook(lambda _m, _inputs, output: leave(output)))
+    logits = model(image)
+    for handle in handles:  # kept hooks would hold all features in a circle of references
+        handle.remove()
+    return logits, root
 
 
 def _place(root: _Call, model: nn.Module, size: Sequence[int]) -> list[Grid]:

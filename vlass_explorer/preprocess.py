@@ -134,12 +134,15 @@ def window(cutout: Cutout, spec: InputSpec) -> Window:
 def stretched(cutout: Cutout, spec: InputSpec) -> Image:
     """Whole cutout (ny, nx) after the stretch, float32, writable; NaN and infinite pixels are NaN.
 
+    Its three channels (3, ny, nx) where the model takes colour and the cutout has it.
+
     Raises InputError for an unknown stretch, or one that needs an rms where the cutout has none.
     """
     if spec.stretch not in STRETCHES:
         raise InputError(f"Unknown stretch {spec.stretch!r}; known are {', '.join(STRETCHES)}.")
     factor = unit_factor(cutout, spec)
-    image = np.where(np.isfinite(cutout.pixels), cutout.pixels, np.float32(np.nan)) * np.float32(factor)
+    pixels = cutout.pixels if cutout.colour is None or not spec.colour else cutout.colour
+    image = np.where(np.isfinite(pixels), pixels, np.float32(np.nan)) * np.float32(factor)
     rms = None if cutout.noise is None else float(cutout.noise.rms) * factor
     return STRETCHES[spec.stretch](image, rms, spec).astype(np.float32, copy=False)
 
@@ -151,12 +154,13 @@ def unit_factor(cutout: Cutout, spec: InputSpec) -> float:
 
 
 def crop(image: Image, window: Window) -> Image:
-    """The window (h, w) of an image (ny, nx), float32; NaN outside the image."""
-    cut = np.full(window.shape, np.nan, np.float32)
+    """The window (..., h, w) of images (..., ny, nx), float32; NaN outside the image."""
+    ny, nx = image.shape[-2:]
+    cut = np.full((*image.shape[:-2], *window.shape), np.nan, np.float32)
     y0, x0 = max(window.y0, 0), max(window.x0, 0)
-    y1, x1 = min(window.y1, image.shape[0]), min(window.x1, image.shape[1])
+    y1, x1 = min(window.y1, ny), min(window.x1, nx)
     if y1 > y0 and x1 > x0:
-        cut[y0 - window.y0 : y1 - window.y0, x0 - window.x0 : x1 - window.x0] = image[y0:y1, x0:x1]
+        cut[..., y0 - window.y0 : y1 - window.y0, x0 - window.x0 : x1 - window.x0] = image[..., y0:y1, x0:x1]
     return cut
 
 
@@ -166,7 +170,7 @@ def maximum(images: Tensor) -> Tensor:
 
 
 def finish(crops: Tensor, spec: InputSpec, field_maximum: Tensor | None = None) -> Tensor:
-    """Stretched crops (B, 1, h, w), NaN for no data, to model input (B, C, S, S); each row independent of the others.
+    """Stretched crops (B, 1 or C, h, w), NaN for no data, to model input (B, C, S, S); each row independent of others.
 
     Normalisation, NaN fill, anti-aliased bilinear resize, mean and std, channels. ``field_maximum`` (B,) is the
     maximum of each whole stretched cutout, needed for normalisation "field". A crop without any positive pixel is not
@@ -189,8 +193,9 @@ def finish(crops: Tensor, spec: InputSpec, field_maximum: Tensor | None = None) 
 def to_tensor(cutout: Cutout, spec: InputSpec) -> Tensor:
     """Model input (1, C, S, S) of one cutout, float32, row 0 at the bottom; raises InputError as its steps do."""
     image = stretched(cutout, spec)
-    crops = torch.from_numpy(crop(image, window(cutout, spec)))[None, None]
-    return finish(crops, spec, maximum(torch.from_numpy(image)[None, None]))
+    planes = image.reshape(-1, *cutout.shape)
+    crops = torch.from_numpy(crop(planes, window(cutout, spec)))[None]
+    return finish(crops, spec, maximum(torch.from_numpy(planes)[None]))
 
 
 def seen(x: Tensor, spec: InputSpec) -> Image:

@@ -6,12 +6,13 @@ it ourselves because timm is silent about a wrong number of classes.
 """
 
 from .config import CONFIG, WEIGHTS
+from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
 from .saving import save, update
 from .shelf import check_name, find, folder, listing, problems, read
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "WEIGHTS", "check_name", "create", "find", "folder", "listing", "load", "model_card", "problems",
-    "read", "save", "update",
+    "CONFIG", "MLP_HEAD", "WEIGHTS", "check_name", "classifiers", "create", "find", "folder", "listing", "load",
+    "model_card", "problems", "read", "save", "update", "with_mlp_head",
 ]  # fmt: skip

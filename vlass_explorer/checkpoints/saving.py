@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema import Checkpoint, CheckpointError, InputSpec
 from .config import CONFIG, KEY, WEIGHTS, dump, plain, read_config, to_card, to_json
+from .heads import classifiers
 from .model_card import model_card
 from .shelf import check_name, read
 from .weights import load
@@ -157,10 +158,9 @@ def _pretrained_cfg(model: nn.Module, input_spec: InputSpec) -> dict[str, Any]:
 
 def _classifiers(model: nn.Module) -> str | list[str]:
     """Dotted names of the layers whose first axis is the classes (two in distilled models)."""
-    heads = model.get_classifier()  # type: ignore[operator]
     names = {id(module): name for name, module in model.named_modules()}
     found = []
-    for head in heads if isinstance(heads, tuple) else (heads,):
+    for head in classifiers(model):
         last = [module for module in head.modules() if getattr(module, "weight", None) is not None]
         if not last or id(last[-1]) not in names:
             raise CheckpointError(f"{type(model).__name__} has no classifier to save; give it num_classes > 0.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema import Checkpoint, CheckpointError
 from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
+from .heads import MLP_HEAD, with_mlp_head
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -> nn.Module:
     """An untrained model of timm or of ``vlass_explorer.backbones``, without any download.
 
-    ``model_args`` are the keyword arguments of ``timm.create_model`` that shape it (img_size, patch_size, in_chans).
+    ``model_args`` are the keyword arguments of ``timm.create_model`` that shape it (img_size, patch_size, in_chans);
+    ``mlp_head`` among them puts an MLP in the place of the classifier, see ``heads``.
     Raises CheckpointError for an unknown architecture (with the nearest names) or arguments that it does not take.
     """
     # Here and not above: cards are listed without torch, and importing backbones registers ours with timm.
@@ -32,8 +34,11 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
         near = difflib.get_close_matches(architecture, names, n=3, cutoff=0.5)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise CheckpointError(f"Neither timm nor this program knows the architecture {architecture!r}{hint}.")
+    arguments = dict(model_args)
+    has_mlp = arguments.pop(MLP_HEAD, False)
     try:
-        return timm.create_model(architecture, pretrained=False, num_classes=num_classes, **model_args)
+        model = timm.create_model(architecture, pretrained=False, num_classes=num_classes, **arguments)
+        return with_mlp_head(model, num_classes) if has_mlp else model
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
         raise CheckpointError(f"{architecture} cannot be built with {dict(model_args)}: {reason}") from error

@@ -143,6 +143,7 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         y0, y1, x0, x1 = region(cut, None, (pixels.shape[0], pixels.shape[1]))
         raw.notes.append(f"Cut from an image of {pixels.shape[1]} × {pixels.shape[0]} pixels.")
         pixels = pixels[y0:y1, x0:x1]
+        raw.colour = None if raw.colour is None else raw.colour[y0:y1, x0:x1]
     check_side(*pixels.shape)
     pixels = np.array(pixels, dtype=np.float32, order="C")
     infinite = np.isinf(pixels)
@@ -170,6 +171,7 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         kind=raw.kind,
         row0=facing,
         sha256=digest,
+        colour=None if raw.colour is None else np.ascontiguousarray(np.moveaxis(raw.colour, -1, 0)),
     )
     if pixel_scale is not None and raw.wcs is None:
         cutout = replace(cutout, declared_scale=pixel_scale)

@@ -16,7 +16,11 @@ _LOCK = threading.RLock()
 
 PLAIN = (
     (r"obsfix|OBSGEO", "The observatory position in the header was completed by astropy."),
-    (r"datfix", "Dates in the header were written in an old form and were read as meant."),
+    (
+        r"(?s)datfix.*(Invalid|[Cc]hanged|Set DATE)",
+        "Dates in the header were written in an old form and were read as meant.",
+    ),
+    (r"datfix", "Modified Julian dates were added by astropy from the dates in the header."),
     (r"unitfix", "Units in the header were spelt in an old way and were read as meant."),
     (r"cdfix|spcfix|celfix|cylfix", "The coordinates in the header were repaired by astropy."),
     (r"BLANK", "The header has a BLANK value that does not apply to floating-point pixels and is ignored."),

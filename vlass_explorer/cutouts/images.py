@@ -33,7 +33,7 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
                 image.seek(plane)
                 _check_size(image.width, image.height)
             deep = image.format == "PNG" and data[24:25] == b"\x10"
-            pixels = _grey(image, deep, notes)
+            pixels, colour = _grey(image, deep, notes)
     except Image.DecompressionBombError as error:
         raise CutoutError(_too_large(None)) from error
     except UnidentifiedImageError as error:
@@ -42,8 +42,9 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
         raise CutoutError(f"The picture is damaged ({_short(error)}): copy or download it again.") from error
     notes.append("A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates.")
     if row0 != "south":
-        pixels = pixels[::-1]
-    return Raw(pixels, "image", notes, unit="count", row0="unknown" if row0 in (None, "unknown") else "south")
+        pixels, colour = pixels[::-1], None if colour is None else colour[::-1]
+    facing: Row0 = "unknown" if row0 in (None, "unknown") else "south"
+    return Raw(pixels, "image", notes, unit="count", row0=facing, colour=colour)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -61,15 +62,15 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80].rstrip(".") or type(error).__name__
 
 
-def _grey(image: Image.Image, deep: bool, notes: list[str]) -> NDArray[np.float32]:
-    """One channel (ny, nx), top row first; transparent pixels become NaN."""
+def _grey(image: Image.Image, deep: bool, notes: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """One channel (ny, nx) and, of a picture in colour, all (ny, nx, 3); top row first, transparent pixels NaN."""
     if image.mode in GREY_MODES and "transparency" not in image.info:
         bits = (
             "16-bit" if image.mode.startswith("I") else {"F": "floating-point", "1": "1-bit"}.get(image.mode, "8-bit")
         )
         if bits != "8-bit":
             notes.append(f"A {bits} grey picture.")
-        return np.array(image, dtype=np.float32)
+        return np.array(image, dtype=np.float32), None
     notes_mode = {"P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}.get(image.mode)
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     channels = np.array(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32)
@@ -79,11 +80,11 @@ def _grey(image: Image.Image, deep: bool, notes: list[str]) -> NDArray[np.float3
     if has_alpha:
         clear = channels[..., 3] == 0
         if clear.any():
-            pixels[clear] = np.nan
+            pixels[clear] = channels[clear] = np.nan
             notes.append("Fully transparent pixels are taken as no data.")
         elif (channels[..., 3] < 255).any():
             notes.append("Transparency is ignored.")
-    return pixels
+    return pixels, in_colour(channels)
 
 
 def luminance(channels: NDArray[Any], notes: list[str], kind: str | None = None) -> NDArray[np.float32]:
@@ -98,6 +99,12 @@ def luminance(channels: NDArray[Any], notes: list[str], kind: str | None = None)
     return grey
 
 
+def in_colour(channels: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Red, green and blue (ny, nx, 3) where they differ anywhere."""
+    rgb = channels[..., :3]
+    return None if np.array_equal(rgb, np.broadcast_to(rgb[..., :1], rgb.shape), equal_nan=True) else rgb
+
+
 def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     """An NPY array: two axes, or a cube (first plane), or colour where the last axis is 3 or 4; rows as stored."""
     shape, fortran, dtype, start = _npy_header(data)
@@ -109,6 +116,7 @@ def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     if len(shape) < 2:
         raise CutoutError(f"The array has the shape {shape}; an image needs two axes.")
     notes: list[str] = []
+    planes: NDArray[np.float32] | None = None
     colour = len(shape) == 3 and shape[2] in (3, 4)
     long = [n for n in shape if n != 1]
     if not colour and len(long) >= 2 and len(long) < len(shape):
@@ -126,14 +134,16 @@ def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     with np.errstate(over="ignore", invalid="ignore"):
         if colour:
             plane_index((1,), plane, notes)
-            pixels = luminance(values[..., :3].astype(np.float32), notes)
+            channels = values[..., :3].astype(np.float32)
+            pixels, planes = luminance(channels, notes), in_colour(channels)
         else:
             values = values.reshape(shape_used)
             pixels = values[plane_index(shape_used[:-2], plane, notes)].astype(np.float32)
     if row0 == "north":
-        pixels = pixels[::-1]
+        pixels, planes = pixels[::-1], None if planes is None else planes[::-1]
     notes.append("An array without unit, beam or sky coordinates.")
-    return Raw(pixels, "array", notes, row0="unknown" if row0 in (None, "unknown") else "south")
+    facing: Row0 = "unknown" if row0 in (None, "unknown") else "south"
+    return Raw(pixels, "array", notes, row0=facing, colour=planes)
 
 
 def _npy_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

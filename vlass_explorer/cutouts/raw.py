@@ -26,6 +26,8 @@ class Raw:
     header: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
     row0: Row0 = "unknown"
+    colour: NDArray[np.float32] | None = None
+    """Channels (ny, nx, 3) where they differ, rows as in ``pixels``."""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ def input_spec(
         pixel_scale_arcsec=data_set.pixel_scale_arcsec,
         unit=data_set.unit,
         simulated=data_set.simulated,
+        colour=data_set.colour and config.in_chans == 3,
     )
 
 

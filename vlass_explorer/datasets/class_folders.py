@@ -11,7 +11,7 @@ citation, simulated. What it leaves out is taken from the first cutout.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,17 @@ import yaml
 
 from .. import cutouts
 from ..schema import DatasetError
-from .items import DataSet, Item
+from . import cache
+from .items import DataSet, Item, chosen, unreadable
 
 TITLE = "Folder of cutouts"
 LABEL_NAMES = None
 
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
-    "citation", "simulated",
+    "citation", "simulated", "colour",
 )  # fmt: skip
 SPLITS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
@@ -107,20 +109,27 @@ def assemble(
             dec=_number(row, "dec"),
             fold=_fold(row),
             split=_split(row),
+            key=cache.file_key(path, known.get("row0"), known.get("pixel_scale_arcsec")),
         )
         for row, path in zip(table, paths, strict=True)
     )
-    if count and count < len(items):
-        chosen = np.random.default_rng(seed).permutation(len(items))[:count]
-        items = tuple(items[index] for index in sorted(chosen))
-    return DataSet(**{"title": root.name, **_seen_in(items[0], known), **known}, items=items, label_names=names)
+    items = chosen(items, count, seed)
+    return DataSet(**{"title": root.name, **_seen_in(items, known), **known}, items=items, label_names=names)
 
 
-def _seen_in(item: Item, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Survey, frequency, beam, pixel scale and unit of a cutout, for what dataset.yaml leaves out."""
+def _seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Survey, frequency, beam, pixel scale and unit of the first readable cutout, for what dataset.yaml leaves out."""
     if {"survey", "pixel_scale_arcsec"} <= known.keys():
         return {}
-    cutout = item.read()
+    failures = []
+    for item in items[:TRIED]:
+        try:
+            cutout = item.read()
+            break
+        except DatasetError as error:
+            failures.append(str(error))
+    else:
+        raise DatasetError(unreadable(failures))
     return {
         "survey": cutout.origin.survey,
         "frequency_ghz": cutout.origin.frequency_ghz,

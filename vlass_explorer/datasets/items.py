@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schema import Cutout, CutoutError, DatasetError, Row0
+from ..measure import noise
+from ..schema import Cutout, CutoutError, DatasetError, Origin, Row0
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Item:
     """The authors' validation fold."""
     split: str = ""
     """train, validation or test, where the data set says so instead of folds."""
+    key: str = field(default="", repr=False, compare=False)
+    """What the cutout depends on (file, size, time of change; or seed), for the cache; empty: never kept in it."""
 
     def read(self) -> Cutout:
         """The cutout; raises DatasetError that names the item where its file cannot be read."""
@@ -52,6 +57,8 @@ class DataSet:
     licence: str = ""
     citation: str = ""
     simulated: bool = False
+    colour: bool = False
+    """True where images are colour pictures, of which a model of three channels takes all three."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -77,6 +84,47 @@ class DataSet:
             except DatasetError as error:
                 failures.append(str(error))
         if failures:
-            more = f" ... and {len(failures) - 5} more" if len(failures) > 5 else ""
-            raise DatasetError(f"{len(failures)} files cannot be read: {'; '.join(failures[:5])}{more}")
+            raise DatasetError(unreadable(failures))
         return cutouts
+
+
+def unreadable(failures: Sequence[str]) -> str:
+    """One sentence on the cutouts that cannot be read, from sentences that name each."""
+    more = f" ... and {len(failures) - 5} more" if len(failures) > 5 else ""
+    named = "; ".join(text.rstrip(".") for text in failures[:5])
+    return f"{len(failures)} files cannot be read: {named}{more}."
+
+
+def chosen(items: Sequence[Item], count: int | None, seed: int) -> tuple[Item, ...]:
+    """A seeded random choice of ``count`` items in their order; all of them without a count."""
+    if not count or count >= len(items):
+        return tuple(items)
+    kept = np.random.default_rng(seed).permutation(len(items))[:count]
+    return tuple(items[index] for index in sorted(kept))
+
+
+def array_cutout(
+    name: str,
+    pixels: NDArray[Any],
+    *,
+    colour: NDArray[Any] | None = None,
+    origin: Origin | None = None,
+    header: Mapping[str, Any] | None = None,
+) -> Cutout:
+    """Cutout of an array (ny, nx) that a data set keeps without file of its own; infinite values become NaN."""
+    plane = np.array(pixels, dtype=np.float32, order="C")
+    plane[np.isinf(plane)] = np.nan
+    if not np.isfinite(plane).any():
+        raise CutoutError("Every pixel is empty (NaN or infinite).")
+    planes = None if colour is None else np.ascontiguousarray(colour, np.float32)
+    digest = hashlib.sha256((plane if planes is None else planes).tobytes()).hexdigest()
+    return Cutout(
+        name,
+        plane,
+        noise=noise(plane),
+        header=header or {},
+        origin=origin or Origin(),
+        kind="array",
+        sha256=digest,
+        colour=planes,
+    )

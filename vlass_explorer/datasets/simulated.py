@@ -29,6 +29,7 @@ TITLE = "Simulated VLASS"
 LABEL_NAMES = tuple(sky_model.MORPHOLOGIES)
 LICENCE = "MIT (simulated by VLASS Explorer)"
 FREQUENCY_GHZ, PIXEL, SIZE = 3.0, 1.0, 181
+VERSION = 1  # changes with the images, so that the cache keeps none of the old ones
 COUNT, VALIDATION_COUNT = 4000, 1000
 VALIDATION_SEED = 2_147_483_647
 NOISE = (120e-6, 140e-6)  # Jy/beam, Quick Look depth (Lacy et al. 2020, PASP 132, 035001)
@@ -67,7 +68,8 @@ def item(seed: int, index: int, split: str = "") -> Item:
     label = index % len(LABEL_NAMES)
     ra, dec = _position(_generator(LABEL_NAMES[label], seed, index))
     source = partial(cutout, LABEL_NAMES[label], seed, index)
-    return Item(_name(seed, index), label, source, ra=ra, dec=dec, split=split)
+    key = f"simulated {VERSION} {seed} {index}"
+    return Item(_name(seed, index), label, source, ra=ra, dec=dec, split=split, key=key)
 
 
 def simulate(label: str, seed: int = 0, index: int = 0, size: int = SIZE) -> tuple[NDArray[np.float32], fits.Header]:

@@ -1,42 +1,72 @@
-"""Training and validation indices of a data set: the authors' folds, sky-disjoint folds, or random ones.
+"""Which items of a data set are trained on, validated on and tested on: authors' folds, sky-disjoint ones, random ones.
 
-Folds are five. The sky-disjoint ones keep together what may be one source or one field: sources closer than 270 arcsec
-(half the width of a FIRST image), and whatever such pairs chain together.
+Folds are five. Sky-disjoint ones keep together what may be one source or one field, in whatever survey and VLASS epoch:
+sources closer than the field of view, never below 270 arcsec (half the width of a FIRST image), and whatever such pairs
+chain together. Test items are those that the data set declares; the kinds ending in _test keep a sixth of the items as
+test where it declares none, the same sixth for every fold.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from sklearn.model_selection import train_test_split
 
 from ..schema import DatasetError
 from .items import DataSet, Item
 
 FOLDS = 5
 SEPARATION = 270.0  # arcsec
-KINDS = ("authors", "sky", "random")
+KINDS = ("authors", "sky", "random", "sky_test", "random_test", "vlass_vision")
 
 Indices = NDArray[np.int64]
 
 
-def split(data_set: DataSet, kind: str, fold: int = 0, seed: int = 0) -> tuple[Indices, Indices]:
-    """Training and validation indices, ascending and disjoint; items whose split is "test" are in neither.
+class Split(NamedTuple):
+    """Item indices of the three parts, each ascending, no item in two; test may be empty."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split(data_set: DataSet, kind: str, fold: int = 0, seed: int = 0, field_of_view: float = 0.0) -> Split:
+    """The three parts of a data set, with ``fold`` as validation; ``field_of_view`` in arcsec.
+
+    A sky-disjoint kind leaves out items that lie closer to a declared test item than its separation. "vlass_vision" is
+    the stratified 80/20 split of VLASS-Vision and ignores fold and seed.
 
     Raises DatasetError for fewer than two classes, a class with one item, an unknown kind, a fold that is empty or
-    holds everything, "authors" where the data set has no folds, "sky" where positions are unknown.
+    holds everything, "authors" where the data set has no folds, a sky kind where positions are unknown.
     """
-    usable = np.array([index for index, item in enumerate(data_set.items) if item.split != "test"], dtype=np.int64)
-    check_classes(data_set, usable)
-    folds = FINDERS[kind](data_set, usable, seed) if kind in FINDERS else None
-    if folds is None:
+    if kind not in KINDS:
         raise DatasetError(f"Unknown split {kind!r}; known are {', '.join(KINDS)}.")
-    inside = folds == fold
+    declared = np.array([item.split == "test" for item in data_set.items], dtype=bool)
+    usable, test = np.flatnonzero(~declared), np.flatnonzero(declared)
+    check_classes(data_set, usable)
+    if kind == "vlass_vision":
+        return vlass_vision(data_set, usable, test)
+    if kind == "authors":
+        part = authors_folds(data_set, usable)
+    else:
+        near = np.arange(len(data_set))
+        if kind.startswith("sky"):
+            near = groups(list(data_set.items), max(SEPARATION, field_of_view))
+            usable = usable[~np.isin(near[usable], near[test])]
+            check_classes(data_set, usable)
+        parts = FOLDS + (kind.endswith("_test") and not len(test))
+        part = _spread(data_set.labels[usable], np.unique(near[usable], return_inverse=True)[1], seed, parts)
+        test = np.concatenate([test, usable[part == FOLDS]])
+        usable, part = usable[part < FOLDS], part[part < FOLDS]
+    inside = part == fold
     if not inside.any() or inside.all():
-        raise DatasetError(f"Fold {fold} is not among the folds {', '.join(map(str, np.unique(folds)))} to hold out.")
-    return usable[~inside], usable[inside]
+        raise DatasetError(f"Fold {fold} is not among the folds {', '.join(map(str, np.unique(part)))} to hold out.")
+    return Split(usable[~inside], usable[inside], test)
 
 
 def check_classes(data_set: DataSet, usable: Indices) -> None:
@@ -51,7 +81,7 @@ def check_classes(data_set: DataSet, usable: Indices) -> None:
         raise DatasetError(f"{data_set.title} has one item of {', '.join(single)}: each class needs at least two.")
 
 
-def authors_folds(data_set: DataSet, usable: Indices, seed: int) -> Indices:
+def authors_folds(data_set: DataSet, usable: Indices) -> Indices:
     """The data set's own folds; a train/validation column counts as fold 0 held out."""
     items = [data_set.items[index] for index in usable]
     if all(item.fold is not None for item in items):
@@ -63,17 +93,17 @@ def authors_folds(data_set: DataSet, usable: Indices, seed: int) -> Indices:
     )
 
 
-def random_folds(data_set: DataSet, usable: Indices, seed: int) -> Indices:
-    """Five seeded folds, each class spread evenly."""
-    return _spread(data_set.labels[usable], np.arange(len(usable)), seed)
+def vlass_vision(data_set: DataSet, usable: Indices, test: Indices) -> Split:
+    """80 % to train on and 20 % to validate on, as khairulislam/VLASS-Vision draws them with scikit-learn.
 
-
-def sky_folds(data_set: DataSet, usable: Indices, seed: int) -> Indices:
-    """Five seeded folds over groups of sources closer than 270 arcsec, classes spread as evenly as groups allow."""
-    return _spread(data_set.labels[usable], groups([data_set.items[index] for index in usable]), seed)
-
-
-FINDERS = {"authors": authors_folds, "sky": sky_folds, "random": random_folds}
+    Its published numbers are those of the 20 %, on which it also stops and chooses.
+    """
+    labels = data_set.labels[usable]
+    try:
+        train, validation = train_test_split(usable, test_size=0.2, random_state=42, shuffle=True, stratify=labels)
+    except ValueError as error:
+        raise DatasetError(f"{len(usable)} items are too few for 80/20 with every class in both: {error}") from error
+    return Split(np.sort(train), np.sort(validation), test)
 
 
 def groups(items: list[Item], separation: float = SEPARATION) -> Indices:
@@ -100,18 +130,18 @@ def position(item: Item) -> tuple[float, float]:
     return float(centre.ra.deg), float(centre.dec.deg)
 
 
-def _spread(labels: Indices, group: Indices, seed: int) -> Indices:
-    """Fold of each item: groups, largest first and otherwise shuffled, go where their classes are rarest."""
+def _spread(labels: Indices, group: Indices, seed: int, parts: int) -> Indices:
+    """Part of each item: groups, largest first and otherwise shuffled, go where their classes are rarest."""
     per_class = np.bincount(labels).clip(min=1)
     members = np.zeros((group.max() + 1, len(per_class)))
     np.add.at(members, (group, labels), 1.0)
     order = np.random.default_rng(seed).permutation(len(members))
     order = order[np.argsort(-members[order].sum(axis=1), kind="stable")]
-    filled = np.zeros((FOLDS, len(per_class)))
-    fold_of_group = np.empty(len(members), dtype=np.int64)
+    filled = np.zeros((parts, len(per_class)))
+    part_of_group = np.empty(len(members), dtype=np.int64)
     for index in order:
         share = filled / per_class
         crowding = share @ (members[index] > 0) + 1e-3 * share.mean(axis=1)
-        fold_of_group[index] = int(np.argmin(crowding))
-        filled[fold_of_group[index]] += members[index]
-    return fold_of_group[group]
+        part_of_group[index] = int(np.argmin(crowding))
+        filled[part_of_group[index]] += members[index]
+    return part_of_group[group]

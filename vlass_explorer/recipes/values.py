@@ -13,17 +13,22 @@ from vlass_explorer.schema import ConfigError, RunConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_POSITIVE = ("epochs", "batch_size", "img_size", "field_of_view", "field_of_view_pixels", "distill_temperature")
+_POSITIVE = (
+    "epochs", "batch_size", "img_size", "field_of_view", "field_of_view_pixels", "distill_temperature", "layer_decay",
+    "decay_epochs", "decay_rate", "accumulate", "devices", "nodes",
+)  # fmt: skip
 _NOT_NEGATIVE = (
     "learning_rate", "weight_decay", "warmup_epochs", "restart_epoch", "restart_rate", "mixup", "clip_grad", "shift",
     "zoom", "workers", "save_every", "tune_blocks", "patch_size", "train_count", "fold", "class_weight_power",
-    "balance", "seed", "split_seed", "keep_patches",
+    "balance", "seed", "split_seed", "keep_patches", "cutmix", "patience", "min_delta", "min_rate",
 )  # fmt: skip
 _SHARES = (
     "drop_rate", "drop_path_rate", "label_smoothing", "ema", "flip", "noise", "reclip", "distill_weight", "beta2",
-    "mixup_probability",
+    "mixup_probability", "momentum", "layer_decay", "blur", "rotate_probability", "move_probability",
+    "allow_unreadable",
 )  # fmt: skip
-_BELOW_ONE = ("ema", "drop_rate", "drop_path_rate", "beta2", "label_smoothing")
+_BELOW_ONE = ("ema", "drop_rate", "drop_path_rate", "beta2", "label_smoothing", "momentum", "allow_unreadable")
+LOGGERS = ("tensorboard", "wandb")
 
 
 @functools.cache
@@ -88,6 +93,9 @@ def check(config: RunConfig) -> RunConfig:
         raise ConfigError(f"in_chans is 1 or 3, not {config.in_chans}.")
     if not NAME.fullmatch(config.name):
         raise ConfigError(f"name is letters, digits, dot, dash and underscore (at most 80), not {config.name!r}.")
+    unknown = [word for word in filter(None, config.loggers.replace(" ", "").split(",")) if word not in LOGGERS]
+    if unknown:
+        raise ConfigError(f"loggers knows {' and '.join(LOGGERS)}, not {unknown[0]!r}.")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", config.device):
         raise ConfigError(f"device is auto, cpu, cuda, cuda:0 or mps, not {config.device!r}.")
     return config

@@ -15,8 +15,10 @@ from .learning import (
     Checkpoint,
     Explanation,
     InputSpec,
+    Mistake,
     Prediction,
     Report,
+    RocCurve,
     Validity,
 )
 from .sky import Beam, Cutout, Noise, Origin, Row0, Window
@@ -25,6 +27,6 @@ from .training import Phase, Run, RunConfig, field_help
 __all__ = [
     "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "IndexArray", "InputError",
-    "InputSpec", "Noise", "Origin", "Phase", "Place", "Prediction", "Report", "Row0", "Run", "RunConfig", "RunError",
-    "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
+    "InputSpec", "Mistake", "Noise", "Origin", "Phase", "Place", "Prediction", "Report", "RocCurve", "Row0", "Run",
+    "RunConfig", "RunError", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

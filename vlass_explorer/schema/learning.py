@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ class InputSpec:
     unit: str | None = "Jy/beam"
     simulated: bool = False
     """True where the training images were simulated."""
+    colour: bool = False
+    """The three channels are those of a colour picture; else, and for grey pictures, they are equal."""
 
     def __post_init__(self) -> None:
         if self.in_chans not in (1, 3) or len(self.mean) not in (1, self.in_chans):
@@ -124,6 +127,28 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class RocCurve:
+    """True against false positive rate of one class against the rest, from (0, 0) to (1, 1)."""
+
+    false_positive: tuple[float, ...]
+    true_positive: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A cutout that was taken for another class."""
+
+    index: int
+    """Place in the split."""
+    name: str
+    true: int
+    """Index into the label names."""
+    predicted: int
+    probability: float
+    """Softmax score of the predicted class."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Evaluation of labels against probabilities on one split, computed once and drawn anywhere."""
 
@@ -141,3 +166,13 @@ class Report:
     loss: float
     ece: float
     brier: float
+    accuracy_interval: tuple[float, float] = (math.nan, math.nan)
+    macro_auroc_interval: tuple[float, float] = (math.nan, math.nan)
+    micro_auroc: float = math.nan
+    """AUROC of all (cutout, class) pairs together, on softmax scores."""
+    roc: Mapping[str, RocCurve] = field(default_factory=dict)
+    """label -> curve, thinned; a class that is absent or alone has none."""
+    reliability: tuple[tuple[int, float, float], ...] = ()
+    """Equal bins of the top score: cutouts, mean top score, accuracy."""
+    mistakes: tuple[Mistake, ...] = ()
+    """The surest ones first, at most a hundred."""

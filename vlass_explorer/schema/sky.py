@@ -86,8 +86,12 @@ class Cutout:
     """Hash of the bytes that were read and of what was cut from them, the key of every cache."""
     declared_scale: float | None = None
     """Pixel size in arcsec that the user or a data set declares where the file has no WCS."""
+    colour: NDArray[np.float32] | None = None
+    """Channels (3, ny, nx) of a colour picture, whose luminance ``pixels`` is; None for everything else."""
 
     def __post_init__(self) -> None:
+        if self.colour is not None and self.colour.shape != (3, *self.pixels.shape):
+            raise ValueError("Cutout.colour must be three planes like pixels.")
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32 or not self.pixels.dtype.isnative:
             raise ValueError("Cutout.pixels must be a native float32 array (ny, nx).")
         self.pixels.setflags(write=False)

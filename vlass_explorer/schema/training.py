@@ -28,23 +28,27 @@ class RunConfig:
     """Data set reader, a file name in vlass_explorer/datasets."""
     data_dir: str = ""
     """Folder of the data set."""
-    split: Literal["authors", "sky", "random"] = "authors"
-    """Folds from the data set's own fold column, sky-disjoint folds, or a seeded stratified split."""
+    split: Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"] = "authors"
+    """The data set's own folds, sky-disjoint or random ones (with _test a sixth is kept for testing), or 80/20."""
     fold: int = 0
     """Validation fold (of five); the other folds are trained on."""
     split_seed: int = 0
     """Seed of sky-disjoint and random folds; runs to be compared keep it."""
     train_count: int = 0
     """Simulated data sets: number of training cutouts (0: the data set's default)."""
+    allow_unreadable: float = 0.0
+    """Share of the files that may be unreadable; they are named and left out. Above it the run fails."""
 
     architecture: str = "first_cnn"
     """Any classification architecture of timm or of vlass_explorer/backbones."""
     weights: str = "none"
-    """Where the weights start: none, imagenet (timm, downloaded once), or a checkpoint ({fold} and {split} allowed)."""
+    """Starting weights: none, imagenet (timm, downloaded once), a checkpoint ({fold}, {split}), a .safetensors file."""
     initialise: Literal["default", "mimetic"] = "default"
     """Fresh weights as the architecture draws them, or for plain vision transformers near the identity (mimetic)."""
     patch_size: int = 0
     """Patch side in pixels for architectures that take one (0: the architecture's own)."""
+    head: Literal["simple", "mlp"] = "simple"
+    """The architecture's own head, or in its place the one of DeepLense: 1024, 512 and 128 units, PReLU, batch norm."""
     drop_rate: float = 0.0
     """Dropout before the head."""
     drop_path_rate: float = 0.0
@@ -77,12 +81,24 @@ class RunConfig:
     """Peak learning rate."""
     weight_decay: float = 0.05
     """Decoupled weight decay."""
+    momentum: float = 0.9
+    """Momentum of SGD and its relatives."""
+    layer_decay: float = 1.0
+    """Each group of layers learns slower than the next one by this factor (1: all alike)."""
     beta2: float = 0.999
     """Decay of the squared gradient of Adam and its relatives."""
     warmup_epochs: float = 3.0
-    """Linear warm-up, then cosine to zero, by step."""
+    """Linear warm-up by step, then the schedule."""
+    schedule: Literal["cosine", "step", "restarts", "none"] = "cosine"
+    """Learning rate after the warm-up: one cosine to zero, steps, a cosine again and again, or constant."""
+    decay_epochs: float = 30.0
+    """Epochs from step to step, or from restart to restart."""
+    decay_rate: float = 0.1
+    """Factor of each step."""
+    min_rate: float = 0.0
+    """Learning rate at the end of each cosine of schedule=restarts."""
     restart_epoch: float = 0.0
-    """Epoch at which the schedule starts again with a warm-up of its own (0: never)."""
+    """Epoch at which schedule=cosine starts once more with a warm-up of its own (0: never)."""
     restart_rate: float = 0.7
     """Peak learning rate after the restart, as a share of the first."""
     label_smoothing: float = 0.0
@@ -95,6 +111,8 @@ class RunConfig:
     """Draw cutouts by this power of their inverse class frequency (0: each once an epoch)."""
     mixup: float = 0.0
     """Mixup alpha (0: off)."""
+    cutmix: float = 0.0
+    """CutMix alpha (0: off); with mixup too, each step takes one of them by chance."""
     mixup_probability: float = 1.0
     """Share of the steps that mix."""
     teacher: str = ""
@@ -105,21 +123,35 @@ class RunConfig:
     """Temperature that softens the scores of teacher and student."""
     clip_grad: float = 1.0
     """Gradient norm is clipped at this value (0: off)."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before the weights change."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, which is then validated and kept (0: off)."""
     keep: Literal["last", "best"] = "last"
-    """Weights that the run keeps: of the last epoch, or of the epoch with the best validation macro F1."""
+    """Weights that the run keeps: of the last epoch, or of the epoch where monitor was best."""
+    monitor: Literal["val_macro_f1", "val_loss", "val_accuracy", "val_macro_auroc"] = "val_macro_f1"
+    """Validation figure that says which epoch is best: the loss falls, the others rise."""
+    patience: int = 0
+    """Epochs without a better monitor after which the run ends (0: never early)."""
+    min_delta: float = 0.0
+    """Change of the monitor that counts as better."""
 
     rotate: bool = True
     """Rotate by any angle, before the crop."""
+    rotate_probability: float = 1.0
+    """Share of the cutouts that rotate=true turns."""
     flip: float = 0.5
     """Probability of a mirror flip."""
     shift: float = 2.0
     """Largest shift in native pixels, each axis."""
     zoom: float = 0.1
     """Largest zoom either way; angular size tells classes apart, so keep it small."""
+    move_probability: float = 1.0
+    """Share of the cutouts that shift and zoom move."""
     noise: float = 0.0
-    """Probability of added beam-correlated noise."""
+    """Probability of added beam-correlated noise, up to one rms."""
+    blur: float = 0.0
+    """Probability of a beam up to half as wide again, with Jy/beam and the noise as that beam has them."""
     reclip: float = 0.0
     """Probability of raising the clip level, which imitates a shallower image."""
 
@@ -127,16 +159,24 @@ class RunConfig:
     """Seed of weights, order and augmentation."""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda, cuda:0, mps."""
+    devices: int = 1
+    """Processes that share each batch, one a GPU (on the CPU: one a process)."""
+    nodes: int = 1
+    """Machines of a cluster, each with that many devices."""
     precision: Literal["32", "bf16"] = "32"
     """Arithmetic of the forward pass."""
     keep_patches: int = 0
     """Train vision transformers on this many patches, the brightest ones; prediction takes all (0: all)."""
     channels_last: bool = False
     """Memory layout that speeds convolutions up; the numbers are the same but for rounding."""
+    compile: bool = False
+    """Let torch.compile fuse the model: minutes of start, then faster steps on a GPU."""
     workers: int = 0
-    """Loader processes."""
+    """Loader processes that augment on the CPU (0: the training process does, on its device), to the same numbers."""
     save_every: int = 0
-    """Steps between saves of the full state (0: once an epoch)."""
+    """Steps between saves of the full state, which is also saved every five minutes (0: once an epoch)."""
+    loggers: str = ""
+    """Further logs beside metrics.jsonl, separated by commas: tensorboard, wandb."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,179 @@
+"""Cache: each cutout is decoded once, two processes share one entry, and what is old or half-written goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_set
+import torch
+
+from vlass_explorer import cutouts, datasets, preprocess
+from vlass_explorer.datasets import DataSet, Item, cache
+from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.schema import Cutout, DatasetError, InputSpec, RunConfig
+
+SPEC = InputSpec(field_of_view_pixels=24, img_size=16)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    yield tmp_path / "cache"
+
+
+def counted(folder: Path, reads: list[str]) -> DataSet:
+    """The data set of a folder, whose items write down that they are decoded."""
+    data_set = datasets.load("class_folders", folder)
+
+    def read(item: Item) -> Cutout:
+        reads.append(item.name)
+        return item.source()
+
+    return replace(data_set, items=tuple(replace(item, source=partial(read, item)) for item in data_set.items))
+
+
+def test_every_cutout_is_decoded_once_for_all_runs(tmp_path: Path, home: Path) -> None:
+    folder, reads = tiny_set.make(tmp_path / "set", count=12), []
+    data_set = counted(folder, reads)
+    first = stretched(data_set, SPEC)
+    second = stretched(counted(folder, reads), replace(SPEC, img_size=32, mean=(0.3,)), RunConfig(rotate=False))
+    assert sorted(reads) == sorted(item.name for item in data_set.items)
+    assert isinstance(first.groups[0], np.memmap) and not first.groups[0].flags.writeable
+    assert np.array_equal(first.groups[0], second.groups[0]) and len(list(home.glob("*/"))) == 1
+
+
+@pytest.mark.parametrize("change", [{"stretch": "linear"}, {"field_of_view_pixels": 20}, {"clip_sigma": 5.0}])
+def test_another_input_is_another_entry(tmp_path: Path, home: Path, change: dict[str, object]) -> None:
+    folder, reads = tiny_set.make(tmp_path / "set", count=4), []
+    stretched(counted(folder, reads), SPEC)
+    found = stretched(counted(folder, reads), replace(SPEC, **change))
+    assert len(reads) == 8 and len(list(home.glob("*/"))) == 2
+    assert (found.windows[0].shape == (20, 20)) == ("field_of_view_pixels" in change)
+
+
+def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
+    folder, reads = tiny_set.make(tmp_path / "set", count=4), []
+    before = stretched(counted(folder, reads), SPEC)
+    path = next(folder.glob("long/*.npy"))
+    np.save(path, np.load(path)[::-1])
+    os.utime(path, ns=(1, 1))
+    after = stretched(counted(folder, reads), SPEC)
+    assert len(reads) == 8 and not np.array_equal(before.groups[0], after.groups[0])
+
+
+def test_what_is_kept_gives_the_input_that_prediction_sees(data_dir: Path) -> None:
+    """FITS of several surveys, sizes and pixel scales, with NaN: the same numbers as from the cutout itself."""
+    paths = sorted(
+        [*(data_dir / "cutouts" / "first").glob("1*.fits")][:3] + [*(data_dir / "cutouts" / "vlass").glob("*.fits")]
+    )
+
+    items = tuple(Item(p.name, 0, partial(cutouts.read, p), key=cache.file_key(p)) for p in paths)
+    spec = InputSpec(img_size=48, normalisation="field")
+    found = stretched(DataSet("real", items, ("a", "b")), spec)
+    assert len(found.groups) > 1
+    for item, (group, row), rms, peak in zip(items, found.place, found.rms, found.maxima, strict=True):
+        crop = torch.from_numpy(found.crops(group, [row], found.windows[group]))
+        cutout = item.read()
+        assert torch.equal(preprocess.finish(crop, spec, torch.tensor([peak])), preprocess.to_tensor(cutout, spec))
+        assert rms == cutout.noise.rms
+
+
+def test_unreadable_files_are_named_and_left_out_only_if_allowed(tmp_path: Path) -> None:
+    folder = tiny_set.make(tmp_path / "set", count=20)
+    for name in ("long/000.npy", "round/003.npy"):
+        (folder / name).write_bytes(b"not an array")
+    data_set = datasets.load("class_folders", folder)
+    with pytest.raises(DatasetError, match=r"^2 files cannot be read: long/000\.npy: .*; round/003\.npy: "):
+        stretched(data_set, SPEC)
+    found = stretched(data_set, SPEC, allowed=0.1)
+    assert [data_set.items[i].name for i in found.failures] == ["long/000.npy", "round/003.npy"]
+    assert (found.place[list(found.failures)] == -1).all() and len(found.groups[0]) == 18
+    with pytest.raises(DatasetError, match="2 files cannot be read"):
+        stretched(data_set, SPEC, allowed=0.09)
+
+
+BUILD = """
+import sys, time
+from pathlib import Path
+from vlass_explorer.datasets import cache
+def build(folder):
+    with open(sys.argv[1], "a") as log:
+        log.write("built\\n")
+    (folder / "x").write_text("whole")
+print((cache.entry("key", build) / "x").read_text())
+"""
+
+
+def test_processes_that_need_one_entry_at_once_build_it_once(tmp_path: Path, repo_root: Path) -> None:
+    command = [sys.executable, "-c", BUILD, str(tmp_path / "log")]
+    running = [subprocess.Popen(command, cwd=repo_root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=240)[0] for process in running] == ["whole\n"] * 2
+    assert (tmp_path / "log").read_text() == "built\n"
+
+
+def test_nothing_half_written_is_left_or_used(home: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise DatasetError("stopped")
+
+    with pytest.raises(DatasetError, match="stopped"):
+        cache.entry("key", fail)
+    assert not list(home.glob("*/")) and not list(home.glob(".*/"))
+    assert (cache.entry("key", lambda folder: None) / cache.STAMP).is_file()
+
+
+def test_a_request_to_stop_is_heard_while_another_process_builds(home: Path) -> None:
+    def waiting() -> None:
+        raise KeyboardInterrupt
+
+    def build(folder: Path) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            cache.entry("key", lambda _: None, waiting)
+
+    cache.entry("key", build)
+
+
+def test_what_was_used_longest_ago_goes_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "x").write_bytes(bytes(1000))
+
+    places = [cache.entry(key, fill) for key in "abc"]
+    for second, path in enumerate(places):
+        os.utime(path / cache.STAMP, (second, second))
+    assert cache.entry("a", fill) == places[0]  # used now
+    monkeypatch.setenv(cache.SIZE, "3e-6")
+    last = cache.entry("d", fill)
+    assert {path for path in places if path.exists()} == {places[0], places[2]} and last.exists()
+    (home / ".left.over").mkdir()
+    os.utime(home / ".left.over", (0, 0))
+    assert cache.prune(home, 0.0, kept=last) and not (home / ".left.over").exists()
+    assert [path for path in home.glob("*/") if not path.name.startswith(".")] == [last]
+
+
+def test_off_keeps_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(cache.FOLDER, "off")
+    folder, reads = tiny_set.make(tmp_path / "set", count=4), []
+    for _ in range(2):
+        assert stretched(counted(folder, reads), SPEC).groups[0].shape[0] == 4
+    assert len(reads) == 8 and not home.exists()
+
+
+@pytest.mark.parametrize(("size", "place", "reason"), [("much", None, "not a number of gigabytes"),
+                                                       ("1", "a/file/below", "cannot be written")])  # fmt: skip
+def test_a_cache_that_cannot_be_is_told(
+    size: str, place: str | None, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.SIZE, size)
+    if place:
+        (tmp_path / "a").write_text("a file")
+        monkeypatch.setenv(cache.FOLDER, str(tmp_path / place))
+    with pytest.raises(DatasetError, match=reason):
+        cache.entry("key", lambda folder: None)

@@ -1,0 +1,125 @@
+"""What goes wrong outside the program: a full disk, no memory, a loss that is no number, a state from elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_set
+import torch
+
+from train import callbacks, module
+from train.fit import run as train
+from train.fit import saved_steps
+from train.reasons import explain
+from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.schema import Run, RunConfig
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    tiny_set.make(tmp_path / "data")
+    monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield tmp_path
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def created(place: Path, **changes: object) -> Run:
+    return runs.create(recipes.with_values(RunConfig(), recipes.parse(tiny_set.words(place / "data", **changes))))
+
+
+def test_a_full_disk_keeps_the_last_good_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real error of the system: no file may grow beyond 64 kB from the second epoch on."""
+    append, limits = runs.append_metrics, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit_then_append(path: Path, row: dict[str, Any]) -> None:
+        append(path, row)
+        if row["epoch"] == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, limits[1]))
+
+    monkeypatch.setattr(callbacks.runs, "append_metrics", limit_then_append)
+    run = created(place)
+    try:
+        assert train(run.path) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    failed = runs.read(run.path)
+    assert failed.phase == "failed" and failed.reason.startswith("The disk is full (File too large)")
+    assert saved_steps(run.path / "last.ckpt") == 4 and not (run.path / callbacks.PARTIAL).exists()
+    monkeypatch.undo()
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(place / "checkpoints"))
+    assert train(runs.new_attempt(failed).path, resume=True) == 0
+    assert checkpoints.find("tiny").metrics["validation"]["count"] == 8
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = module.cross_entropy, []
+
+    def sometimes(*arguments: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return whole(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
+
+    monkeypatch.setattr(module, "cross_entropy", sometimes)
+    run = created(place)
+    assert train(run.path) == 2
+    assert runs.read(run.path).reason.startswith("The loss is nan at step 6 (epoch 2)")
+    saved = torch.load(run.path / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 4 and all(bool(t.isfinite().all()) for t in saved["state_dict"].values())
+
+
+class Evil:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch '{self.mark}'",)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "zip", "cut", "other"])
+def test_a_state_that_is_not_ours_is_refused_and_runs_nothing(place: Path, kind: str) -> None:
+    run, mark = created(place), place / "executed"
+    state = run.path / "last.ckpt"
+    if kind == "pickle":
+        state.write_bytes(pickle.dumps(Evil(mark)))
+    elif kind == "zip":
+        torch.save({"global_step": 3, "state_dict": Evil(mark)}, state)
+    elif kind == "cut":
+        torch.save({"global_step": 3, "state_dict": {"w": torch.zeros(99)}}, state)
+        state.write_bytes(state.read_bytes()[:300])
+    else:
+        torch.save([1, 2], state)
+    assert train(run.path, resume=True) == 2
+    failed = runs.read(run.path)
+    assert "was not written by this program" in failed.reason and failed.reason.count("\n") == 0
+    assert not mark.exists() and failed.phase == "failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "batch"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "batch_size=32 accumulate=2", 32),
+        (MemoryError(), "batch_size=32", 32),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"), "batch_size=32", 32),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "batch_size=32", 32),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full (No space left on device)", None),
+    ],
+)
+def test_reasons_say_what_to_do(error: Exception, words: str, batch: int | None) -> None:
+    values = explain(error, RunConfig())
+    assert values is not None and words in values["reason"] and values.get("suggested_batch_size") == batch
+
+
+def test_a_bug_has_no_reason() -> None:
+    assert explain(RuntimeError("shapes differ"), RunConfig()) is None
+    assert explain(OSError(errno.ENOENT, "No such file"), RunConfig()) is None
+    assert "img_size" in (explain(MemoryError(), RunConfig(batch_size=1)) or {})["reason"]

@@ -1,0 +1,182 @@
+"""Stretched images of a whole data set, decoded once into the cache and mapped into memory from there.
+
+What is kept of a cutout is what training can ever look at: its stretched native pixels, at full resolution, in and
+around the field of view, so far that any rotation, zoom and shift finds its sky; and the noise and the maximum of the
+whole cutout. An entry follows from the files, the ``InputSpec`` and the reach of the augmentation alone, so that folds,
+recipes and the evaluation of one data set share it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from .. import augment, preprocess
+from ..schema import DatasetError, ExplorerError, InputSpec, RunConfig, Window
+from . import cache
+from .items import DataSet, unreadable
+
+FORMAT = 1  # changes when what is written, or how a stretch computes it, changes
+# Fields of InputSpec that decide the stretched pixels and the field of view.
+SPEC = (
+    "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "unit", "colour",
+)  # fmt: skip
+ZOOM, SHIFT = 0.25, 16.0  # reach of every entry, so that usual augmentations share one
+TOLD = 20  # unreadable files after which no more are looked for
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Stretched:
+    """Images of all items of a data set: those of one shape and field of view lie in one group."""
+
+    groups: tuple[Image, ...]
+    """Memory-mapped, each (n, chan, h, w), NaN for no data, read-only."""
+    windows: tuple[Window, ...]
+    """Field of view of each group, in its pixels; it may reach beyond them, where there is no sky."""
+    place: NDArray[np.int64]
+    """Group and row of each item (N, 2); -1 where it cannot be read."""
+    rms: NDArray[np.float64]
+    """Noise of each whole cutout (N,), NaN where there is none to measure."""
+    maxima: NDArray[np.float32]
+    """Maximum of each whole stretched cutout (N,)."""
+    failures: Mapping[int, str]
+    """Items that cannot be read, with the sentence that names each."""
+
+    def crops(self, group: int, rows: Sequence[int], window: Window) -> Image:
+        """The window of images of one group (len(rows), chan, h, w), NaN outside them."""
+        images = self.groups[group]
+        y0, x0 = max(window.y0, 0), max(window.x0, 0)
+        part = images[:, :, y0 : max(window.y1, y0), x0 : max(window.x1, x0)][list(rows)]
+        local = Window(window.y0 - y0, window.y1 - y0, window.x0 - x0, window.x1 - x0)
+        return part if part.shape[-2:] == window.shape else preprocess.crop(part, local)
+
+
+def stretched(
+    data_set: DataSet,
+    spec: InputSpec,
+    config: RunConfig | None = None,
+    *,
+    allowed: float = 0.0,
+    check: Callable[[], None] = lambda: None,
+) -> Stretched:
+    """Stretched images of a data set from the cache, where they are put if they are not there yet.
+
+    ``config`` says how far augmentation reaches. ``check`` is called between cutouts and may raise. Raises
+    DatasetError that names what cannot be read where that is more than the share ``allowed`` of the items.
+    """
+    config = config or RunConfig()
+    config = replace(config, rotate=True, zoom=max(config.zoom, ZOOM), shift=max(config.shift, SHIFT))
+    keys = [item.key for item in data_set.items]
+    decided = [getattr(spec, name) for name in SPEC]
+    key = json.dumps([FORMAT, decided, config.zoom, config.shift, keys]) if all(keys) else ""
+    folder = cache.entry(key, lambda folder: _build(folder, data_set, spec, config, allowed, check), check)
+    found = _open(folder)
+    _accept(found.failures, len(data_set), allowed)
+    return found
+
+
+def _accept(failures: Mapping[int, str], count: int, allowed: float) -> None:
+    if len(failures) > allowed * count:
+        raise DatasetError(unreadable(list(failures.values())))
+
+
+def _build(
+    folder: Path, data_set: DataSet, spec: InputSpec, config: RunConfig, allowed: float, check: Callable[[], None]
+) -> None:
+    """Write the images of each group as they come, then the table of items."""
+    count = len(data_set)
+    place, rms, maxima = np.full((count, 2), -1), np.full(count, np.nan), np.zeros(count, np.float32)
+    failures: dict[int, str] = {}
+    with Groups(folder) as groups:
+        for index, item in enumerate(data_set.items):
+            check()
+            try:
+                cutout = item.read()
+                image = preprocess.stretched(cutout, spec).reshape(-1, *cutout.shape)
+                window = preprocess.window(cutout, spec)
+            except ExplorerError as error:
+                text = str(error)
+                failures[index] = text if text.startswith(item.name) else f"{item.name}: {text}"
+                if len(failures) > allowed * count + TOLD:
+                    break
+                continue
+            wide = augment.reach(window, config)
+            y0, x0 = max(wide.y0, 0), max(wide.x0, 0)
+            part = image[:, y0 : max(wide.y1, y0), x0 : max(wide.x1, x0)]
+            place[index] = groups.add(part, Window(window.y0 - y0, window.y1 - y0, window.x0 - x0, window.x1 - x0))
+            if cutout.noise is not None:
+                rms[index] = cutout.noise.rms * preprocess.unit_factor(cutout, spec)
+            maxima[index] = float(preprocess.maximum(torch.from_numpy(image)[None])[0])
+        _accept(failures, count, allowed)
+    np.savez(folder / "items.npz", place=place, rms=rms, maxima=maxima)
+    told = {"windows": groups.windows, "failures": failures}
+    (folder / "groups.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _open(folder: Path) -> Stretched:
+    told = json.loads((folder / "groups.json").read_text(encoding="utf-8"))
+    images = [np.load(folder / _name(n), mmap_mode="r", allow_pickle=False) for n in range(len(told["windows"]))]
+    with np.load(folder / "items.npz", allow_pickle=False) as items:
+        return Stretched(
+            tuple(images),
+            tuple(Window(*window) for window in told["windows"]),
+            items["place"],
+            items["rms"],
+            items["maxima"],
+            {int(index): text for index, text in told["failures"].items()},
+        )
+
+
+class Groups:
+    """Files of images of one shape and field of view each, written one image at a time, finished on leaving."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[tuple[int, ...], BinaryIO] = {}
+        self._counts: list[int] = []
+
+    def __enter__(self) -> Groups:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for (kind, file), count in zip(self._files.items(), self._counts, strict=True):
+            with file:
+                file.seek(0)
+                self._header(file, count, kind)
+
+    @property
+    def windows(self) -> list[tuple[int, ...]]:
+        """Field of view of each group as (y0, y1, x0, x1)."""
+        return [kind[3:] for kind in self._files]
+
+    def add(self, image: Image, window: Window) -> tuple[int, int]:
+        """Group and row of an image (chan, h, w) that is written now."""
+        kind = (*image.shape, window.y0, window.y1, window.x0, window.x1)
+        if kind not in self._files:
+            self._files[kind] = (self._folder / _name(len(self._files))).open("wb")
+            self._counts.append(0)
+            self._header(self._files[kind], 0, kind)
+        group = list(self._files).index(kind)
+        self._files[kind].write(image.tobytes())
+        self._counts[group] += 1
+        return group, self._counts[group] - 1
+
+    @staticmethod
+    def _header(file: BinaryIO, count: int, kind: tuple[int, ...]) -> None:
+        """The NPY header; numpy leaves room in it for the first axis to grow."""
+        shape = (count, *kind[:3])
+        npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+
+
+def _name(group: int) -> str:
+    return f"images{group}.npy"
