@@ -1,6 +1,6 @@
 """Attention of a model on one image: recorded exactly, placed on the patch grid, rolled out over layers."""
 
-from . import distance, flow, gated, positions, relevance
+from . import distance, flow, gated, position_bias, positions, relevance
 from .capture import Call, capture
 from .gradients import AttentionGradients, attention_gradients
 from .graph import LayerGraph, TokenGraph
@@ -11,5 +11,5 @@ from .rollout import has_readout, layer_map, rollout, start_words, token_rollout
 __all__ = [
     "AttentionGradients", "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_gradients", "attention_maps",
     "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map",
-    "positions", "relevance", "rollout", "start_words", "supports", "token_rollout",
+    "position_bias", "positions", "relevance", "rollout", "start_words", "supports", "token_rollout",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def mean_attention_distances(model: nn.Module, images: Iterable[Tensor]) -> tupl
 
 
 def query_distances(maps: AttentionMaps, layer: int) -> FloatArray:
-    """Distance (head, patch) of each patch that asks in one layer, patches counted as in its ``place.after``; NaN: none."""
+    """Distance (head, patch) of each patch of ``place.after`` in one layer; NaN for one that does not ask."""
     chosen = maps.layers[layer]
     place = chosen.place
     apart = _apart(place, maps.image_size)

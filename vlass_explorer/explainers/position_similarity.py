@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ..attention.positions import mosaic, similarity, supports
+from ..attention.positions import is_rotary, mosaic, similarity, supports
 from ..schema import Explanation, UnsupportedError
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -24,15 +24,17 @@ def explain(
     *,
     view: Literal["patch", "grid"] = "patch",
     query: int | None = None,
+    resize: int | None = None,
 ) -> Explanation:
     """One signed map of cosines in [-1, 1]: (gy, gx) for a patch, (gy * gy, gx * gx) for the grid of all tiles.
 
     view: One patch against all, or one tile for every patch.
     query: Patch that is compared (row * columns + column, row 0 at the bottom); none is the central one.
+    resize: Rows and columns of a grid that the embedding is interpolated to, as for another image size; none leaves it.
 
     Raises UnsupportedError for a model without a position embedding a patch, or a patch that does not exist.
     """
-    grid, matrix = similarity(model)
+    grid, matrix = similarity(model, None if resize is None else (resize, resize))
     gy, gx = grid
     if query is not None and not 0 <= query < gy * gx:
         raise UnsupportedError(f"There is no patch {query}: patches are row * {gx} + column, below {gy * gx}.")
@@ -45,6 +47,13 @@ def explain(
         maps=maps[None],
         titles=(title,),
         signed=True,
-        caption="Cosine of position embeddings: learned by the model, the same for every cutout.",
+        caption=_caption(model, resize),
         numbers={"grid_rows": gy, "grid_columns": gx, "patch": patch},
     )
+
+
+def _caption(model: nn.Module, resize: int | None) -> str:
+    if is_rotary(model):
+        return "What is left of an equal query and key at their distance (rotary embedding), the same for every cutout."
+    words = "" if resize is None else f" Interpolated to {resize} x {resize} patches."
+    return f"Cosine of position embeddings: learned by the model, the same for every cutout.{words}"

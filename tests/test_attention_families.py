@@ -1,0 +1,135 @@
+"""Rollout of windowed, pyramid and hybrid architectures against dense float64 matrices built another way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import nn
+
+from benchmarks.attention_coverage import READOUTS, sharpen
+from benchmarks.dense_layers import dense_token_rollout
+from vlass_explorer.attention import attention_maps, batch_attention_maps, layer_map, rollout, token_rollout
+from vlass_explorer.attention.walk import spread
+
+TINY = {"depth": 2, "embed_dim": 48, "num_heads": 3}
+# Small members of each family at a small size; a few are as small as timm allows.
+SWIN = {"img_size": 64, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
+TWINS = {"depths": (2, 2), "embed_dims": (32, 64), "num_heads": (2, 4), "sr_ratios": (4, 2), "wss": (4, 4)}
+FAMILIES = [
+    ("swin_tiny_patch4_window7_224", SWIN),
+    ("swinv2_tiny_window8_256", SWIN),
+    ("swinv2_cr_tiny_ns_224", SWIN),
+    ("maxvit_rmlp_pico_rw_256", {"img_size": 64, "depths": (1, 1), "embed_dim": (32, 32), "window_size": 4}),
+    ("coatnet_pico_rw_224", {"img_size": 64}),
+    ("nest_tiny", {"img_size": 64, "depths": (1, 1, 1), "embed_dims": (24, 24, 48)}),
+    ("twins_svt_small", {"img_size": 64, "mlp_ratios": (2, 2), **TWINS}),
+    ("pvt_v2_b0", {"size": 64}),
+    ("mvitv2_tiny", {"img_size": 64, "depths": (1, 1, 1, 1)}),
+    ("mvitv2_base_cls", {"img_size": 64, "depths": (1, 1, 1, 1)}),
+    ("hiera_tiny_224", {"img_size": 64, "stages": (1, 2, 1, 1)}),
+    ("hieradet_small", {"img_size": 64, "stages": (1, 2, 1, 1)}),
+    ("levit_128s", {"img_size": 64}),
+    ("tiny_vit_5m_224", {"img_size": 128, "depths": (1, 2, 1, 1)}),
+    ("pit_ti_224", {"img_size": 64}),
+    ("nextvit_small", {"size": 64}),
+    ("botnet26t_256", {"img_size": 128}),
+    ("halonet26t", {"size": 256}),
+    ("mobilevit_xxs", {"size": 128}),
+    ("caformer_s18", {"size": 64}),
+    ("cait_xxs24_224", {"img_size": 64, "depth": 2}),
+    ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 2}),
+    ("samvit_base_patch16_224", {"img_size": 96, "window_size": 4, **TINY}),
+    ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}),
+    ("eva02_tiny_patch14_224", {"img_size": 56, "depth": 2}),
+]  # fmt: skip
+
+
+def build(architecture: str, options: dict[str, object]) -> tuple[nn.Module, torch.Tensor]:
+    """A random model with attention far from uniform, and an image of its size."""
+    torch.manual_seed(0)
+    size = options.get("size") or options["img_size"]
+    kept = {key: value for key, value in options.items() if key != "size"}
+    model = timm.create_model(architecture, num_classes=4, **kept).eval()
+    sharpen(model, 6.0)
+    shape = size if isinstance(size, tuple) else (size, size)
+    return model, torch.randn(1, 3, *shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("architecture", "options"), FAMILIES, ids=[name for name, _ in FAMILIES])
+def test_rollout_equals_dense_matrices_and_logits_stay(architecture: str, options: dict[str, object]) -> None:
+    model, x = build(architecture, options)
+    with torch.no_grad():
+        plain = model(x)
+    logits, maps = attention_maps(model, x)
+    assert torch.equal(logits, plain)
+    tokens = token_rollout(maps)
+    names, expected = dense_token_rollout(model, x, READOUTS.get(maps.kind, "first"), maps.prefix_tokens)
+    assert names == [layer.name for layer in maps.layers]
+    assert abs(tokens - expected).max() <= 2e-6
+    if architecture != "halonet26t":  # its padding takes a share
+        assert tokens.sum() == pytest.approx(1.0, abs=1e-6)
+    fused = attention_maps(model, x, head_fusion="mean")[1]
+    assert np.allclose(token_rollout(fused), tokens, atol=1e-7) and len(fused.layers[0].weights) == 1
+    for layer in range(len(maps.layers)):
+        assert layer_map(maps, layer).shape == maps.grid
+
+
+@pytest.mark.parametrize("architecture", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
+def test_rectangles_keep_rows_and_columns_apart(architecture: str) -> None:
+    shape = {"img_size": (32, 64), "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
+    model, x = build(architecture, shape)
+    maps = attention_maps(model, x)[1]
+    assert maps.grid == (8, 16)
+    _, expected = dense_token_rollout(model, x, "patches", 0)
+    assert abs(token_rollout(maps) - expected).max() <= 2e-6
+
+
+def test_a_flipped_image_flips_the_map_of_symmetric_windows() -> None:
+    """Without shift, bias and asymmetric filters windows do not know left from right."""
+    shape = {"img_size": 32, "window_size": 4, "depths": (1, 1), "num_heads": (2, 4), "embed_dim": 32}
+    model, x = build("swin_tiny_patch4_window7_224", shape)
+    with torch.no_grad():
+        weight = model.patch_embed.proj.weight
+        weight.copy_((weight + weight.flip(-1)) / 2)
+        for stage in model.layers:
+            for block in stage.blocks:
+                block.attn.relative_position_bias_table.zero_()
+        reduction = model.layers[1].downsample
+        norm, linear = reduction.norm, reduction.reduction.weight
+        # Merging takes the four patches in the order (0, 0), (1, 0), (0, 1), (1, 1): equal weights for left and right.
+        parts = linear.reshape(linear.shape[0], 2, 2, -1)
+        linear.copy_(((parts + parts.flip(1)) / 2).reshape(linear.shape))
+        assert torch.equal(norm.weight, torch.ones_like(norm.weight))
+    one, other = (rollout(attention_maps(model, image)[1]) for image in (x, x.flip(-1)))
+    assert np.allclose(other, one[:, ::-1], atol=1e-7) and np.ptp(one) > 1e-3 * one.max()
+    assert not np.allclose(other, one, atol=1e-7)
+
+
+def test_a_batch_is_its_images() -> None:
+    shape = {"img_size": 32, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
+    model, x = build("swin_tiny_patch4_window7_224", shape)
+    images = torch.cat([x, x.flip(-1), 2.0 * x])
+    _, maps = batch_attention_maps(model, images)
+    for image, found in zip(images, maps, strict=True):
+        assert np.allclose(rollout(found), rollout(attention_maps(model, image[None])[1]), atol=1e-6)
+
+
+def test_a_coarse_patch_spreads_over_what_it_covers() -> None:
+    coarse = np.array([4.0, 8.0, 2.0, 6.0])
+    fine = spread(coarse, (2, 2), (3, 4)).reshape(3, 4)
+    # Rows of 2 and 1 (the last is cut), columns of 2 and 2: sums stay.
+    assert np.allclose(fine, [[1, 1, 2, 2], [1, 1, 2, 2], [1, 1, 3, 3]])
+    assert spread(coarse, (2, 2), (5, 3)).sum() == pytest.approx(20.0)
+
+
+def test_a_clicked_patch_starts_where_it_lies() -> None:
+    model, x = build("swin_tiny_patch4_window7_224", SWIN)
+    maps = attention_maps(model, x)[1]
+    first = layer_map(maps, 0, query=5 * 16 + 9)
+    inside = np.zeros((16, 16), bool)
+    inside[4:8, 8:12] = True
+    # The first layer is not shifted: the patch sees its own window and nothing else.
+    assert first[inside].sum() == pytest.approx(1.0, abs=1e-6) and not first[~inside].any()
+    assert rollout(maps, query=5 * 16 + 9).sum() == pytest.approx(1.0, abs=1e-6)
