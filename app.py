@@ -14,9 +14,14 @@ st.set_page_config(page_title="VLASS Explorer", page_icon=ICON, layout="wide", i
 PAGES = {  # file in pages/: title, icon
     "explore": ("Explore", ":material/explore:"),
     "attention": ("Attention", ":material/grid_view:"),
+    "explain": ("Explain", ":material/troubleshoot:"),
+    "compare": ("Compare", ":material/compare:"),
     "train": ("Train", ":material/model_training:"),
 }
+LOOK = ("explore", "attention", "explain", "compare")  # the other pages are about training
 
-st.navigation(
-    [st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon) for name, (title, icon) in PAGES.items()]
-).run()
+groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
+for name, (title, icon) in PAGES.items():
+    page = st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon)
+    groups["Look" if name in LOOK else "Train"].append(page)
+st.navigation(groups).run()

@@ -275,10 +275,11 @@ def test_equal_stems_get_numbers() -> None:
     assert stems == ["a", "A-2", "a-3", "a-2-2"]
 
 
-def test_three_files_are_written(tmp_path: Path) -> None:
+def test_four_files_are_written(tmp_path: Path) -> None:
     paths = export.write(tmp_path / "out", "../../evil.fits", explanation(np.ones((1, 8, 8))), cutout(), provenance())
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "evil.attention_rollout.fits", "evil.attention_rollout.json", "evil.attention_rollout.png",
+        "evil.attention_rollout.reg",
     ]  # fmt: skip
     assert {p.parent for p in paths} == {tmp_path / "out"}
     assert fits.getdata(paths[1]).shape == (8, 8)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_checkpoint
+from page_figures import drawn_map, figure, values
 from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import attention, checkpoints, cutouts, preprocess
@@ -36,25 +36,6 @@ def attention_page(shelf: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: str
     return page
 
 
-def figure(page: AppTest, key: str) -> dict[str, object]:
-    """The plotly figure with this key, as the browser gets it."""
-    for chart in page.get("plotly_chart"):
-        if chart.proto.id.endswith(f"-{key}"):
-            return json.loads(chart.proto.spec)
-    raise AssertionError(f"no chart {key}")
-
-
-def values(trace: dict[str, object]) -> np.ndarray:
-    """The numbers of a heat map trace (ny, nx)."""
-    z = trace["z"]
-    if isinstance(z, dict):
-        import base64
-
-        flat = np.frombuffer(base64.b64decode(z["bdata"]), np.dtype(z["dtype"]))
-        return flat.reshape([int(n) for n in str(z["shape"]).split(",")])
-    return np.asarray(z)
-
-
 def expected(query: int | None, layer: int, head: int | None) -> np.ndarray:
     """The layer map straight from the core."""
     card = checkpoints.find(NAME)
@@ -63,14 +44,9 @@ def expected(query: int | None, layer: int, head: int | None) -> np.ndarray:
     return attention.layer_map(maps, layer, head, query)
 
 
-def drawn_map(page: AppTest, key: str) -> np.ndarray:
-    [trace] = [t for t in figure(page, key)["data"] if t["type"] == "heatmap" and "colorbar" in t]
-    return values(trace)
-
-
 def test_the_page_opens_on_the_last_layer_from_the_read_out(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = attention_page(shelf, monkeypatch)
-    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(None, -1, None), atol=1e-6)
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}")[0], expected(None, -1, None), atol=1e-6)
     shown = figure(page, f"attention_overview_{NAME}")
     assert len(shown["data"][0]["text"]) == 2 * (3 + 1)  # layers times heads and their mean
     assert shown["layout"]["images"][0]["source"].startswith("data:image/png;base64,")
@@ -81,22 +57,47 @@ def test_layer_head_and_patch_decide_the_map(shelf: Path, monkeypatch: pytest.Mo
     page = attention_page(shelf, monkeypatch)
     page.selectbox(key=f"attention_layer_{NAME}").set_value(0)
     page.selectbox(key=f"attention_head_{NAME}").set_value("3").run()
-    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(None, 0, 2), atol=1e-6)
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}")[0], expected(None, 0, 2), atol=1e-6)
     page.segmented_control(key=f"attention_start_{NAME}").set_value("patch").run()
     page.number_input(key=f"attention_start_row_{NAME}").set_value(0)
     page.number_input(key=f"attention_start_column_{NAME}").set_value(3).run()
     assert not page.exception
-    assert np.allclose(drawn_map(page, f"attention_one_{NAME}"), expected(3, 0, 2), atol=1e-6)
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}")[0], expected(3, 0, 2), atol=1e-6)
     assert len(figure(page, f"attention_one_{NAME}")["layout"]["shapes"]) == 1
+
+
+def test_all_layers_play_in_the_browser(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.session_state[f"attention_play_{NAME}"] = True
+    page.run()
+    assert not page.exception
+    player = figure(page, f"attention_player_{NAME}")
+    frames = [values(frame["data"][0]) for frame in player["frames"]]
+    assert [step["label"] for step in player["layout"]["sliders"][0]["steps"]] == ["1", "2"]
+    for layer, shown in enumerate(frames):
+        assert np.allclose(shown, expected(None, layer, None), atol=1e-6)
+
+
+def test_the_distance_of_every_head_is_drawn_in_arcsec(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.session_state[f"attention_far_{NAME}"] = True
+    page.run()
+    assert not page.exception
+    points = figure(page, f"attention_distances_{NAME}")["data"][0]
+    card = checkpoints.find(NAME)
+    cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
+    _, maps = attention.attention_maps(checkpoints.load(card), preprocess.to_tensor(cutout, card.input_spec))
+    pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 32
+    assert np.allclose(values(points, "y"), pixel * np.concatenate(attention.distance.attention_distances(maps)))
 
 
 def test_rollout_options_reach_the_core(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = attention_page(shelf, monkeypatch)
-    before = drawn_map(page, f"attention_rolled_{NAME}")
+    before = drawn_map(page, f"attention_rolled_{NAME}")[0]
     page.segmented_control(key=f"attention_fusion_{NAME}").set_value("min").run()
     page.select_slider(key=f"attention_discard_{NAME}").set_value(0.5).run()
     assert not page.exception
-    after = drawn_map(page, f"attention_rolled_{NAME}")
+    after = drawn_map(page, f"attention_rolled_{NAME}")[0]
     card = checkpoints.find(NAME)
     cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
     _, maps = attention.attention_maps(checkpoints.load(card), preprocess.to_tensor(cutout, card.input_spec))
@@ -111,7 +112,7 @@ def test_position_similarity_of_a_patch_with_itself_is_one(shelf: Path, monkeypa
     page.number_input(key=f"attention_position_row_{NAME}").set_value(1)
     page.number_input(key=f"attention_position_column_{NAME}").set_value(2).run()
     assert not page.exception
-    tile = drawn_map(page, f"attention_position_tile_{NAME}")
+    tile = drawn_map(page, f"attention_position_tile_{NAME}")[0]
     assert tile.shape == (4, 4) and tile[1, 2] == pytest.approx(1.0, abs=1e-6) and np.argmax(tile) == 6
 
 
@@ -122,7 +123,7 @@ def test_gradients_show_their_completeness_error(shelf: Path, monkeypatch: pytes
     assert not page.exception
     [metric] = page.metric
     assert metric.label == "Completeness error" and metric.value.endswith("%")
-    assert drawn_map(page, "attention_gradients").shape == (32, 32)
+    assert drawn_map(page, "attention_gradients")[0].shape == (32, 32)
 
 
 def test_a_model_without_attention_says_so_and_offers_gradients(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import loaders
 from vlass_explorer import attention
-from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, FloatArray, UnsupportedError
+from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray, UnsupportedError
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
@@ -27,6 +27,24 @@ def overview(card: Checkpoint, cutout: Cutout, query: int | None) -> FloatArray:
         for head in (None, *range(heads))
     ]  # fmt: skip
     return np.asarray(rows, np.float32)
+
+
+def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | None) -> Explanation:
+    """Attention of every layer as the panels of one explanation: mean over the heads, or one head."""
+    stack = overview(card, cutout, query)[0 if head is None else head + 1]
+    which = "mean of the heads" if head is None else f"head {head + 1}"
+    return Explanation(
+        maps=stack,
+        titles=tuple(f"Layer {number} of {len(stack)}, {which}" for number in range(1, len(stack) + 1)),
+        signed=False,
+        caption="Where attention flowed in each layer, not a cause.",
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=loaders.HASHES)
+def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
+    """Mean attention distance of each head (head,) in pixels of the model input, one array a layer."""
+    return attention.distance.attention_distances(maps(card, cutout))
 
 
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)

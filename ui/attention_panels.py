@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import attention_loaders, attention_view, downloads, loaders, sky_controls
+from ui import attention_loaders, attention_view, downloads, loaders, numbers, sky_controls
 from ui import options as option_widgets
 from ui.attention_view import Key
 from ui.text import plain
@@ -81,20 +82,32 @@ def layers_and_heads(
     with top:
         attention_view.draw_overview(key, attention_loaders.overview(card, cutout, query), layer, head, width)
     st.caption("  \n".join(f"{plain(each.titles[0])}: {plain(each.caption)}" for each in (layer_map, rollout)))
+    every = attention_loaders.all_layers(card, cutout, head, query)
+    play = st.expander("Play through the layers", icon=":material/animation:", on_change="rerun", key=key("play"))
+    if play.open:
+        with play:
+            attention_view.draw_player(key, cutout, window, every, overlay)
+    far = st.expander("How far each head looks", icon=":material/straighten:", on_change="rerun", key=key("far"))
+    if far.open:
+        with far:
+            attention_view.draw_distances(
+                key, cutout, window, card.input_spec.img_size, attention_loaders.distances(card, cutout), layer, head
+            )
+            st.caption(
+                "Attention times distance between patch centres, mean over all patches; attention on class tokens "
+                "counts as 0. Heads that look near work like a convolution."
+            )
+    shown = {
+        "Rollout": (rollout, "attention_rollout", rollout_options),
+        "Layer": (layer_map, "layer_attention", layer_options),
+        "All layers": (every, "layer_attention", {"head": head, "query": query}),
+    }
     with st.container(horizontal=True, vertical_alignment="center"):
         what = st.segmented_control(
-            "Download", ["Rollout", "Layer"], default="Rollout", required=True, key=key("what"),
-            label_visibility="collapsed",
-        )  # fmt: skip
-        if what == "Rollout":
-            shown, made_by = rollout, export.Provenance(
-                card, "attention_rollout", prediction.label, rollout_options, prediction
-            )  # fmt: skip
-        else:
-            shown, made_by = layer_map, export.Provenance(
-                card, "layer_attention", prediction.label, layer_options, prediction
-            )  # fmt: skip
-        downloads.draw(shown, cutout, made_by)
+            "Download", list(shown), default="Rollout", required=True, key=key("what"), label_visibility="collapsed"
+        )
+        explanation, method, options = shown[what]
+        downloads.draw(explanation, cutout, export.Provenance(card, method, prediction.label, options, prediction))
 
 
 def _controls() -> DeltaGenerator:
@@ -153,19 +166,13 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
 
 def _numbers(explanation: Explanation) -> None:
     """How complete the attribution is: its pixels should add up to the change of the logit."""
-    numbers = dict(explanation.numbers)
+    found = dict(explanation.numbers)
     st.metric(
-        "Completeness error", f"{float(numbers.pop('completeness_error')):.2%}",
+        "Completeness error", f"{float(found.pop('completeness_error')):.2%}",
         help="|sum of the map − change of the logit| as a share of that change. Below 5 % counts as converged.",
     )  # fmt: skip
-    if numbers.pop("converged"):
+    if found.pop("converged"):
         st.badge("Converged", icon=":material/check:", color="green")
     else:
         st.badge("Not converged", icon=":material/priority_high:", color="orange")
-    rows = {plain(name.replace("_", " ").capitalize()): _shown(value) for name, value in numbers.items()}
-    st.caption("  \n".join(f"{name}: {plain(value)}" for name, value in rows.items()))
-    st.caption(plain(explanation.caption))
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    numbers.draw(replace(explanation, numbers=found))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
 
 from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP, SkyView
+from vlass_explorer.figures.distance import distance_plot
+from vlass_explorer.figures.layers import layer_player
 from vlass_explorer.figures.overview import overview, png, scaled, tiled
 from vlass_explorer.figures.sky import Overlay, sky_panels
 from vlass_explorer.figures.tokens import add_patches
@@ -165,6 +167,35 @@ def draw_map(
     if scale is not None:
         figure.update_traces(colorbar_title_text=scale, selector=lambda trace: trace.colorbar.title.text is not None)
     st.plotly_chart(figure, key=chart, config={"displaylogo": False}, alt=explanation.titles[overlay.panel])
+
+
+def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, overlay: Overlay) -> None:
+    """Draw the attention of all layers one after the other; it plays in the browser."""
+    figure = layer_player(cutout, window, layers, overlay, height=PANEL_HEIGHT + 110)
+    with st.container(width=520):
+        st.plotly_chart(
+            figure, key=key("player"), config={"displaylogo": False}, alt="Attention of each layer, one after the other"
+        )
+
+
+def draw_distances(
+    key: Key, cutout: Cutout, window: Window, img_size: int, distances: Sequence[FloatArray], layer: int,
+    head: int | None,
+) -> None:  # fmt: skip
+    """Draw how far each head looks in each layer, in arcsec where the cutout has a pixel scale; a click enlarges it."""
+    arcsec = None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
+    figure = distance_plot(distances, arcsec=arcsec, chosen=(layer, head))
+    tiles = [(row, column) for row, each in enumerate(distances) for column in range(len(each))]
+
+    def take(point: int) -> None:
+        chosen_layer, chosen_head = tiles[point]
+        st.session_state.update({key("layer"): chosen_layer, key("head"): str(chosen_head + 1)})
+
+    chart = key("distances")
+    st.plotly_chart(
+        figure, key=chart, on_select=pick(chart, take), selection_mode="points", config={"displayModeBar": False},
+        alt="Attention distance of each head against the layers",
+    )  # fmt: skip
 
 
 def draw_positions(key: Key, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
@@ -16,7 +18,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints, cutouts, explainers, preprocess
+from vlass_explorer import attribution, checkpoints, cutouts, explainers, preprocess
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -29,13 +31,13 @@ from vlass_explorer.schema import (
     FloatArray,
     InputError,
     Prediction,
-    UnsupportedError,
     Window,
 )
 
 from .state import Entry, Reading
 
 Options = tuple[tuple[str, Any], ...]
+Result = TypeVar("Result")
 
 
 def _cutout_key(cutout: Cutout) -> str:
@@ -128,26 +130,61 @@ def supports(card: Checkpoint, method: str) -> tuple[bool, str]:
     return explainers.EXPLAINERS[method].supports(model(card))
 
 
-def explanation(card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options = ()) -> Explanation:
+@dataclass
+class _Slot:
+    """Room for one result of long work, filled outside the cache, where it may draw its progress and be stopped."""
+
+    answer: Any = None
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=HASHES)
+def _slot(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...]) -> _Slot:
+    return _Slot()
+
+
+def remembered(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...], work: Callable[[], Result]) -> Result:
+    """The result of long work of this kind, done at most once while it is remembered; typed errors are, too.
+
+    Shared by all sessions, so never change it.
+    """
+    slot = _slot(kind, card, cutout, key)
+    if slot.answer is None:
+        try:
+            slot.answer = work()
+        except ExplorerError as error:
+            slot.answer = error
+    if isinstance(slot.answer, ExplorerError):
+        raise slot.answer
+    found: Result = slot.answer
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=HASHES)
+def _contrast(card: Checkpoint, against: int) -> nn.Module:
+    return attribution.contrast(model(card), against)
+
+
+def asked_model(card: Checkpoint, against: int | None) -> nn.Module:
+    """The model that answers for a label, or for its difference to the label ``against``; never change it."""
+    return model(card) if against is None else _contrast(card, against)
+
+
+def explanation(
+    card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options = (), against: int | None = None
+) -> Explanation:
     """Maps of one explainer for one class; raises UnsupportedError or InputError with a reason.
 
-    ``options`` are (name, value) pairs of the explainer's own keyword options.
+    ``options`` are (name, value) pairs of the explainer's own keyword options; ``against``: explain the difference to
+    this class. Shared, so never change it.
     """
-    answer = _explanation(card, cutout, method, target, options)
-    if isinstance(answer, ExplorerError):
-        raise answer
-    return answer
 
+    def work() -> Explanation:
+        found: Explanation = explainers.EXPLAINERS[method].explain(
+            asked_model(card, against), tensor(card, cutout), target, **dict(options)
+        )
+        return found
 
-@st.cache_data(show_spinner="Explaining", max_entries=128, hash_funcs=HASHES)
-def _explanation(
-    card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options
-) -> Explanation | ExplorerError:
-    explainer = explainers.EXPLAINERS[method]
-    try:
-        return explainer.explain(model(card), tensor(card, cutout), target, **dict(options))
-    except (UnsupportedError, InputError) as error:
-        return error
+    return remembered("explanation", card, cutout, (method, target, options, against), work)
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)

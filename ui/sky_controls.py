@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from vlass_explorer.figures import colours
@@ -57,9 +59,14 @@ def overlay(explanation: Explanation) -> Overlay:
         panel = st.selectbox(
             "Map", range(len(explanation.titles)), format_func=lambda i: explanation.titles[i], key="panel", width=190
         )
+    return replace(overlay_style(), panel=min(panel, len(explanation.titles) - 1))
+
+
+def overlay_style() -> Overlay:
+    """Draw how any explanation lies over the sky, in the row of the caller."""
     style = st.selectbox("Overlay", list(OVERLAYS), key="overlay", persist_state="session", width=190)
     opacity = st.slider(
         "Opacity", 0.0, 1.0, 0.6, 0.05, key="opacity", persist_state="session", disabled=style == "Lines over sky",
         width=150,
     )  # fmt: skip
-    return Overlay(opacity, OVERLAYS[style], min(panel, len(explanation.titles) - 1))
+    return Overlay(opacity, OVERLAYS[style])

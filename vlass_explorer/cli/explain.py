@@ -1,4 +1,4 @@
-"""``explain``: where a model looked, as PNG, FITS on the sky and a JSON manifest for each file."""
+"""``explain``: where a model looked, as PNG, FITS on the sky, DS9 regions and a JSON manifest for each file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import checkpoints
 from ..schema import Checkpoint, Cutout, ExplorerError, InputError, UnsupportedError
 from . import inputs
-from .options import parse_options
+from .options import parse_options, parse_query
 from .terminal import FAILED, complain, progress, say, shown
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--method", required=True, help="an explainer, as attention_rollout")
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files")
     command.add_argument("--target", metavar="LABEL", help="label to explain (the predicted one)")
+    command.add_argument("--against", metavar="LABEL", help="explain the difference to this label")
+    command.add_argument("--layer", metavar="N", help="layer, for methods that have one (-1 is the last)")
+    command.add_argument("--head", metavar="N", help="attention head, counted from 0, for methods that have one")
+    command.add_argument(
+        "--query-patch", metavar="N|ROW,COLUMN", help="patch where attention starts, row 0 at the bottom"
+    )
     command.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method, may be repeated"
     )
@@ -31,21 +37,25 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write three files a cutout and print their paths."""
+    """Write four files a cutout and print their paths."""
     card = checkpoints.find(args.checkpoint)
-    if args.target is not None and args.target not in card.label_names:
-        raise InputError(f"{card.name} has no label {args.target!r}; it has {', '.join(card.label_names)}.")
+    for label in filter(None, (args.target, args.against)):
+        if label not in card.label_names:
+            raise InputError(f"{card.name} has no label {label!r}; it has {', '.join(card.label_names)}.")
     files, complete = inputs.expand(args.files)
     if not files:
         return FAILED
     from .. import cutouts, export
 
-    explainer, options = parse_options(args.method, args.option)
+    pairs = [f"{key}={value}" for key in ("layer", "head") if (value := getattr(args, key)) is not None]
+    explainer, options = parse_options(args.method, args.option + pairs)
     device = inputs.pick_device(args.device)
     model = checkpoints.load(card, device)
     supported, reason = explainer.supports(model)
     if not supported:
         raise UnsupportedError(f"{args.method} cannot explain {card.name}: {reason}")
+    if args.query_patch is not None:
+        options |= parse_query(args.method, args.query_patch, model, card.input_spec.img_size)
     failed = not complete
     taken: set[str] = set()
     for file in progress(files, len(files)):
@@ -72,10 +82,14 @@ def _explain(
     device: str,
 ) -> tuple[Any, Cutout, Any]:
     """Explanation, cutout and provenance, as ``export.write`` takes them."""
-    from .. import export, predict, preprocess
+    from .. import attribution, export, predict, preprocess
 
     (prediction,) = predict.predict(model, card, [cutout], device=device)
     label = prediction.label if args.target is None else args.target
     x = preprocess.to_tensor(cutout, card.input_spec).to(device)
+    if args.against is not None:
+        if args.against == label:
+            raise InputError(f"{label} cannot be compared with itself; name another label after --against.")
+        model = attribution.contrast(model, card.label_names.index(args.against))
     explanation = explainer.explain(model, x, card.label_names.index(label), **options)
-    return explanation, cutout, export.Provenance(card, args.method, label, options, prediction)
+    return explanation, cutout, export.Provenance(card, args.method, label, options, prediction, args.against)

@@ -8,9 +8,12 @@ import math
 import types
 import typing
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..schema import ConfigError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def parse_options(method: str, pairs: list[str]) -> tuple[ModuleType, dict[str, Any]]:
@@ -35,6 +38,27 @@ def parse_options(method: str, pairs: list[str]) -> tuple[ModuleType, dict[str, 
             raise ConfigError(f"{method} has no option {key!r}; {_nearest(key, list(parameters))}.")
         options[key] = parse_value(f"{method} option {key}", text.strip(), kinds.get(key, _kind(parameters[key])))
     return explainer, options
+
+
+def parse_query(method: str, text: str, model: nn.Module, size: int) -> dict[str, Any]:
+    """The option ``query`` from a patch number or ROW,COLUMN on the grid of the attention on ``size`` pixels a side.
+
+    Raises ConfigError where the method has no such option or the text is no patch of the grid.
+    """
+    from .. import attention, explainers
+
+    if "query" not in explainers.options(method):
+        raise ConfigError(f"{method} does not start at a patch, so it takes no --query-patch.")
+    numbers = text.split(",")
+    if len(numbers) > 2 or not all(number.strip().isdecimal() for number in numbers):
+        raise ConfigError(f"A patch is its number or ROW,COLUMN, not {text!r}.")
+    if len(numbers) == 1:
+        return {"query": int(text)}
+    gy, gx = attention.describe(model, (size, size)).drawn[0].place.before.grid
+    row, column = map(int, numbers)
+    if row >= gy or column >= gx:
+        raise ConfigError(f"There is no patch {row},{column}: this model has {gy} rows and {gx} columns, from 0.")
+    return {"query": row * gx + column}
 
 
 def parse_value(name: str, text: str, kind: Any) -> Any:

@@ -1,14 +1,18 @@
-"""Explanations as files: FITS on the sky, PNG, and the JSON manifest that says how they were made.
+"""Explanations as files: FITS on the sky, PNG, DS9 regions, and the JSON manifest that says how they were made.
 
-``fits_bytes``, ``png_bytes`` and ``manifest_json`` are pure; ``write`` puts all three into a folder.
+``*_bytes`` and ``*_json`` are pure; ``write`` puts the four files of one explanation into a folder. ``cube_bytes``,
+``sheet_bytes`` and ``manifests_json`` take several explanations of one cutout.
 """
 
+from .cube import cube_bytes
 from .files import safe_stem, unique_stem, write
 from .fits import covering_wcs, fits_bytes
-from .manifest import Provenance, manifest, manifest_json
+from .manifest import Item, Provenance, manifest, manifest_json, manifests_json
 from .png import png_bytes
+from .regions import regions_bytes, top_patches
+from .sheet import sheet_bytes
 
 __all__ = [
-    "Provenance", "covering_wcs", "fits_bytes", "manifest", "manifest_json", "png_bytes", "safe_stem", "unique_stem",
-    "write",
+    "Item", "Provenance", "covering_wcs", "cube_bytes", "fits_bytes", "manifest", "manifest_json", "manifests_json",
+    "png_bytes", "regions_bytes", "safe_stem", "sheet_bytes", "top_patches", "unique_stem", "write",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from ..schema import Cutout, Explanation
 from .fits import fits_bytes
 from .manifest import Provenance, manifest_json
 from .png import png_bytes
+from .regions import regions_bytes
 
 SUFFIXES = (".fits", ".fit", ".fts", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".fz", ".gz", ".z")
 
@@ -35,13 +36,14 @@ def unique_stem(name: str, taken: set[str]) -> str:
 
 
 def write(folder: Path, stem: str, explanation: Explanation, cutout: Cutout, provenance: Provenance) -> list[Path]:
-    """Write ``<stem>.<method>.png``, ``.fits`` and ``.json`` into a folder, which is made; returns the three paths.
+    """Write ``<stem>.<method>.png``, ``.fits``, ``.reg`` and ``.json`` into a folder, which is made; returns the paths.
 
     ``stem`` comes from ``unique_stem``.  Files of the same name are replaced.
     """
     contents = {
         "png": png_bytes(explanation, cutout, provenance),
         "fits": fits_bytes(explanation, cutout, provenance),
+        "reg": regions_bytes(explanation, cutout, provenance),
         "json": manifest_json(explanation, cutout, provenance),
     }
     folder.mkdir(parents=True, exist_ok=True)

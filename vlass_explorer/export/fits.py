@@ -35,9 +35,9 @@ def fits_bytes(
         raise InputError(f"The coordinates of {cutout.name} are distorted; export on native pixels.")
     maps = np.asarray(explanation.maps, np.float32)
     if pixels == "native":
-        maps = _on_native_pixels(maps, window)
+        maps = on_native_pixels(maps, window)
     header = fits.Header()
-    if cutout.wcs is not None and not _has_tables(cutout.wcs):
+    if cutout.wcs is not None and not has_tables(cutout.wcs):
         header.update(_celestial_header(cutout.wcs, window, (maps.shape[1], maps.shape[2])))
     _physical(header, window, (maps.shape[1], maps.shape[2]))
     if maps.shape[0] == 1:
@@ -68,10 +68,10 @@ def _celestial_header(wcs: WCS, window: Window, grid: tuple[int, int]) -> fits.H
         if wcs.sip is not None:
             origin = wcs.sip.crpix - np.array([window.x0, window.y0])
             shifted.sip = Sip(wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp, origin)
-        return _keywords(shifted)
+        return wcs_keywords(shifted)
     step = np.array([window.shape[1] / grid[1], window.shape[0] / grid[0]])
     corner = np.array([window.x0, window.y0])
-    header = _keywords(wcs)
+    header = wcs_keywords(wcs)
     matrix = wcs.pixel_scale_matrix * step
     crpix = (wcs.wcs.crpix - 0.5 - corner) / step + 0.5
     for keyword in [k for k in header if k.startswith(("PC", "CDELT", "CRPIX", "CROTA"))]:
@@ -83,7 +83,7 @@ def _celestial_header(wcs: WCS, window: Window, grid: tuple[int, int]) -> fits.H
     return header
 
 
-def _keywords(wcs: WCS) -> fits.Header:
+def wcs_keywords(wcs: WCS) -> fits.Header:
     """The WCS as keywords, without the observatory's position, about which every reader would warn."""
     header: fits.Header = wcs.to_header(relax=True)
     for keyword in [k for k in header if k.startswith("OBSGEO")]:
@@ -91,7 +91,7 @@ def _keywords(wcs: WCS) -> fits.Header:
     return header
 
 
-def _has_tables(wcs: WCS) -> bool:
+def has_tables(wcs: WCS) -> bool:
     """True where the distortion is a lookup table, which would need extensions of its own."""
     return any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2))
 
@@ -107,7 +107,7 @@ def _physical(header: fits.Header, window: Window, grid: tuple[int, int]) -> Non
         header[f"LTV{axis}"] = (0.5 - scale * (0.5 + start), "pixel of this map at pixel 0 of the cutout")
 
 
-def _on_native_pixels(maps: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+def on_native_pixels(maps: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
     """Each native pixel takes the value of the map pixel that its centre lies in: no smoothness is invented."""
     ny, nx = window.shape
     rows = ((np.arange(ny) + 0.5) * maps.shape[1] / ny).astype(int)
@@ -137,6 +137,8 @@ def _record(
     header["CREATOR"] = f"VLASS Explorer {__version__}"
     header["METHOD"] = (provenance.method, "explainer")
     header["TARGET"] = ascii_text(provenance.target)
+    if provenance.against is not None:
+        header["AGAINST"] = (ascii_text(provenance.against), "label that the target is compared with")
     header["CHECKPT"] = card.name
     header["ARCH"] = card.architecture
     header["CHKHASH"] = card.sha256

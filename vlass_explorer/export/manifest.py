@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -27,6 +27,17 @@ class Provenance:
     """Label that was explained."""
     options: Mapping[str, Any] = field(default_factory=dict)
     prediction: Prediction | None = None
+    against: str | None = None
+    """Label that the target was compared with, where the difference of two was explained."""
+
+    @property
+    def question(self) -> str:
+        """What was explained, in words."""
+        return self.target if self.against is None else f"{self.target} rather than {self.against}"
+
+
+Item = tuple[Explanation, Provenance]
+"""One explanation with what it was made from."""
 
 
 def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> dict[str, Any]:
@@ -36,6 +47,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
         "method": provenance.method,
         "options": dict(provenance.options),
         "target": provenance.target,
+        "against": provenance.against,
         "caption": explanation.caption,
         "numbers": dict(explanation.numbers),
         "panels": list(explanation.titles),
@@ -79,6 +91,12 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
 def manifest_json(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> bytes:
     """The manifest as a JSON file."""
     return (json.dumps(manifest(explanation, cutout, provenance), indent=1, allow_nan=False) + "\n").encode()
+
+
+def manifests_json(items: Sequence[Item], cutout: Cutout) -> bytes:
+    """The manifests of several explanations of one cutout as a JSON file, in their order."""
+    records = [manifest(explanation, cutout, provenance) for explanation, provenance in items]
+    return (json.dumps({"maps": records}, indent=1, allow_nan=False) + "\n").encode()
 
 
 def versions() -> dict[str, str]:

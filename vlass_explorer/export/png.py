@@ -34,9 +34,9 @@ def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) 
     maps = np.asarray(explanation.maps[:MAX_PANELS], np.float32)
     low, high = _limits(maps, explanation.signed)
     colours = SIGNED_MAP if explanation.signed else UNSIGNED_MAP
-    tiles = [("What the model saw", _coloured(seen, 0.0, 1.0, SEEN_MAP))]
+    tiles = [("What the model saw", coloured(seen, 0.0, 1.0, SEEN_MAP))]
     tiles += [
-        (title, _coloured(panel, low, high, colours)) for title, panel in zip(explanation.titles, maps, strict=False)
+        (title, coloured(panel, low, high, colours)) for title, panel in zip(explanation.titles, maps, strict=False)
     ]
     side = TILE if len(tiles) <= 4 else SMALL_TILE
     columns = min(len(tiles), 4 if side == TILE else 8)
@@ -49,12 +49,12 @@ def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) 
     font = ImageFont.load_default(14 if side == TILE else 11)
     for i, (title, tile) in enumerate(tiles):
         x, y = MARGIN + i % columns * step, MARGIN + i // columns * (step + LINE)
-        draw.text((x, y), _fit(title, font, side), INK, font)
+        draw.text((x, y), fitted(title, font, side), INK, font)
         picture.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, y + LINE - 2))
     _colour_bar(picture, (width - BAR + 4, MARGIN + LINE - 2), side, (low, high), colours)
     y = height - 2 * LINE
     for line in _footer(explanation, cutout, provenance):
-        draw.text((MARGIN, y), _fit(line, font, width - 2 * MARGIN), INK, font)
+        draw.text((MARGIN, y), fitted(line, font, width - 2 * MARGIN), INK, font)
         y += LINE - 4
     text = PngInfo()
     for key, value in _text(provenance).items():
@@ -76,7 +76,7 @@ def _limits(maps: NDArray[np.float32], signed: bool) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _coloured(image: NDArray[np.float32], low: float, high: float, name: str) -> Image.Image:
+def coloured(image: NDArray[np.float32], low: float, high: float, name: str) -> Image.Image:
     """An RGB image with row 0 at its bottom; NaN in the colour of no data."""
     values = (np.asarray(image, np.float64) - low) / (high - low)
     blank = ~np.isfinite(values)
@@ -87,14 +87,14 @@ def _coloured(image: NDArray[np.float32], low: float, high: float, name: str) ->
 
 def _colour_bar(picture: Image.Image, at: tuple[int, int], side: int, limits: tuple[float, float], name: str) -> None:
     ramp = np.linspace(0.0, 1.0, 256, dtype=np.float32)[:, None]
-    picture.paste(_coloured(ramp, 0.0, 1.0, name).resize((14, side), Image.Resampling.NEAREST), at)
+    picture.paste(coloured(ramp, 0.0, 1.0, name).resize((14, side), Image.Resampling.NEAREST), at)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
     for share, value in ((0.0, limits[1]), (0.5, sum(limits) / 2.0), (1.0, limits[0])):
         draw.text((at[0] + 18, at[1] + share * (side - 12)), f"{value:.3g}", INK, font)
 
 
 def _footer(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> list[str]:
-    first = f"{cutout.name}   {provenance.card.name}   {provenance.method}   target {provenance.target}"
+    first = f"{cutout.name}   {provenance.card.name}   {provenance.method}   target {provenance.question}"
     hidden = len(explanation.titles) - MAX_PANELS
     second = f"{hidden} more panels are not drawn." if hidden > 0 else ""
     if provenance.prediction is not None:
@@ -104,7 +104,7 @@ def _footer(explanation: Explanation, cutout: Cutout, provenance: Provenance) ->
     return [first, second]
 
 
-def _fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """Text in ASCII, cut to a width in pixels."""
     text = ascii_text(text)[:400]
     if font.getlength(text) <= width:
@@ -118,7 +118,7 @@ def _text(provenance: Provenance) -> dict[str, str]:
     return {
         "Software": f"VLASS Explorer {__version__}",
         "Method": provenance.method,
-        "Target": ascii_text(provenance.target),
+        "Target": ascii_text(provenance.question),
         "Checkpoint": provenance.card.name,
         "Checkpoint sha256": provenance.card.sha256,
     }

@@ -31,6 +31,10 @@ class Overlay:
     contours: Literal["none", "explanation over sky", "sky over explanation"] = "none"
     panel: int = 0
     """Which map of the explanation."""
+    top: float | None = None
+    """Largest magnitude of the colour scale, where several figures share one; else the map's own."""
+    unit: str | None = None
+    """Title of the colour bar instead of "weight" or "attribution"."""
 
 
 def sky_panels(
@@ -178,14 +182,17 @@ def _explanation(
         bottom = -top
     else:  # a map that is nearly flat has to look flat
         bottom = min(bottom, top / 2)
+    if overlay.top is not None:
+        top, bottom = overlay.top, -overlay.top if explanation.signed else 0.0
     scale: dict[str, Any] = {"zmin": bottom, "zmax": top if top > bottom else bottom + 1e-6}
     signed, unsigned = colours.overlay_scale(colours.SIGNED_MAP), colours.scale(colours.UNSIGNED_MAP)
     scale["colorscale"] = signed if explanation.signed else unsigned
+    unit = overlay.unit or ("attribution" if explanation.signed else "weight")
     lines_only = overlay.contours == "explanation over sky"
     # The heat map stays for its colour bar and hover text even where lines alone are drawn.
     traces.append(
         _heatmap(relevance, axes.grid(window, shape), **scale, opacity=0.0 if lines_only else overlay.opacity,
-                 colorbar=panels.colour_bar("attribution" if explanation.signed else "weight", nticks=4),
+                 colorbar=panels.colour_bar(escape(unit), nticks=4),
                  hovertemplate="%{z:.4~g}<extra></extra>")
     )  # fmt: skip
     if lines_only:

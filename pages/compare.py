@@ -1,0 +1,48 @@
+"""Compare: one cutout through several checkpoints, or several methods on one checkpoint, on one colour scale."""
+
+import streamlit as st
+
+from ui import compared, maps, methods, numbers, sidebar, subject, verdict, viewport
+from ui.entry import through_app
+from ui.text import plain
+
+through_app()
+screen = viewport.current()
+if screen.narrow:  # the pickers move below the figures, as on Explore
+    st.set_page_config(initial_sidebar_state="collapsed")
+page, foot = st.container(), st.container()
+choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+
+with page:
+    st.title("Compare", anchor=False)
+    about = subject.draw(choice)
+    if about is not None:
+        cutout = about.cutout
+        st.caption(subject.sentence(about))
+        asked = compared.choose(about)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            look = maps.look_controls(cutout, key="compare")
+
+        columns = min(len(asked) + 1, 3)
+        cells = st.grid(columns, min_column_width=270, gap="small")
+        height = maps.side(screen.width, columns)
+        with cells.cell():
+            maps.draw_sky(cutout, about.window, look, height, key="compare_sky")
+        places = [cells.cell() for _ in asked]
+        found = []
+        for ask, place in zip(asked, places, strict=True):
+            with place:
+                explanation = maps.answer(st.empty(), cutout, ask)
+            if explanation is not None:
+                found.append((ask, place, explanation))
+        drawn = maps.scaled([explanation for *_, explanation in found], look)
+        for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
+            key = f"compare_{ask.card.name}_{ask.method}"
+            with place:
+                st.markdown(f"**{plain(ask.card.name)}**, {plain(methods.title(ask.method))}")
+                maps.draw_map(cutout, compared.window(ask.card, cutout), scaled, overlay, look, height, key=key)
+                verdict.draw_small(ask.prediction, ask.target, ask.against, key=f"{key}_bars")
+                numbers.draw(explanation)
+        maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="compare_get")
+
+viewport.probe()

@@ -1,0 +1,59 @@
+"""Explain: several methods side by side on one cutout, each beside numbers that say how far to trust it."""
+
+import streamlit as st
+
+from ui import maps, methods, numbers, sidebar, subject, trust, viewport
+from ui.entry import through_app
+from ui.text import plain
+
+MOST = 6
+
+through_app()
+screen = viewport.current()
+if screen.narrow:  # the pickers move below the figures, as on Explore
+    st.set_page_config(initial_sidebar_state="collapsed")
+page, foot = st.container(), st.container()
+choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+
+with page:
+    st.title("Explain", anchor=False)
+    about = subject.draw(choice)
+    if about is not None:
+        cutout, card = about.cutout, about.card
+        st.caption(f"{subject.sentence(about)} A map shows what a method found, and no method is always right.")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            with st.container(width=420):
+                chosen = methods.choose_many(card, "explain_methods", MOST)
+            target, against = methods.choose_labels(card, about.prediction, "explain")
+        options = methods.draw_options(chosen, f"explain_{card.name}")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            look = maps.look_controls(cutout, key="explain")
+            checks = trust.choose_checks()
+
+        cells = st.grid(3, min_column_width=270, gap="small")
+        height = maps.side(screen.width, 3)
+        with cells.cell():
+            maps.draw_sky(cutout, about.window, look, height, key="explain_sky")
+        asked = [maps.Ask(card, about.prediction, name, target, against, options[name]) for name in chosen]
+        places = [cells.cell() for _ in asked]
+        found = []
+        for ask, place in zip(asked, places, strict=True):
+            with place:
+                explanation = maps.answer(st.empty(), cutout, ask)
+            if explanation is not None:
+                found.append((ask, place, explanation))
+        drawn = maps.scaled([explanation for *_, explanation in found], look)
+        for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
+            with place:
+                st.markdown(f"**{plain(methods.title(ask.method))}**, {plain(ask.provenance.question)}")
+                maps.draw_map(
+                    cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{ask.method}"
+                )
+                numbers.draw(explanation)
+        for ask, place, explanation in found:  # last, so that all maps stand before the long work
+            with place:
+                trust.draw(cutout, ask, explanation, checks, key=f"explain_{card.name}_{ask.method}")
+        maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="explain_get")
+        methods.draw_unsupported(card)
+
+viewport.probe()

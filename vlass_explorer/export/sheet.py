@@ -1,0 +1,70 @@
+"""Several explanations of one cutout as one PNG, each map as a share of its own largest value, on one colour scale."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from .. import __version__, preprocess
+from ..schema import Cutout
+from .fits import ascii_text
+from .manifest import Item
+from .png import INK, LINE, MARGIN, PAPER, SEEN_MAP, SIGNED_MAP, TILE, UNSIGNED_MAP, coloured, fitted
+
+COLUMNS = 4
+
+
+def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
+    """One RGB picture: what each checkpoint saw, then all maps in their order, row 0 of the sky at the bottom.
+
+    Signed maps run from -1 to 1 around 0, unsigned ones from 0 to 1, both in units of their own largest magnitude.
+    """
+    tiles: list[tuple[str, str, Image.Image]] = []
+    for card in {provenance.card.name: provenance.card for _, provenance in items}.values():
+        seen = preprocess.seen(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)
+        tiles.append(("What the model saw", card.name, coloured(seen, 0.0, 1.0, SEEN_MAP)))
+    for explanation, provenance in items:
+        maps = np.asarray(explanation.maps, np.float32)
+        finite = np.abs(maps[np.isfinite(maps)])
+        top = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+        low, colours = (-top, SIGNED_MAP) if explanation.signed else (0.0, UNSIGNED_MAP)
+        for title, panel in zip(explanation.titles, maps, strict=True):
+            below = f"{provenance.card.name}, {provenance.question}, largest {top:.3g}"
+            tiles.append((title, below, coloured(panel, low, top, colours)))
+    columns = min(len(tiles), COLUMNS)
+    rows = -(-len(tiles) // columns)
+    step = TILE + 2 * LINE + MARGIN
+    picture = Image.new("RGB", (MARGIN + columns * (TILE + MARGIN), MARGIN + rows * step + 2 * LINE), PAPER)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
+    for number, (title, below, tile) in enumerate(tiles):
+        x, y = MARGIN + number % columns * (TILE + MARGIN), MARGIN + number // columns * step
+        draw.text((x, y), fitted(title, font, TILE), INK, font)
+        picture.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, y + LINE - 2))
+        draw.text((x, y + LINE + TILE), fitted(below, font, TILE), INK, font)
+    _scales(picture, draw, font, any(explanation.signed for explanation, _ in items), cutout)
+    text = PngInfo()
+    text.add_text("Software", f"VLASS Explorer {__version__}")
+    text.add_text("Cutout sha256", cutout.sha256)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=text, optimize=True)
+    return buffer.getvalue()
+
+
+def _scales(
+    picture: Image.Image, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, signed: bool,
+    cutout: Cutout,
+) -> None:  # fmt: skip
+    """The colour bars and the name of the cutout along the lower edge."""
+    y, x = picture.height - 2 * LINE, MARGIN
+    for low, name in ((0, UNSIGNED_MAP), *([(-1, SIGNED_MAP)] if signed else [])):
+        ramp = coloured(np.linspace(0.0, 1.0, 256, dtype=np.float32)[None], 0.0, 1.0, name)
+        draw.text((x, y - 2), f"{low}", INK, font)
+        picture.paste(ramp.resize((128, 12)), (x + 20, y))
+        draw.text((x + 154, y - 2), "1", INK, font)
+        x += 190
+    line = f"of each map's largest value   {ascii_text(cutout.name)}"
+    draw.text((MARGIN, y + LINE - 4), fitted(line, font, picture.width - 2 * MARGIN), INK, font)

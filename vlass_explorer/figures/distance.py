@@ -1,0 +1,51 @@
+"""Attention distance of every head against the layers: Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7 right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vlass_explorer.schema import FloatArray
+
+HEAD, MEAN = "rgba(31,111,139,0.65)", "#c2410c"
+
+
+def distance_plot(
+    distances: Sequence[FloatArray], *, arcsec: float | None = None, chosen: tuple[int, int | None] | None = None,
+    height: int = 320,
+) -> go.Figure:  # fmt: skip
+    """Draw one point a head (layer across, mean distance up) and a line through the means of the layers.
+
+    ``distances``: one array (head,) a layer, in pixels of the model input, NaN where no patch asks. ``arcsec``: size
+    of such a pixel, for sky units. ``chosen``: layer and head that get a ring. Point ``i`` of the trace "heads" has
+    layer and head in its customdata.
+    """
+    unit, factor = ("pixels of the model input", 1.0) if arcsec is None else ("″", arcsec)
+    layers = np.concatenate([np.full(len(each), number) for number, each in enumerate(distances)])
+    heads = np.concatenate([np.arange(len(each)) for each in distances])
+    values = factor * np.concatenate(list(distances)).astype(np.float32)
+    ring = np.zeros(len(values))
+    if chosen is not None:
+        layer, head = chosen
+        ring[(layers == layer) & ((heads == head) if head is not None else True)] = 2.5
+    figure = go.Figure()
+    figure.add_scatter(
+        x=layers + 1, y=values, mode="markers", name="heads", text=[f"{head + 1}" for head in heads],
+        customdata=np.stack([layers, heads], axis=1),
+        marker={"size": 9, "color": HEAD, "line": {"width": ring, "color": MEAN}},
+        hovertemplate=f"layer %{{x}}, head %{{text}}<br>%{{y:.1f}} {unit}<extra></extra>",
+    )  # fmt: skip
+    means = [factor * float(each.mean()) for each in distances]
+    figure.add_scatter(
+        x=np.arange(len(means)) + 1, y=means, mode="lines", name="mean of the heads", hoverinfo="skip",
+        line={"color": MEAN, "width": 1.5, "dash": "dot"},
+    )  # fmt: skip
+    figure.update_xaxes(title="layer", dtick=1 if len(means) <= 16 else None, zeroline=False, fixedrange=True)
+    figure.update_yaxes(title=f"attention distance ({unit})", rangemode="tozero", fixedrange=True)
+    figure.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 28, "b": 8}, hovermode="closest",
+        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+    )  # fmt: skip
+    return figure
