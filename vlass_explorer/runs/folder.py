@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +39,18 @@ def _now() -> str:
 
 def _age(stamp: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+
+
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Let one process or thread at a time decide on the runs of a folder; the lock ends with its process."""
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def create(config: RunConfig, root: Path | None = None) -> Run:
@@ -89,10 +106,16 @@ def read_process(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+@functools.lru_cache(maxsize=1024)
+def _config(text: str, where: str) -> RunConfig:
+    """YAML is slow to read, and a table of runs is drawn every two seconds."""
+    return from_yaml(text, where=where)
+
+
 def _read(path: Path) -> Run:
     status = read_status(path)
     try:
-        config = from_yaml((path / "config.yaml").read_text(encoding="utf-8"), where=f"configuration of {path.name}")
+        config = _config((path / "config.yaml").read_text(encoding="utf-8"), f"configuration of {path.name}")
     except FileNotFoundError:
         raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
     except ConfigError as error:
@@ -119,16 +142,22 @@ def _read(path: Path) -> Run:
 def read(path: Path) -> Run:
     """The run as its folder and its process tell it now; RunError where the folder is none."""
     run = _read(path)
-    if run.phase != "queued":
-        return run
-    waiting = [other.id for other in queue(path.parent, run.device)]
-    return replace(run, queue_position=waiting.index(run.id) + 1) if run.id in waiting else run
+    return run if run.phase != "queued" else _placed(run, _waiting(_all(path.parent), run.device))
 
 
 def queue(root: Path, device: str) -> list[Run]:
     """Living queued runs of one device, oldest first: the first one may take the device."""
-    found = [run for run in _all(root) if run.phase == "queued" and run.device == device]
-    return sorted(found, key=lambda run: (run.created, run.id))
+    return _waiting(_all(root), device)
+
+
+def _waiting(found: Sequence[Run], device: str) -> list[Run]:
+    return sorted((r for r in found if r.phase == "queued" and r.device == device), key=lambda r: (r.created, r.id))
+
+
+def _placed(run: Run, waiting: Sequence[Run]) -> Run:
+    """A queued run with its place among those that wait for the same device."""
+    ids = [other.id for other in waiting]
+    return replace(run, queue_position=ids.index(run.id) + 1) if run.id in ids else run
 
 
 def _all(root: Path) -> list[Run]:
@@ -148,9 +177,9 @@ def _read_or_failed(path: Path) -> Run:
 
 def listing(root: Path | None = None) -> list[Run]:
     """All runs, newest first."""
-    parent = root if root is not None else globals()["root"]()
-    runs = sorted(_all(parent), key=lambda run: (run.created, run.id), reverse=True)
-    return [read(run.path) if run.phase == "queued" else run for run in runs]
+    found = _all(root if root is not None else globals()["root"]())
+    placed = [_placed(run, _waiting(found, run.device)) if run.phase == "queued" else run for run in found]
+    return sorted(placed, key=lambda run: (run.created, run.id), reverse=True)
 
 
 def find(name: str, root: Path | None = None) -> Run:
@@ -167,3 +196,19 @@ def request_stop(run: Run) -> None:
     if not run.is_active:
         raise RunError(f"{run.id} is {run.phase}: there is nothing to stop.")
     (run.path / "stop").touch()
+
+
+def delete(run: Run) -> None:
+    """Remove an ended run: its folder leaves the list in one step, then its files go. RunError while it is active.
+
+    The checkpoint that it became stays.
+    """
+    parent = run.path.parent
+    with exclusive(parent):
+        if not run.path.is_dir():
+            raise RunError(f"The run {run.id} is not there any more.")
+        if (found := _read_or_failed(run.path)).is_active:
+            raise RunError(f"{run.id} is {found.phase}: stop it before it is deleted.")
+        run.path.rename(parent / f".deleted-{run.id}")
+    for folder in parent.glob(".deleted-*"):  # also what an interrupted deletion left
+        shutil.rmtree(folder, ignore_errors=True)
