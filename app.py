@@ -15,6 +15,7 @@ PAGES = {  # file in pages/: title, icon
     "explore": ("Explore", ":material/explore:"),
     "attention": ("Attention", ":material/grid_view:"),
     "train": ("Train", ":material/model_training:"),
+    "runs": ("Runs", ":material/monitoring:"),
 }
 
 st.navigation(
