@@ -18,7 +18,6 @@ from ui import (
     viewport,
 )
 from ui.text import plain
-from vlass_explorer import recipes
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import ExplorerError
 
@@ -46,7 +45,8 @@ try:
         look = st.container()
     with page.cell():
         st.subheader("2 Model", anchor=False)
-        config = replace(start.config, dataset=dataset, data_dir=data_dir)
+        split = train_data.fitting_split(data, start.config.split)
+        config = replace(start.config, dataset=dataset, data_dir=data_dir, split=split)
         config = train_model.choice(config, cards, start.origin)
         count = st.empty()
         st.subheader("3 Training", anchor=False)
@@ -59,12 +59,6 @@ try:
         train_look.draw(config)
     st.subheader("What runs", anchor=False)
     st.code(local.command_line(config), language="bash", wrap_lines=True)
-    with st.container(horizontal=True):
-        st.download_button(
-            "YAML", recipes.to_yaml(config, differences=True), f"{config.name}.yaml", "application/yaml",
-            on_click="ignore", icon=":material/download:", key="train_yaml_out",
-            help="The keys that differ from the defaults; start from this file another time.",
-        )  # fmt: skip
     launch.area(config)
 except ExplorerError as error:
     st.error(plain(error))

@@ -12,12 +12,12 @@ import streamlit as st
 from ui import launchers, run_check, run_table, settings, train_data
 from ui.run_words import duration, when
 from ui.text import plain
-from vlass_explorer import runs
+from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import begin
 from vlass_explorer.schema import ExplorerError, RunConfig
 
 WANTED = "train_check"
-"""Session key: the configuration that is being checked, and whether it is launched when all is well."""
+"""Session key: the configuration that is being checked, whether it is then launched, and even where it is doubted."""
 LONG_SECONDS = 1800.0
 """A run on the CPU that takes longer than this is asked about."""
 UNEVEN = 5.0
@@ -28,7 +28,7 @@ def area(config: RunConfig) -> None:
     """Draw the buttons, the dry run while it goes on and its result; launch what passed."""
     launcher = _launcher()
     stamp = train_data.stamp(config.data_dir)
-    wanted, launches = st.session_state.get(WANTED, (None, False))
+    wanted, launches, accepted = st.session_state.get(WANTED, (None, False, False))
     check = run_check.start(config, stamp) if wanted == config else None
     is_waiting = check is not None and not check.is_done
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -40,21 +40,25 @@ def area(config: RunConfig) -> None:
             "Check only", icon=":material/fact_check:", disabled=is_waiting, key="train_check_only",
             on_click=_want, args=(config, False), help="Reads every file, tries a few steps, measures time and memory.",
         )  # fmt: skip
+        st.download_button(
+            "YAML", recipes.to_yaml(config, differences=True), f"{config.name}.yaml", "application/yaml",
+            on_click="ignore", icon=":material/download:", key="train_yaml_out",
+            help="The keys that differ from the defaults; start from this file another time.",
+        )  # fmt: skip
         if is_waiting:
             _wait(check)
     if check is None or is_waiting:
         return
     questions, notes = _sorted_warnings(config, check.result)
-    if launches and not check.result["errors"] and not questions:
+    if launches and not check.result["errors"] and (accepted or not questions):
         st.session_state.pop(WANTED)
         _launch(config, launcher)
         return
     _show(check.result, questions, notes)
-    if questions and not check.result["errors"] and st.button(
-        "Launch anyway", key="train_anyway", icon=":material/play_arrow:"
-    ):  # fmt: skip
-        st.session_state.pop(WANTED)
-        _launch(config, launcher)
+    if questions and not check.result["errors"]:
+        st.button(
+            "Launch anyway", key="train_anyway", icon=":material/play_arrow:", on_click=_want, args=(config, True, True)
+        )
 
 
 def _launcher() -> str:
@@ -64,8 +68,8 @@ def _launcher() -> str:
     return str(st.segmented_control("Run on", names, default=names[0], required=True, key="train_launcher"))
 
 
-def _want(config: RunConfig, launches: bool) -> None:
-    st.session_state[WANTED] = (config, launches)
+def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
+    st.session_state[WANTED] = (config, launches, accepted)
 
 
 @st.fragment(run_every=1.0)

@@ -79,7 +79,9 @@ def _progress(run: Run) -> None:
     if run.is_active:
         parts = [f"epoch {min(run.epoch + 1, run.config.epochs)} of {run.config.epochs}"]
         if run.queue_position is not None:
-            parts = [f"place {run.queue_position} in the queue of its device"]
+            parts = [f"position {run.queue_position} in the queue for {run.device}"]
+        elif run.phase == "queued":
+            parts = ["the trainer is coming up"]
         elif run.eta_seconds is not None:
             parts.append(f"about {duration(run.eta_seconds)} left")
         st.progress(min(max(run.progress, 0.0), 1.0), text=f"{run.progress:.0%} · " + " · ".join(parts))

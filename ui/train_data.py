@@ -126,8 +126,16 @@ def summary(data: datasets.DataSet) -> None:
     facts = [data.title, f"{len(data):,} cutouts"]
     facts += [" at ".join(filter(None, (data.survey, f"{data.frequency_ghz:g} GHz" if data.frequency_ghz else "")))]
     facts += ["simulated"] if data.simulated else []
-    facts += [f"{folds} folds by the authors" if folds else "no folds by the authors: split=sky or split=random"]
+    facts += [f"{folds} folds by the authors" if folds else "no folds by the authors"]
     terms = "  \n".join(plain(text) for text in (data.licence, data.citation) if text)
     st.caption(" · ".join(plain(fact) for fact in facts if fact), help=terms or None)
     if len(counts) < 2:
         raise DatasetError("This folder has one class only: a classifier needs two or more.")
+
+
+def fitting_split(data: datasets.DataSet, split: str) -> str:
+    """The split itself, or where it is the authors' and they made none, by the sky, or at random without positions."""
+    has_own = any(item.fold is not None or item.split for item in data.items)
+    if split != "authors" or has_own:
+        return split
+    return "sky" if all(item.ra is not None and item.dec is not None for item in data.items) else "random"

@@ -44,14 +44,15 @@ def options(config: RunConfig, origin: str) -> RunConfig:
         for field in ESSENTIAL:
             chosen[field] = widget(field, getattr(config, field), origin)
     st.caption(devices.sentence(chosen["device"]))
-    for title, names in groups().items():
-        names = [*names, *(["train_count"] if title == "Data" and config.dataset == "simulated" else [])]
-        with (
-            st.expander(title, key=f"train_group_{title}"),
-            st.grid("auto", min_column_width=118, vertical_alignment="bottom"),
-        ):
-            for field in names:
-                chosen[field] = widget(field, getattr(config, field), origin)
+    with st.expander("All options", key="train_all"):
+        folded = groups()
+        for tab, (title, names) in zip(st.tabs(list(folded)), folded.items(), strict=True):
+            names = [*names, *(["train_count"] if title == "Data" and config.dataset == "simulated" else [])]
+            with tab, st.grid("auto", min_column_width=118, vertical_alignment="bottom"):
+                for field in names:
+                    # Their defaults follow other choices, and must show that.
+                    follows = f"_{getattr(config, field)}" if field in ("split", "in_chans") else ""
+                    chosen[field] = widget(field, getattr(config, field), origin + follows)
     return recipes.check(replace(config, **chosen))
 
 

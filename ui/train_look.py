@@ -72,12 +72,19 @@ def _montage(config: RunConfig, changed: float) -> tuple[NDArray[np.uint8], list
 def _augmented(config: RunConfig, changed: float) -> NDArray[np.uint8]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
     spec = datasets.input_spec(data, config)
-    return _tiled([_epochs(data, row[0], spec, config) for row in _chosen(data, 1)], spec)
+    return _tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
 
 
-def _epochs(data: DataSet, index: int, spec: InputSpec, config: RunConfig) -> list[Tensor]:
-    """One cutout as the trainer would make it in each of the first epochs, (S, S) each."""
-    cutout = data.items[index].read()
+def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfig) -> list[Tensor]:
+    """The first readable of some cutouts as the trainer would make it in each of the first epochs, (S, S) each."""
+    for index in row:
+        try:
+            cutout = data.items[index].read()
+            break
+        except ExplorerError:  # named above, in the montage
+            continue
+    else:
+        return []
     image = torch.from_numpy(preprocess.stretched(cutout, spec))[None, None]
     rms = None if cutout.noise is None else float(cutout.noise.rms)
     window = preprocess.window(cutout, spec)

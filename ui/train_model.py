@@ -9,13 +9,11 @@ import streamlit as st
 import timm
 import torch
 
-from ui.run_words import duration
 from ui.train_form import widget
 from vlass_explorer import backbones, checkpoints
 from vlass_explorer.recipes.values import nearest
 from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig
 
-__all__ = ["choice", "count", "duration"]
 FIRST = (
     "vit_tiny_patch16_224", "vit_small_patch16_224", "deit_tiny_distilled_patch16_224", "convit_tiny", "resnet18",
     "mobilenetv3_small_100", "efficientnet_b0", "convnext_atto",
@@ -40,10 +38,8 @@ def choice(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunCo
         accept_new_options=True, help=f"{len(names):,} names: type a part of one. A pretrained tag may follow a dot.",
     )  # fmt: skip
     config = replace(config, architecture=known(architecture or ""))
-    columns = st.columns(2, vertical_alignment="top")
-    with columns[0]:
-        config = _weights(config, cards, f"{origin}_{config.architecture}")
-    with columns[1]:
+    config = _weights(config, cards, f"{origin}_{config.architecture}")
+    with st.grid(2, min_column_width=118):
         config = replace(config, tune=widget("tune", config.tune, origin))
         if config.tune == "last":
             config = replace(config, tune_blocks=widget("tune_blocks", config.tune_blocks, origin))

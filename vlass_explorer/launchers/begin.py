@@ -41,6 +41,4 @@ def _check_room(most: int) -> None:
     active = sum(run.is_active for run in runs.listing())
     if active >= most:
         word = "run is" if active == 1 else "runs are"
-        raise RunError(
-            f"{active} {word} running or waiting, as many as are allowed here: wait for one to end or stop it."
-        )
+        raise RunError(f"{active} {word} active, as many as are allowed here: wait for one to end, or stop one.")

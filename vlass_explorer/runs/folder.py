@@ -151,11 +151,18 @@ def queue(root: Path, device: str) -> list[Run]:
 
 
 def _waiting(found: Sequence[Run], device: str) -> list[Run]:
-    return sorted((r for r in found if r.phase == "queued" and r.device == device), key=lambda r: (r.created, r.id))
+    """Also those that are still coming up and may want this device: who was created first does not lose to the fast."""
+    kind = device.partition(":")[0]
+    waiting = [
+        run for run in found if run.phase == "queued" and device
+        and (run.device == device or (not run.device and run.config.device in ("auto", kind, device)
+                                      and (run.path / "process.json").exists()))
+    ]  # fmt: skip
+    return sorted(waiting, key=lambda run: (run.created, run.id))
 
 
 def _placed(run: Run, waiting: Sequence[Run]) -> Run:
-    """A queued run with its place among those that wait for the same device."""
+    """A queued run with its place among those that wait for the same device; none before its device is known."""
     ids = [other.id for other in waiting]
     return replace(run, queue_position=ids.index(run.id) + 1) if run.id in ids else run
 
