@@ -78,7 +78,7 @@ def test_the_table_tells_what_every_run_does() -> None:
     table = runs_page().dataframe[0].value.set_index("Run")
     assert list(table.index) == ["waits", "works", "done"]
     assert list(table["Phase"]) == ["queued (1)", "training", "finished"]
-    assert list(table["Progress"]) == [0.0, 0.5, 1.0] and list(table["Left"]) == ["", "10 min", ""]
+    assert list(table["Progress"]) == [0, 50, 100] and list(table["Left"]) == ["", "10 min", ""]
     np.testing.assert_array_equal(table["Macro F1"], [np.nan, 0.5, 0.8125])
     assert set(table["Device"]) == {"cpu"} and all(age.endswith(" s") for age in table["Age"])
 

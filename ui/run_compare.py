@@ -54,12 +54,12 @@ def _names(ordered: Sequence[Run]) -> list[str]:
 def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     rows = []
     for name, run in zip(names, ordered, strict=True):
-        found = {"macro_f1": score(run), **runs.read_report(run.path)}
+        found = {"macro_f1": score(run), "accuracy": run.metrics.get("accuracy"), **runs.read_report(run.path)}
         rows.append({"Run": name, "Phase": phase(run), **{label: found.get(key) for key, label in SCORES.items()}})
     table = pd.DataFrame(rows).astype(dict.fromkeys(SCORES.values(), float))
     for label in reversed(SCORES.values()):
         table.insert(table.columns.get_loc(label) + 1, f"Δ {label}", table[label] - table[label].iloc[0])
-    return table
+    return table.dropna(axis="columns", how="all")
 
 
 def _formats() -> dict[str, object]:

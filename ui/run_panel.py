@@ -50,8 +50,9 @@ def draw(run: Run) -> None:
         config_view.draw(run)
     elif view == "Log":
         log = runs.log_tail(run, LOG_LINES) or "The log is empty."
-        with st.container(key=f"log-{run.id}"):
-            st.code(log, language=None, height=300 if log.count("\n") > 12 else "content")
+        height = 300 if log.count("\n") > 12 else "content"
+        with st.container(height=height, autoscroll=True, border=False, key=f"log-{run.id}"):  # it opens at its end
+            st.code(log, language=None)
 
 
 def steps_per_epoch(run: Run) -> float:

@@ -52,7 +52,7 @@ def draw(listing: list[Run]) -> list[Run]:
 
 COLUMNS = {
     "Phase": st.column_config.TextColumn(width=90),
-    "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=100),
+    "Progress": st.column_config.ProgressColumn(format="%d %%", min_value=0, max_value=100, width=100),
     "Left": st.column_config.TextColumn(width=80, help="Time left, from the speed so far"),
     "Macro F1": st.column_config.NumberColumn(
         format="%.3f", width=80, help="Of the report where there is one, else the best validation so far"
@@ -65,7 +65,7 @@ COLUMNS = {
 def _table(listing: list[Run]) -> pd.DataFrame:
     rows = [
         {
-            "Run": run.config.name, "Phase": phase(run), "Progress": min(max(run.progress, 0.0), 1.0),
+            "Run": run.config.name, "Phase": phase(run), "Progress": int(100 * min(max(run.progress, 0.0), 1.0)),
             "Left": duration(run.eta_seconds) if run.eta_seconds is not None else "", "Macro F1": score(run),
             "Device": run.device or run.config.device, "Age": age(run),
         }

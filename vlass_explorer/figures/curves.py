@@ -76,7 +76,8 @@ def _line(points: Points, steps: float, name: str, colour: str, number: int, *, 
         "type": "scatter", "x": [step / steps for step, _ in points], "y": [value for _, value in points],
         "name": name, "legendgroup": name, "showlegend": shown, **_axes(number),
         "mode": "lines+markers" if len(points) < 60 else "lines", "line": {"color": colour, "width": 2},
-        "marker": {"size": 5}, "hovertemplate": f"{name} %{{y:.4g}}<br>epoch %{{x:.4g}}<extra></extra>",
+        "marker": {"size": 5}, "cliponaxis": False,
+        "hovertemplate": f"{name} %{{y:.4g}}<br>epoch %{{x:.4g}}<extra></extra>",
     }  # fmt: skip
 
 
