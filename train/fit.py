@@ -17,6 +17,7 @@ from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.schema import Checkpoint, RunConfig, RunError
 
+from . import cluster
 from . import device as devices
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
@@ -48,9 +49,11 @@ def run(folder: Path, *, resume: bool = False) -> int:
             turn.close()
     except (StopRequested, SIGTERMException) as request:
         # Lightning's own exception: its handler stands between the start of fit and the first step.
-        reason = str(request) or stop.reason()
-        runs.beat(folder, phase="stopped", reason=reason)
-        print(f"{folder.name}: {reason}", file=sys.stderr)
+        end = cluster.ending(folder, str(request) or stop.reason(), stop.received)
+        runs.beat(folder, **end)
+        print(f"{folder.name}: {end['reason']}", file=sys.stderr, flush=True)
+        if end["phase"] == "queued":
+            cluster.requeue(folder)
         return 0
     except BaseException as error:
         # What was half saved goes first: on a full disk the status needs its room.

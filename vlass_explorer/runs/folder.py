@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from vlass_explorer.recipes import from_yaml, to_yaml
-from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
+from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
 
+from . import slurm
 from .process import alive
 from .records import read_status, write_json
 
@@ -58,7 +59,8 @@ def new_attempt(run: Run) -> Run:
     (run.path / "stop").unlink(missing_ok=True)
     status = read_status(run.path)
     write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
-    (run.path / "process.json").unlink(missing_ok=True)
+    for note in ("process.json", slurm.NOTE):
+        (run.path / note).unlink(missing_ok=True)
     return read(run.path)
 
 
@@ -80,6 +82,18 @@ def _lost(path: Path, status: dict[str, Any]) -> str:
     return f"The process ended without a word at step {step} (killed, out of memory, or the machine restarted)."
 
 
+def _seen(path: Path, status: dict[str, Any]) -> tuple[Phase, str]:
+    """Phase and reason as written, corrected by what became of the process or of the SLURM job."""
+    phase, reason = status.get("phase", "failed"), status.get("reason", "")
+    if phase in _ENDED:
+        return phase, reason
+    told = slurm.verdict(path, status)
+    if told is not None:
+        return told
+    why = _lost(path, status)
+    return ("lost", why) if why else (phase, reason)
+
+
 def read_process(path: Path) -> dict[str, Any]:
     """Identity that the launcher noted for a run folder, empty before that."""
     try:
@@ -97,9 +111,11 @@ def _read(path: Path) -> Run:
         raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
     except ConfigError as error:
         raise RunError(f"{path.name} cannot be read: {error}") from error
-    phase, reason = status.get("phase", "failed"), status.get("reason", "")
-    if phase not in _ENDED and (why := _lost(path, status)):
-        phase, reason = "lost", why
+    phase, reason = _seen(path, status)
+    if phase != status.get("phase") and (later := read_status(path)) != status:
+        # It wrote its end between the look at its status and the look at its process.
+        status = later
+        phase, reason = _seen(path, status)
     total = status.get("total_steps") or 0
     return Run(
         id=path.name,
@@ -126,8 +142,9 @@ def read(path: Path) -> Run:
 
 
 def queue(root: Path, device: str) -> list[Run]:
-    """Living queued runs of one device, oldest first: the first one may take the device."""
-    found = [run for run in _all(root) if run.phase == "queued" and run.device == device]
+    """Living queued runs of one device of this machine, oldest first: the first one may take the device."""
+    runs = (run for run in _all(root) if run.phase == "queued" and run.device == device)
+    found = [run for run in runs if not (run.path / slurm.NOTE).exists()]
     return sorted(found, key=lambda run: (run.created, run.id))
 
 
