@@ -80,7 +80,7 @@ def running() -> Iterator[Path]:
     (folder / "slurm.conf").write_text(text)
     munge = ["--foreground", "--force", "--num-threads=2", f"--key-file={key}", f"--socket={folder}/munge.socket"]
     munge += [f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")]
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
 
@@ -94,9 +94,18 @@ def running() -> Iterator[Path]:
         until(lambda: (folder / "munge.socket").exists(), folder)
         start("slurmctld", "-D")
         start("slurmd", "-D", "-N", host)
-        stack.callback(subprocess.run, ["scancel", "--user", getpass.getuser(), "--signal=KILL", "--full"], check=False)
+        stack.callback(end_jobs)
         until(lambda: "idle" in shell("sinfo", "-h", "-o", "%T"), folder)
         yield folder
+
+
+def end_jobs() -> None:
+    """Cancel what a failed test left, and wait until its processes are gone."""
+    deadline = time.monotonic() + 60.0
+    while (jobs := shell("squeue", "-h", "-o", "%i").split()) and time.monotonic() < deadline:
+        shell("scancel", *jobs)
+        shell("scancel", "--signal=KILL", "--full", *jobs)
+        time.sleep(0.2)
 
 
 def until(condition: object, folder: Path, seconds: float = 60.0) -> None:

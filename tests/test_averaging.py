@@ -29,8 +29,8 @@ def cnn(folder: Path, seed: int, **changes: object) -> Checkpoint:
             tensor.fill_(seed)
     provenance = {"dataset": "class_folders", "split": "random", "fold": 0, "split_seed": 0, "data": "set"}
     return checkpoints.save(
-        folder / f"cnn-{seed}", model, architecture="first_cnn", model_args={"img_size": 16}, label_names=tiny_set.CLASSES,
-        input_spec=CNN_SPEC, metrics={}, provenance={**provenance, **changes},
+        folder / f"cnn-{seed}", model, architecture="first_cnn", model_args={"img_size": 16},
+        label_names=tiny_set.CLASSES, input_spec=CNN_SPEC, metrics={}, provenance={**provenance, **changes},
     )  # fmt: skip
 
 
@@ -85,12 +85,12 @@ def test_a_greedy_soup_keeps_what_helps(tmp_path: Path) -> None:
     cards = [vit(tmp_path, value) for value in (1.0, 4.0, 2.5, -8.0)]
 
     def near_two(model: nn.Module) -> float:
-        return -abs(float(next(model.parameters()).flatten()[0]) - 2.0)
+        return -abs(float(next(model.parameters()).detach().flatten()[0]) - 2.0)
 
     model, chosen = averaging.average(cards, score=near_two)
     # Best first: 2.5 (0.5 away), 1.0; their mean 1.75 is nearer. Adding 4.0 gives 2.5, -8.0 gives -1.5: both fall.
     assert [card.name for card in chosen] == ["vit2.5", "vit1.0"]
-    assert float(next(model.parameters()).flatten()[0]) == 1.75
+    assert float(next(model.parameters()).detach().flatten()[0]) == 1.75
 
 
 def other_labels(card: Checkpoint) -> Checkpoint:
