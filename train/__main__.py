@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     begin.add_slurm_options(resume)
     resume.set_defaults(action=begin.resume)
 
+    rank = commands.add_parser("rank", help="a further process of a run with devices=N; not for typing")
+    rank.add_argument("folder", type=Path)
+    rank.add_argument("--resume", action="store_true")
+    rank.set_defaults(action=begin.rank)
+
     array = commands.add_parser("array", help="what each task of a SLURM job array runs; not for typing")
     array.add_argument("list", type=Path, help="file with one run folder a line")
     array.set_defaults(action=begin.array)
@@ -77,10 +82,10 @@ def parser() -> argparse.ArgumentParser:
     folds.add_argument("--floor", action="append", default=[], metavar="TEXT=VALUE", help="macro F1 of a simple method")
     folds.set_defaults(action=_folds)
 
-    check = commands.add_parser("check", help="class counts, unreadable files, parameters and device of a run")
+    check = commands.add_parser("check", help="what a run would find: data, disk, memory and time of a step")
     check.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
     _configurable(check)
-    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--quick", action="store_true", help="do not open every file, and train no step")
     check.add_argument("--json", action="store_true")
     check.set_defaults(action=_check)
 
@@ -177,7 +182,7 @@ def _check(options: argparse.Namespace) -> int:
         config = runs.find(options.words[0]).config
     else:
         config = configuration(options)
-    found = check(config, read=not options.quick)
+    found = check(config, read=not options.quick, steps=not options.quick)
     if options.json:
         print(json.dumps(found))
     else:

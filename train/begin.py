@@ -62,6 +62,13 @@ def resume(options: argparse.Namespace) -> int:
     return _submit(found, options) if options.slurm else _train(found, resume=True)
 
 
+def rank(options: argparse.Namespace) -> int:
+    """Be one of the further processes of a run, which its first one starts."""
+    from .fit import run as train
+
+    return train(options.folder, resume=options.resume)
+
+
 def array(options: argparse.Namespace) -> int:
     """Train the run of this task of a SLURM job array: the list holds one run folder a line."""
     lines = options.list.read_text(encoding="utf-8").splitlines()

@@ -158,7 +158,8 @@ def mean(trainer: pl.Trainer, value: float) -> float:
 
 def shared(batch: Tensor, config: RunConfig) -> Tensor:
     """This process's part of a batch of positions; equal parts, so that the mean of their losses is right."""
-    return batch.chunk(world(config))[rank(config)] if world(config) > 1 else batch
+    size = len(batch) // world(config)
+    return batch if world(config) == 1 else batch[rank(config) * size : (rank(config) + 1) * size]
 
 
 def validation(count: int, config: RunConfig) -> list[Tensor]:
@@ -175,8 +176,10 @@ def gathered(trainer: pl.Trainer, rows: Tensor, count: int) -> Tensor:
     """Rows (count, K) of all positions in order, from each process's own rows in the order of ``validation``."""
     if trainer.world_size == 1:
         return rows
-    everybody = trainer.strategy.all_gather(rows.to(trainer.strategy.root_device))
-    return everybody.transpose(0, 1).flatten(0, 1)[:count].cpu()
+    own = rows.to(trainer.strategy.root_device)
+    everybody = [torch.empty_like(own) for _ in range(trainer.world_size)]
+    torch.distributed.all_gather(everybody, own)
+    return torch.stack(everybody, dim=1).flatten(0, 1)[:count].cpu()
 
 
 def trainer_arguments(config: RunConfig, device: str) -> dict[str, object]:
