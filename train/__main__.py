@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vlass_explorer import recipes, runs
+from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
 
 from . import begin
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     folds.add_argument("--jobs", type=int, default=1, help="folds trained side by side")
     folds.add_argument("--ship", action="store_true", help="put fold 0 of the first split on the shelf")
     folds.add_argument("--floor", action="append", default=[], metavar="TEXT=VALUE", help="macro F1 of a simple method")
+    begin.add_slurm_options(folds)
     folds.set_defaults(action=_folds)
 
     check = commands.add_parser("check", help="what a run would find: data, disk, memory and time of a step")
@@ -160,7 +162,7 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def _folds(options: argparse.Namespace) -> int:
-    from .folds import run
+    from . import folds
 
     try:
         numbers = [int(word) for word in options.folds.split(",")]
@@ -168,7 +170,13 @@ def _folds(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--folds are whole numbers and --floor is TEXT=VALUE ({error}).") from None
     splits = options.splits.split(",")
-    table = run(
+    if options.slurm:
+        wanted = folds.plan(configuration(options), splits, numbers, runs.root() / "folds")
+        for run in folds.submit(wanted, begin.resources(options), options.jobs):
+            print(f"SLURM job {slurm.job(run)}  {run.path}")
+        print("Give the same command without --slurm for the table when they are finished.")
+        return 0
+    table = folds.run(
         configuration(options), splits=splits, folds=numbers, jobs=options.jobs, shipped=options.ship, floors=floors
     )
     print(table)

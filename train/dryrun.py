@@ -90,6 +90,7 @@ def steps(config: RunConfig, data_set: DataSet, indices: Sequence[int], device: 
     batch = torch.arange(size) % len(images)
     with warnings.catch_warnings():
         quiet()
+        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         engine = trainer(config, device, probe)
         on_gpu = device.startswith("cuda")
         if on_gpu:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from vlass_explorer.runs.slurm import NOTE
+from vlass_explorer.runs.slurm import read_note
 from vlass_explorer.schema import Run
 
 
@@ -12,4 +12,4 @@ def of(run: Run) -> ModuleType:
     """The launcher that started a run and that can stop it."""
     from . import local, slurm
 
-    return slurm if (run.path / NOTE).exists() else local
+    return slurm if read_note(run.path) else local

@@ -14,12 +14,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vlass_explorer.runs import read, read_status, request_stop, write_json, write_status
-from vlass_explorer.runs.slurm import NOTE, read_note
+from vlass_explorer.runs.slurm import NOTE, read_note, read_resources
 from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
 
 from .local import environment
@@ -63,19 +63,24 @@ def job(run: Run) -> str:
 
 
 def launch(run: Run, resources: Resources | None = None) -> None:
-    """Submit one queued run; RunError where it is launched already or SLURM refuses."""
+    """Submit one queued run, by default as its last attempt; RunError where it is launched already or SLURM refuses."""
     launch_all([run], resources)
 
 
-def launch_all(runs: Sequence[Run], resources: Resources | None = None, parallel: int = 0) -> None:
+def launch_all(
+    runs: Sequence[Run],
+    resources: Resources | None = None,
+    parallel: int = 0,
+    variables: Mapping[str, str] | None = None,
+) -> None:
     """Submit runs that ask for the same devices: one as a job, several as a job array, ``parallel`` at a time (0: all).
 
-    Each run folder gets slurm.json with the id of its job and what was asked for.
+    Each run folder gets slurm.json with the id of its job and what was asked for; ``variables`` join the environment.
     """
-    resources = resources or Resources()
+    resources = resources or Resources(**read_resources(runs[0].path))
     for run in runs:
         known = {(run.config.device == "cpu", run.config.devices, run.config.nodes, run.config.workers) for run in runs}
-        if run.phase != "queued" or (run.path / NOTE).exists() or (run.path / "process.json").exists():
+        if run.phase != "queued" or read_note(run.path) or (run.path / "process.json").exists():
             raise RunError(f"{run.id} is {run.phase} already: it is not launched twice.")
         if len(known) > 1:
             raise ConfigError("Runs of one job array must ask for the same device, devices, nodes and workers.")
@@ -83,24 +88,28 @@ def launch_all(runs: Sequence[Run], resources: Resources | None = None, parallel
         raise RunError("There is no sbatch on this machine: submit from a login node of the cluster.")
     if len(runs) == 1:
         path = runs[0].path
-        jobs = [_submit(path, runs[0].config, resources, ["resume", str(path)], path / "train.log")]
+        jobs = [_submit(path, runs[0].config, resources, ["resume", str(path)], path / "train.log", variables)]
     else:
         folder = runs[0].path.parent / ".arrays" / secrets.token_hex(4)
         folder.mkdir(parents=True)
         (folder / "runs").write_text("".join(f"{run.path}\n" for run in runs), encoding="utf-8")
         array = f"0-{len(runs) - 1}" + (f"%{parallel}" if parallel else "")
         words = ["array", str(folder / "runs")]
-        main = _submit(folder, runs[0].config, resources, words, folder / "%A_%a.log", array)
+        main = _submit(folder, runs[0].config, resources, words, folder / "%A_%a.log", variables, array)
         jobs = [f"{main}_{index}" for index in range(len(runs))]
     for run, number in zip(runs, jobs, strict=True):
-        write_json(
-            run.path / NOTE,
-            {**read_note(run.path), "job": number, "partition": resources.partition, "minutes": resources.minutes},
-        )
+        # The job may have begun and have added to it.
+        write_json(run.path / NOTE, {**read_note(run.path), "job": number, "resources": asdict(resources)})
 
 
 def _submit(
-    folder: Path, config: RunConfig, resources: Resources, action: list[str], log: Path, array: str = ""
+    folder: Path,
+    config: RunConfig,
+    resources: Resources,
+    action: list[str],
+    log: Path,
+    variables: Mapping[str, str] | None,
+    array: str = "",
 ) -> str:
     """Id of the submitted job; its batch script is slurm.sh in ``folder``."""
     import submitit  # here, so that nobody else needs it
@@ -111,6 +120,7 @@ def _submit(
         "constraint": resources.constraint, "mem": f"{resources.memory_gb * 1024:.0f}MB" if resources.memory_gb else "",
         "gpus_per_node": 0 if config.device == "cpu" else config.devices,
     }  # fmt: skip
+    exports = [f"export {key}={shlex.quote(value)}" for key, value in (variables or {}).items()]
     executor.update_parameters(
         job_name=config.name,
         time=resources.minutes,
@@ -121,7 +131,7 @@ def _submit(
         stderr_to_stdout=True,
         wckey=None,
         srun_args=["--output", str(log), "--open-mode=append", "--kill-on-bad-exit=1"],
-        setup=[f"cd {shlex.quote(str(_CHECKOUT))}", "export PYTHONUNBUFFERED=1"],
+        setup=[f"cd {shlex.quote(str(_CHECKOUT))}", "export PYTHONUNBUFFERED=1", *exports],
         additional_parameters={"output": str(log), "requeue": True, **({"array": array} if array else {})},
         **{key: value for key, value in asked.items() if value},
     )

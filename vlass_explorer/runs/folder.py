@@ -59,8 +59,9 @@ def new_attempt(run: Run) -> Run:
     (run.path / "stop").unlink(missing_ok=True)
     status = read_status(run.path)
     write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
-    for note in ("process.json", slurm.NOTE):
-        (run.path / note).unlink(missing_ok=True)
+    (run.path / "process.json").unlink(missing_ok=True)
+    if slurm.read_note(run.path):
+        write_json(run.path / slurm.NOTE, {"resources": slurm.read_resources(run.path)})
     return read(run.path)
 
 
@@ -144,7 +145,7 @@ def read(path: Path) -> Run:
 def queue(root: Path, device: str) -> list[Run]:
     """Living queued runs of one device of this machine, oldest first: the first one may take the device."""
     runs = (run for run in _all(root) if run.phase == "queued" and run.device == device)
-    found = [run for run in runs if not (run.path / slurm.NOTE).exists()]
+    found = [run for run in runs if not slurm.read_note(run.path)]
     return sorted(found, key=lambda run: (run.created, run.id))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from vlass_explorer.schema import Phase
 
 NOTE = "slurm.json"
-"""File in a run folder that names its job: ``job``, and the step for a trainer that was started with plain srun."""
+"""File in a run folder: ``job`` and what was asked for, and from the trainer its step and the restarts of the job."""
 _SPECIAL_STEPS = 0xFFFFFFF0
 """Steps from here on are SLURM's own: batch script, interactive shell, extern."""
 _ASK_SECONDS = 10.0
@@ -51,6 +51,15 @@ def read_note(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) and re.fullmatch(r"[\d_]+", str(found.get("job", ""))) else {}
+
+
+def read_resources(path: Path) -> dict[str, Any]:
+    """What the last job of a run folder asked for, also between two attempts."""
+    try:
+        found = json.loads((path / NOTE).read_text(encoding="utf-8")).get("resources")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def ask(job: str) -> dict[str, str] | None:
