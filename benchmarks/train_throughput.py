@@ -4,7 +4,7 @@
 
 Both train the small CNN at batch 64 on noise of 100 x 100 pixels held in memory, with rotation, flips, shift and zoom.
 Rounds alternate and CPU seconds are counted, so that other work on the machine matters little. The loader alone, which
-augments, is compared with what the step consumes (goal at least 5). Where there is a GPU, train_gpu.py adds a ViT-B/16.
+augments, is compared with what the step consumes (goal at least 5). With a GPU, training/gpu.py adds a ViT-B/16.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 # Run from anywhere: the packages beside this folder are used, installed or not.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import noise_set
+from training import noise_set
 
 from train.batches import Batches
 from train.callbacks import Recorder
@@ -105,9 +105,9 @@ def main() -> None:
         ]
         on_gpu = {}
         if torch.cuda.is_available():
-            import train_gpu
+            from training import gpu
 
-            on_gpu = train_gpu.measure(folder)
+            on_gpu = gpu.measure(folder)
     count = options.steps * config.batch_size
     result = {
         "fit_images_per_cpu_second": count / statistics.median(a for a, _, _ in rounds),

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import noise_set
 import timm
 import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
@@ -27,6 +26,7 @@ from train.images import Images
 from train.module import Classifier
 from train.network import build
 from train.stopping import StopSignal
+from training import noise_set
 from vlass_explorer import datasets, runs
 from vlass_explorer.schema import RunConfig
 
