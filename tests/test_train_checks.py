@@ -15,7 +15,7 @@ import tiny_set
 import torch
 
 from train import checks, dryrun
-from train.data import open_data_set, split_indices
+from train.data import load, open_data_set, split_indices
 from vlass_explorer import recipes
 from vlass_explorer.schema import RunConfig
 
@@ -90,6 +90,5 @@ def test_the_largest_batch_of_a_gpu_is_tried_out(
     monkeypatch.setattr(dryrun, "steps", steps)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 1000 * 2**20))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    data_set = open_data_set(config)
-    found = dryrun.measure(config, data_set, split_indices(data_set, config)[0], "cuda:0")
+    found = dryrun.measure(config, load(config, lambda: None), "cuda:0")
     assert (found["largest_batch_size"], found["fits"]) == (largest, fits)

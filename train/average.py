@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints import averaging
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
 
 from .data import Images, open_data_set, split_indices
@@ -112,8 +113,9 @@ class _Data:
             )
         train, validation = split_indices(data_set, config)
         step = max(1, len(train) // STATISTICS_COUNT)
-        self._train = Images(data_set, train[::step][:STATISTICS_COUNT], card.input_spec, None)
-        self.validation = Images(data_set, validation, card.input_spec, None)
+        images = stretched(data_set, card.input_spec)
+        self._train = Images(data_set, train[::step][:STATISTICS_COUNT], card.input_spec, None, images)
+        self.validation = Images(data_set, validation, card.input_spec, None, images)
 
     def __len__(self) -> int:
         return len(self._train)

@@ -13,7 +13,7 @@ from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig
 
 from . import device, dryrun
-from .data import open_data_set, split_indices, test_indices, told
+from .data import load, open_data_set, split_indices, test_indices
 from .network import build
 
 NAMED = 20
@@ -65,7 +65,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     found["steps_per_epoch"] = max(1, len(train) // config.batch_size)
     _disk(found)
     if steps and not errors:
-        _dry_run(data_set, train, config, found)
+        _dry_run(config, found)
     return found
 
 
@@ -88,7 +88,11 @@ def _look(data_set: DataSet, parts: Mapping[str, Sequence[int]], config: RunConf
     count = sum(len(indices) for indices in parts.values())
     if unreadable:
         is_many = len(unreadable) > config.allow_unreadable * count
-        found["errors" if is_many else "warnings"].append(told(unreadable, count))
+        names = ", ".join(list(unreadable)[:3])
+        more = f" and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
+        found["errors" if is_many else "warnings"].append(
+            f"{len(unreadable)} of {count} cutouts cannot be read: {names}{more}."
+        )
     found["unreadable"] = dict(list(unreadable.items())[:NAMED])
     found["duplicates"] = pairs[:NAMED]
     if pairs:
@@ -112,9 +116,9 @@ def _disk(found: dict[str, Any]) -> None:
         )
 
 
-def _dry_run(data_set: DataSet, train: Sequence[int], config: RunConfig, found: dict[str, Any]) -> None:
+def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
     try:
-        measured = dryrun.measure(config, data_set, train, found["device"])
+        measured = dryrun.measure(config, load(config, lambda: None), found["device"])
     except ExplorerError as error:
         found["errors"].append(str(error))
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,11 @@ import lightning.pytorch as pl
 import psutil
 import torch
 
-from vlass_explorer import datasets
-from vlass_explorer.datasets import DataSet
-from vlass_explorer.schema import ConfigError, RunConfig
+from vlass_explorer.schema import RunConfig
 
 from . import ranks
 from .batches import Ordered
-from .data import Data, Images
+from .data import Data
 from .fit import quiet, trainer
 from .loss import class_weights
 from .module import Classifier
@@ -69,25 +66,18 @@ def peak_memory() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def steps(config: RunConfig, data_set: DataSet, indices: Sequence[int], device: str) -> dict[str, float]:
+def steps(config: RunConfig, data: Data, device: str) -> dict[str, float]:
     """Seconds of a step, memory before and at its peak in MiB; raises torch.OutOfMemoryError where it does not fit."""
     size = config.batch_size // ranks.world(config)
     config = replace(config, devices=1, nodes=1, batch_size=size, epochs=1, accumulate=1, compile=False)
-    spec = datasets.input_spec(data_set, config)
-    images = Images(data_set, indices[:size], spec, config, skipped={})
-    if not len(images):
-        raise ConfigError("None of the first training cutouts can be read, so no step can be tried.")
-    mean, std = images.statistics()
-    images.spec = replace(spec, mean=(mean,), std=(std,))
-    data = Data(data_set, images.spec, images, images)
     model, _ = build(config, data.label_names)
     if config.keep_patches:
         thin(model, config.keep_patches)
-    weights = class_weights(images.labels, len(data.label_names), config)
-    module = Classifier(model, config, images, images, weights, STEPS + 1, teachers(config, data))
+    weights = class_weights(data.train.labels, len(data.label_names), config)
+    module = Classifier(model, config, data.train, data.validation, weights, STEPS + 1, teachers(config, data))
     probe = Probe()
     # A cutout may come twice in a batch: memory and time are the same.
-    batch = torch.arange(size) % len(images)
+    batch = torch.arange(size) % len(data.train)
     with warnings.catch_warnings():
         quiet()
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
@@ -101,7 +91,7 @@ def steps(config: RunConfig, data_set: DataSet, indices: Sequence[int], device: 
     return {"seconds": min(probe.seconds[1:]), "before": before, "peak": peak}
 
 
-def measure(config: RunConfig, data_set: DataSet, indices: Sequence[int], device: str) -> dict[str, Any]:
+def measure(config: RunConfig, data: Data, device: str) -> dict[str, Any]:
     """What a dry run found, as plain values: memory in MiB, times in seconds, the largest batch that fits.
 
     On a GPU larger batches are tried until one does not fit, smaller ones where the chosen one does not; on the CPU
@@ -111,17 +101,17 @@ def measure(config: RunConfig, data_set: DataSet, indices: Sequence[int], device
     world, size = ranks.world(config), config.batch_size
     found: dict[str, Any] = {"batch_size": size, "precision": config.precision, "fits": True}
     try:
-        first = steps(config, data_set, indices, device)
+        first = steps(config, data, device)
     except torch.OutOfMemoryError:
         found["fits"] = False
     else:
-        count = max(1, len(indices) // size)
+        count = max(1, len(data.train) // size)
         found["seconds_per_step"] = first["seconds"]
         found["images_per_second"] = size / first["seconds"]
         found["seconds_per_epoch"] = count * first["seconds"]
         found["seconds_in_all"] = config.epochs * count * first["seconds"]
         found["peak_memory_mib"] = first["peak"]
-    limit = max(size, min(LARGEST, len(indices)))
+    limit = max(size, min(LARGEST, len(data.train)))
     if not on_gpu:
         free = psutil.virtual_memory().available / 2**20 * RESERVE
         each = max(first["peak"] - first["before"], 1.0) / (size / world)
@@ -132,17 +122,17 @@ def measure(config: RunConfig, data_set: DataSet, indices: Sequence[int], device
     largest = size if found["fits"] else 0
     while size > 1 and not largest:
         size //= 2
-        largest = size if _fits(config, size, data_set, indices, device) else 0
-    while found["fits"] and 2 * largest <= limit and _fits(config, 2 * largest, data_set, indices, device):
+        largest = size if _fits(config, size, data, device) else 0
+    while found["fits"] and 2 * largest <= limit and _fits(config, 2 * largest, data, device):
         largest *= 2
     found["largest_batch_size"] = largest
     return found
 
 
-def _fits(config: RunConfig, size: int, data_set: DataSet, indices: Sequence[int], device: str) -> bool:
+def _fits(config: RunConfig, size: int, data: Data, device: str) -> bool:
     """Try a batch of that size on a GPU, and leave room for what a dry run does not see."""
     try:
-        tried = steps(replace(config, batch_size=size), data_set, indices, device)
+        tried = steps(replace(config, batch_size=size), data, device)
     except torch.OutOfMemoryError:
         return False
     finally:

@@ -28,6 +28,7 @@ from train.network import build
 from train.stopping import StopSignal
 from training import noise_set
 from vlass_explorer import datasets, runs
+from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import RunConfig
 
 ARCHITECTURE, SIDE, BATCH, STEPS = "vit_base_patch16_224", 224, 256, 24
@@ -54,7 +55,8 @@ def ours(folder: Path) -> float:
         warmup_epochs=0, device="cuda:0",
     )  # fmt: skip
     data = noise_set.make(folder, 2 * BATCH)
-    images = Images(data, range(len(data)), datasets.input_spec(data, config), config)
+    spec = datasets.input_spec(data, config)
+    images = Images(data, range(len(data)), spec, config, stretched(data, spec, config))
     images.labels = images.labels.repeat(STEPS // 2)
     model, _ = build(config, ("a", "b"))
     module = Classifier(model, config, images, images, torch.ones(2), total_steps=STEPS)
