@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,19 @@ def test_srun_alone_works_without_a_warning(place: Path) -> None:
     assert not [line for line in done.stderr.splitlines() if "Warning" in line and "srun" in line.lower()]
     run = next(run for run in runs.listing() if run.config.name == "plain")
     assert run.phase == "finished" and launchers.of(run) is slurm
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_job_array_of_runs_with_two_processes_each(place: Path) -> None:
+    config = configured(place, epochs=1, devices=2, name="array")
+    both = [runs.create(replace(config, seed=seed)) for seed in (0, 1)]
+    slurm.launch_all(both, slurm.Resources(cpus=1, minutes=30))
+    first, second = (slurm.job(run) for run in both)
+    assert (first[-2:], second[-2:]) == ("_0", "_1") and first[:-2] == second[:-2]
+    for run in both:
+        watch(run, lambda now: not now.is_active)
+        done = runs.read(run.path)
+        assert done.phase == "finished", (done.reason, runs.log_tail(done))
+        assert "2/2" in (run.path / "train.rank1.log").read_text()
+        assert f"{run.id}: finished" in (run.path / "train.log").read_text()
