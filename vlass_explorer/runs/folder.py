@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from vlass_explorer.recipes import from_yaml, to_yaml
-from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
+from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
 
+from . import slurm
 from .process import alive
 from .records import read_status, write_json
 
@@ -76,6 +77,8 @@ def new_attempt(run: Run) -> Run:
     status = read_status(run.path)
     write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
     (run.path / "process.json").unlink(missing_ok=True)
+    if slurm.read_note(run.path):
+        write_json(run.path / slurm.NOTE, {"resources": slurm.read_resources(run.path)})
     return read(run.path)
 
 
@@ -95,6 +98,18 @@ def _lost(path: Path, status: dict[str, Any]) -> str:
         return ""
     step = status.get("step", 0)
     return f"The process ended without a word at step {step} (killed, out of memory, or the machine restarted)."
+
+
+def _seen(path: Path, status: dict[str, Any]) -> tuple[Phase, str]:
+    """Phase and reason as written, corrected by what became of the process or of the SLURM job."""
+    phase, reason = status.get("phase", "failed"), status.get("reason", "")
+    if phase in _ENDED:
+        return phase, reason
+    told = slurm.verdict(path, status)
+    if told is not None:
+        return told
+    why = _lost(path, status)
+    return ("lost", why) if why else (phase, reason)
 
 
 def read_process(path: Path) -> dict[str, Any]:
@@ -120,9 +135,11 @@ def _read(path: Path) -> Run:
         raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
     except ConfigError as error:
         raise RunError(f"{path.name} cannot be read: {error}") from error
-    phase, reason = status.get("phase", "failed"), status.get("reason", "")
-    if phase not in _ENDED and (why := _lost(path, status)):
-        phase, reason = "lost", why
+    phase, reason = _seen(path, status)
+    if phase != status.get("phase") and (later := read_status(path)) != status:
+        # It wrote its end between the look at its status and the look at its process.
+        status = later
+        phase, reason = _seen(path, status)
     total = status.get("total_steps") or 0
     return Run(
         id=path.name,
@@ -146,7 +163,7 @@ def read(path: Path) -> Run:
 
 
 def queue(root: Path, device: str) -> list[Run]:
-    """Living queued runs of one device, oldest first: the first one may take the device."""
+    """Living queued runs of one device of this machine, oldest first: the first one may take the device."""
     return _waiting(_all(root), device)
 
 
@@ -154,7 +171,7 @@ def _waiting(found: Sequence[Run], device: str) -> list[Run]:
     """Also those that are still coming up and may want this device: who was created first does not lose to the fast."""
     kind = device.partition(":")[0]
     waiting = [
-        run for run in found if run.phase == "queued" and device
+        run for run in found if run.phase == "queued" and device and not slurm.read_note(run.path)
         and (run.device == device or (not run.device and run.config.device in ("auto", kind, device)
                                       and (run.path / "process.json").exists()))
     ]  # fmt: skip
