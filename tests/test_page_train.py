@@ -133,7 +133,7 @@ def test_no_request_starts_a_run_where_training_is_off(place: Path, monkeypatch:
     assert "switched off" in page.info[0].value
     assert launched == [] and runs.listing() == []
     with pytest.raises(RunError, match="switched off"):
-        launchers.find("This machine")
+        launchers.check_allowed()
 
 
 def test_any_architecture_with_its_parameters(place: Path) -> None:
@@ -201,6 +201,12 @@ def test_a_look_at_the_data_and_its_augmentation(place: Path) -> None:
     assert "round/000.npy" in page.error[0].value.replace("\\", "")
 
 
+MEASURED = {
+    "seconds_per_epoch": 3600.0, "seconds_in_all": 36000.0, "peak_memory_mib": 900.0, "available_memory_mib": 4096.0,
+    "batch_size": 64, "largest_batch_size": 128,
+}  # fmt: skip
+
+
 class Answer:
     """A dry run that has ended."""
 
@@ -239,7 +245,7 @@ def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [
         ({"warnings": ["Very few training cutouts of long."]}, "Very few"),
         ({"counts": {"train": {"long": 5, "round": 60}}}, "12 times"),
-        ({"device": "cpu", "warnings": ["Runs on the CPU."], "seconds_per_epoch": 3600.0}, "CPU"),
+        ({"device": "cpu", "warnings": ["Runs on the CPU."], "measured": MEASURED}, "CPU"),
     ],
 )
 def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:

@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
     resume = commands.add_parser("resume", help="continue a stopped, failed or lost run from its last saved state")
     resume.add_argument("run", help="run id or folder")
+    resume.add_argument("--keep", action="store_true", help="train no further: make the saved state a checkpoint")
     begin.add_slurm_options(resume)
     resume.set_defaults(action=begin.resume)
 

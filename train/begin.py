@@ -58,7 +58,7 @@ def resume(options: argparse.Namespace) -> int:
     """Continue a run from its last saved state, here or as a new SLURM job."""
     found = runs.find(options.run)
     if found.phase != "queued" and not cluster.is_ours(found):
-        found = runs.new_attempt(found)
+        found = runs.new_attempt(found, keep=options.keep)
     return _submit(found, options) if options.slurm else _train(found, resume=True)
 
 

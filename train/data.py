@@ -97,7 +97,9 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
     the cutouts that cannot be read where they are more than ``allow_unreadable`` allows.
     """
     if config.stretch not in preprocess.STRETCHES:
-        raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, list(preprocess.STRETCHES))}.")
+        raise ConfigError(
+            f"There is no stretch {config.stretch!r}{nearest(config.stretch, list(preprocess.STRETCHES))}."
+        )
     data_set = open_data_set(config)
     train_indices, validation_indices = split_indices(data_set, config)
     try:

@@ -121,7 +121,9 @@ def _train(
         teachers=teachers(config, data),
     )
     recorder = Recorder(folder, config, stop, data.label_names)
-    engine = trainer(config, device, recorder, loggers.make(folder, config) if ranks.rank(config) == 0 else [])
+    logs = loggers.make(folder, config) if ranks.rank(config) == 0 else []
+    is_enough = state is not None and (folder / "keep").exists()
+    engine = trainer(config, device, recorder, logs, last_step=done if is_enough else -1)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{folder.name}: {parameters:,} parameters, {len(batches)} steps an epoch on {device}", flush=True)
     print(f"{len(data.train)} training and {len(data.validation)} validation cutouts", flush=True)
@@ -138,7 +140,7 @@ def _train(
     if ranks.rank(config):
         return None
     ranks.leave(others)
-    runs.beat(folder, phase="testing")
+    runs.beat(folder, phase="testing", reason=f"Kept on request after step {done}." if is_enough else "")
     if recorder.best.weights:
         model.load_state_dict(recorder.best.weights)
     elif module.average is not None:
@@ -160,8 +162,13 @@ def saved_steps(state: Path) -> int:
         ) from error
 
 
-def trainer(config: RunConfig, device: str, callback: pl.Callback, logs: Sequence[Logger] = ()) -> pl.Trainer:
-    """Lightning without its own logger, bar, checkpoints or guesses about a cluster."""
+def trainer(
+    config: RunConfig, device: str, callback: pl.Callback, logs: Sequence[Logger] = (), last_step: int = -1
+) -> pl.Trainer:
+    """Lightning without its own logger, bar, checkpoints or guesses about a cluster; -1: no step but the epochs' last.
+
+    A state that is at ``last_step`` already is restored and not trained further.
+    """
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -170,6 +177,7 @@ def trainer(config: RunConfig, device: str, callback: pl.Callback, logs: Sequenc
             **{**devices.trainer_arguments(device), **ranks.trainer_arguments(config, device)},
             plugins=[LightningEnvironment()],
             max_epochs=config.epochs,
+            max_steps=last_step,
             precision="bf16-mixed" if config.precision == "bf16" else "32-true",
             gradient_clip_val=config.clip_grad or None,
             accumulate_grad_batches=config.accumulate,

@@ -26,7 +26,7 @@ UNEVEN = 5.0
 
 def area(config: RunConfig) -> None:
     """Draw the buttons, the dry run while it goes on and its result; launch what passed."""
-    launcher = _launcher()
+    launch = launchers.choice()
     stamp = train_data.stamp(config.data_dir)
     wanted, launches, accepted = st.session_state.get(WANTED, (None, False, False))
     check = run_check.start(config, stamp) if wanted == config else None
@@ -52,20 +52,13 @@ def area(config: RunConfig) -> None:
     questions, notes = _sorted_warnings(config, check.result)
     if launches and not check.result["errors"] and (accepted or not questions):
         st.session_state.pop(WANTED)
-        _launch(config, launcher)
+        _launch(config, launch)
         return
     _show(check.result, questions, notes)
     if questions and not check.result["errors"]:
         st.button(
             "Launch anyway", key="train_anyway", icon=":material/play_arrow:", on_click=_want, args=(config, True, True)
         )
-
-
-def _launcher() -> str:
-    names = list(launchers.available())
-    if len(names) < 2:
-        return names[0]
-    return str(st.segmented_control("Run on", names, default=names[0], required=True, key="train_launcher"))
 
 
 def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
@@ -81,7 +74,7 @@ def _wait(check: run_check.Check) -> None:
 
 def estimate(config: RunConfig, found: Mapping[str, Any]) -> float | None:
     """Seconds of the whole run from what the dry run measured, None where it did not."""
-    seconds = found.get("seconds_per_epoch")
+    seconds = found.get("measured", {}).get("seconds_per_epoch")
     return None if seconds is None else float(seconds) * config.epochs
 
 
@@ -135,17 +128,22 @@ def _numbers(found: Mapping[str, Any]) -> None:
         parts.append(f"{found['parameters']:,} parameters, {found['trained_parameters']:,} of them trained")
     if "steps_per_epoch" in found:
         parts.append(f"{found['steps_per_epoch']:,} steps an epoch on {plain(found['device'])}")
-    if found.get("seconds_per_epoch") is not None:
-        parts.append(f"{duration(float(found['seconds_per_epoch']))} an epoch, measured")
-    if found.get("memory_gib") is not None:
-        parts.append(f"{float(found['memory_gib']):.2g} GiB of memory, measured")
     if parts:
         st.caption(" · ".join(parts))
+    measured = found.get("measured", {})
+    if "seconds_per_epoch" in measured:
+        each, total = (duration(float(measured[key])) for key in ("seconds_per_epoch", "seconds_in_all"))
+        st.caption(
+            f"Measured: {each} an epoch, about {total} in all · {measured['peak_memory_mib'] / 1024:.2g} of "
+            f"{measured['available_memory_mib'] / 1024:.3g} GiB of memory at batch size {measured['batch_size']} · "
+            f"largest batch that fits: {measured['largest_batch_size']}"
+        )
 
 
-def _launch(config: RunConfig, launcher: str) -> None:
+def _launch(config: RunConfig, launch: begin.Launch) -> None:
     try:
-        run = begin.start(config, launchers.find(launcher).launch, settings.most_runs())
+        launchers.check_allowed()
+        run = begin.start(config, launch, settings.most_runs())
     except ExplorerError as error:
         st.error(plain(error))
         return

@@ -47,7 +47,7 @@ def _while_active(run: Run) -> None:
     is_stopping = (run.path / "stop").exists()
     st.button(
         "Stop after saving", key=f"stop-{run.id}", icon=":material/stop_circle:", disabled=is_stopping,
-        on_click=_act, args=(runs.request_stop, run), help="Finishes the step, saves the full state and ends.",
+        on_click=_act, args=(_stop, run), help="Finishes the step, saves the full state and ends.",
     )  # fmt: skip
     st.button(
         "Kill now", key=f"kill-{run.id}", icon=":material/dangerous:", type="tertiary", on_click=_act,
@@ -60,6 +60,11 @@ def _while_active(run: Run) -> None:
 def _when_ended(run: Run) -> None:
     if run.phase == "finished":
         return
+    if (run.path / "last.ckpt").exists():
+        st.button(
+            "Keep as checkpoint", key=f"keep-{run.id}", icon=":material/bookmark_add:", on_click=_act,
+            args=(_keep, run), help="Trains no further: the saved state is tested and becomes a checkpoint.",
+        )  # fmt: skip
     st.button(
         "Resume", key=f"resume-{run.id}", icon=":material/resume:", on_click=_act, args=(_resume, run),
         help="Continues from the last saved state, or from the start when none was saved.",
@@ -82,7 +87,15 @@ def _act(what: Callable[[Run], object], run: Run) -> None:
 
 
 def _resume(run: Run) -> None:
-    begin.resume(run, launchers.of(run).launch, settings.most_runs())
+    begin.resume(run, launchers.again(run), settings.most_runs())
+
+
+def _keep(run: Run) -> None:
+    begin.resume(run, launchers.again(run), settings.most_runs(), keep=True)
+
+
+def _stop(run: Run) -> None:
+    launchers.of(run).stop(run)
 
 
 def _kill(run: Run) -> None:

@@ -34,7 +34,7 @@ def draw(run: Run) -> None:
     elif run.is_active:
         st.caption("Curves appear after the first steps.")
     views = ["Log", "Configuration", *(["Machine"] if series else [])]
-    report = runs.read_report(run.path)
+    report = run_result.read(run)
     views = ["Result", *views] if report else views
     first = "Result" if report else "Log"
     view = st.segmented_control("View", views, default=first, key=f"view-{run.id}", label_visibility="collapsed")
@@ -88,7 +88,7 @@ def _progress(run: Run) -> None:
         st.progress(min(max(run.progress, 0.0), 1.0), text=f"{run.progress:.0%} · " + " · ".join(parts))
     elif run.phase == "finished":
         name = runs.read_status(run.path).get("checkpoint", run.config.name)
-        st.success(f"The checkpoint {plain(name)} is ready.", icon=ICONS["finished"])
+        st.success(f"The checkpoint {plain(name)} is ready. {plain(run.reason)}", icon=ICONS["finished"])
     elif run.phase == "stopped":
         st.warning(plain(run.reason) or "Stopped on request.", icon=ICONS["stopped"])
     else:

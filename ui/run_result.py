@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from vlass_explorer import metrics, runs
 from vlass_explorer.figures.confusion import matrix
+from vlass_explorer.schema import Report, Run
 
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
 
 
-def draw(report: Mapping[str, Any], key: str) -> None:
-    """Draw the values of a Report as report.json holds them."""
-    low, high = report["macro_f1_interval"]
+def read(run: Run) -> Report | None:
+    """The report of the validation fold, None where the run has none that can be read."""
+    values = runs.read_report(run.path)
+    try:
+        return metrics.read(values) if values else None
+    except ValueError:
+        return None
+
+
+def draw(report: Report, key: str) -> None:
+    """Draw the report of a run."""
+    low, high = report.macro_f1_interval
     st.caption(
-        f"{report['count']:,} cutouts of the validation fold · macro F1 {report['macro_f1']:.3f} (95 % interval "
-        f"{low:.3f} to {high:.3f}) · accuracy {report['accuracy']:.3f} · macro AUROC {report['macro_auroc']:.3f} · "
-        f"calibration error {report['ece']:.3f}"
+        f"{report.count:,} cutouts of the validation fold · macro F1 {report.macro_f1:.3f} (95 % interval "
+        f"{low:.3f} to {high:.3f}) · accuracy {report.accuracy:.3f} · macro AUROC {report.macro_auroc:.3f} · "
+        f"calibration error {report.ece:.3f}"
     )
     page = st.grid(2, min_column_width=330, gap="medium")
     with page.cell():
         st.plotly_chart(
-            matrix(report["confusion"], report["label_names"]), key=f"confusion-{key}", config={"displaylogo": False},
+            matrix(report.confusion, report.label_names), key=f"confusion-{key}", config={"displaylogo": False},
             alt="Confusion matrix, rows true, columns predicted",
         )  # fmt: skip
     with page.cell():
-        table = pd.DataFrame.from_dict(report["per_class"], orient="index").rename(columns=COLUMNS)
+        table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=COLUMNS)
         numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
         numbers["Cutouts"] = st.column_config.NumberColumn(format="%d")
         st.dataframe(

@@ -75,6 +75,7 @@ def newest(app: App, name: str) -> Run:
 
 def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
     """A recipe on the FIRST set, without a teacher."""
+    page.context.set_default_timeout(PATIENCE)  # the first page of a fresh server loads torch
     open_page(page, "/train")
     choose(page, "Data set", "first-radio-galaxies")
     page.get_by_text("Recipe", exact=True).first.click()

@@ -20,7 +20,7 @@ LEARNING: tuple[Panel, ...] = (
 MACHINE: tuple[Panel, ...] = (
     ("Learning rate", (("lr", "learning rate", OTHER),)),
     ("Images a second", (("images_per_second", "images a second", OTHER),)),
-    ("Memory (GiB)", (("memory_gib", "memory", OTHER),)),
+    ("Memory (MiB)", (("memory_mib", "memory", OTHER),)),
 )
 SHARES = ("Macro F1", "Accuracy")
 """Panels whose axis runs from 0 to 1."""

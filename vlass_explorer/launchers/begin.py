@@ -19,11 +19,14 @@ def start(config: RunConfig, launch: Launch, most: int) -> Run:
     return run
 
 
-def resume(run: Run, launch: Launch, most: int) -> Run:
-    """Launch an ended run again, from its last saved state; RunError where it is active: two people may ask at once."""
+def resume(run: Run, launch: Launch, most: int, *, keep: bool = False) -> Run:
+    """Launch an ended run again, from its last saved state; RunError where it is active: two people may ask at once.
+
+    ``keep``: it trains no further, and what is saved becomes its checkpoint.
+    """
     with runs.exclusive(run.path.parent):
         _check_room(most)
-        again = runs.new_attempt(runs.read(run.path))
+        again = runs.new_attempt(runs.read(run.path), keep=keep)
         _launch(again, launch)
     return again
 

@@ -69,11 +69,17 @@ def create(config: RunConfig, root: Path | None = None) -> Run:
     return read(parent / run_id)
 
 
-def new_attempt(run: Run) -> Run:
-    """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active."""
+def new_attempt(run: Run, *, keep: bool = False) -> Run:
+    """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active.
+
+    ``keep``: it trains no further, and what is saved becomes its checkpoint; RunError where nothing is saved.
+    """
     if run.is_active:
         raise RunError(f"{run.id} is {run.phase}: it can be resumed when it has ended.")
+    if keep and not (run.path / "last.ckpt").exists():
+        raise RunError(f"{run.id} has saved nothing that could be kept.")
     (run.path / "stop").unlink(missing_ok=True)
+    (run.path / "keep").touch() if keep else (run.path / "keep").unlink(missing_ok=True)
     status = read_status(run.path)
     write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
     (run.path / "process.json").unlink(missing_ok=True)
