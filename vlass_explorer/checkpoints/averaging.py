@@ -6,12 +6,13 @@ parent's. The statistics of batch norms belong to the averaged weights no more a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ..schema import Checkpoint, CheckpointError, InputSpec
-from .weights import create, load
+from .weights import load
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -115,7 +116,7 @@ def average(
             f"{cards[0].architecture} has batch norms: give the training data, so that their statistics can be "
             "estimated again for the averaged weights."
         )
-    model = create(cards[0].architecture, len(cards[0].label_names), cards[0].model_args).to(device)
+    model = copy.deepcopy(parents[0][1]).to(device)
 
     def fill(chosen: Sequence[tuple[Checkpoint, nn.Module]]) -> nn.Module:
         model.load_state_dict(mean([parent.state_dict() for _, parent in chosen]))

@@ -127,7 +127,7 @@ def _submit(
         nodes=config.nodes,
         ntasks_per_node=config.devices,
         cpus_per_task=resources.cpus or config.workers + 1,
-        signal_delay_s=resources.warning_seconds,
+        signal_delay_s=min(resources.warning_seconds, 30 * resources.minutes),
         stderr_to_stdout=True,
         wckey=None,
         srun_args=["--output", str(log), "--open-mode=append", "--kill-on-bad-exit=1"],
