@@ -18,6 +18,8 @@ PAGES = {  # file in pages/: title, icon
     "compare": ("Compare", ":material/compare:"),
     "train": ("Train", ":material/model_training:"),
     "runs": ("Runs", ":material/monitoring:"),
+    "checkpoints": ("Checkpoints", ":material/inventory_2:"),
+    "data": ("Data", ":material/dataset:"),
 }
 LOOK = ("explore", "attention", "explain", "compare")  # the other pages are about training
 

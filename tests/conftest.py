@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from cli_call import HOSTILE, Run
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,3 +32,42 @@ def data_dir() -> Path:
 def repo_root() -> Path:
     """Root of the checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tiny_checkpoint import save
+
+    root = tmp_path_factory.mktemp("shelf")
+    save(root / "tiny")
+    return root
+
+
+@pytest.fixture(scope="module")
+def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three simulated FITS, one of them with a hostile name, one PNG, and one text called FITS."""
+    from vlass_explorer.datasets import simulated
+
+    root = tmp_path_factory.mktemp("sky")
+    for index, name in enumerate(("a.fits", "b.fits", HOSTILE)):
+        simulated.write_fits(root / name, "Double Lobes", 0, index)
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    Image.fromarray(pixels).save(root / "c.png")
+    (root / "text.fits").write_text("not a FITS file")
+    (root / "notes.txt").write_text("ignored in folders")
+    (root / ".hidden.fits").write_text("ignored in folders")
+    return root
+
+
+@pytest.fixture
+def run(shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    from vlass_explorer.cli import main
+
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
+
+    def call(*argv: str | Path) -> tuple[int, str, str]:
+        code = main([*map(str, argv), *(("--device", "cpu") if argv[0] in ("predict", "explain") else ())])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

@@ -19,7 +19,7 @@ RANKS = [
     {"attribution", "layers", "measure", "preprocess", "attention", "augment", "metrics"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
-    {"validity", "predict", "explainers"},
+    {"validity", "predict", "explainers", "evaluation", "leaderboard", "cost"},
     {"trust"},
     {"figures", "export"},
     {"runs", "launchers"},

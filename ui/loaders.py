@@ -81,6 +81,8 @@ def is_readable(entry: Entry) -> bool:
 def _cutout(sha256: str, name: str, reading: Reading, _entry: Entry) -> Cutout | CutoutError:
     source = _entry.path if _entry.path is not None else _entry.content
     try:
+        if _entry.source is not None:
+            return _entry.source()
         return cutouts.read(
             source, name=name, plane=reading.plane, row0=reading.row0, position=reading.position, box=reading.box,
             size_arcsec=reading.size_arcsec,
@@ -194,13 +196,25 @@ def measurements(cutout: Cutout) -> measuring.Measurements:
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
+def seen_picture(card: Checkpoint, cutout: Cutout, side: int = 150) -> str:
+    """What the model saw, row 0 at the bottom, as a data URL, for galleries."""
+    pixels = preprocess.seen(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)[::-1]
+    return _data_url(matplotlib.colormaps["inferno"](np.nan_to_num(pixels), bytes=True), side)
+
+
+def _data_url(picture: Any, side: int = 0) -> str:
+    """An RGBA picture as PNG in a data URL, enlarged to ``side`` pixels without smoothing."""
+    image = Image.fromarray(np.ascontiguousarray(picture[..., :3]))
+    buffer = io.BytesIO()
+    (image.resize((side, side), Image.Resampling.NEAREST) if side else image).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+@st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
 def thumbnail(cutout: Cutout, side: int = 48) -> str:
     """A small picture as a data URL, north as in the file, for lists."""
     view = colours.SkyView()
     low, high = colours.limits(cutout, view)
     pixels, _ = colours.reduced(cutout.pixels, side)
     levels = colours.stretched(pixels, low, high, view.stretch, colours.softening(cutout, low, high))
-    picture = matplotlib.colormaps["inferno"](np.nan_to_num(levels[::-1]), bytes=True)[..., :3]
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return _data_url(matplotlib.colormaps["inferno"](np.nan_to_num(levels[::-1]), bytes=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import config_view, run_actions, run_result
+from ui import config_view, report_view, run_actions
 from ui.run_words import BADGES, ICONS, WORKING, duration, when
 from ui.text import plain
 from vlass_explorer import runs
@@ -34,12 +34,12 @@ def draw(run: Run) -> None:
     elif run.is_active:
         st.caption("Curves appear after the first steps.")
     views = ["Log", "Configuration", *(["Machine"] if series else [])]
-    report = run_result.read(run)
+    report = report_view.of_run(run)
     views = ["Result", *views] if report else views
     first = "Result" if report else "Log"
     view = st.segmented_control("View", views, default=first, key=f"view-{run.id}", label_visibility="collapsed")
     if view == "Result":
-        run_result.draw(report, run.id)
+        report_view.draw(report, run.id)
     elif view == "Machine":
         panels = [panel for panel in MACHINE if any(key in series for key, _, _ in panel[1])]
         st.plotly_chart(

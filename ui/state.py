@@ -6,14 +6,14 @@ Pages call ``sidebar.draw()`` once; afterwards ``chosen_entry()`` and ``chosen_c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-from vlass_explorer.schema import Checkpoint, Row0
+from vlass_explorer.schema import Checkpoint, Cutout, Row0
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
@@ -35,16 +35,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of the session: a bundled example (``path``) or an upload (``content``)."""
+    """One file of the session: a bundled example (``path``), an upload (``content``) or of a data set (``source``)."""
 
     key: str
     label: str
     """Name on the page, unique in the session; user text, so show it through ``text.plain``."""
     name: str
-    kind: Literal["example", "upload"]
+    kind: Literal["example", "upload", "data set"]
     sha256: str
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
+    source: Callable[[], Cutout] | None = field(default=None, repr=False, compare=False)
 
 
 def entries() -> dict[str, Entry]:
@@ -80,6 +81,15 @@ def add_uploads(files: Sequence[Any]) -> list[Entry]:
     while len(uploads) > MOST_FILES:
         del uploads[next(iter(uploads))]
     return [uploads[key] for key in reversed(keys) if key in uploads]
+
+
+def borrow(name: str, data_dir: str, source: Callable[[], Cutout]) -> None:
+    """Take a cutout of a data set into the session and put it in view; call it from a callback."""
+    uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    sha256 = hashlib.sha256(f"{data_dir}\0{name}".encode()).hexdigest()
+    key = f"{sha256[:16]}:{name}"
+    uploads[key] = Entry(key, name, name, "data set", sha256, source=source)
+    choose(key)
 
 
 def forget_uploads(keys: Sequence[str] | None = None) -> None:

@@ -65,14 +65,14 @@ def _montage(config: RunConfig, changed: float) -> tuple[NDArray[np.uint8], list
             except ExplorerError as error:
                 problems.append(f"{data.items[index].name}: {error}")
         rows.append(tiles)
-    return _tiled(rows, spec), problems
+    return tiled(rows, spec), problems
 
 
 @st.cache_data(show_spinner="Augmenting", max_entries=16)
 def _augmented(config: RunConfig, changed: float) -> NDArray[np.uint8]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
     spec = datasets.input_spec(data, config)
-    return _tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
+    return tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
 
 
 def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfig) -> list[Tensor]:
@@ -95,7 +95,7 @@ def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfi
     return list(preprocess.finish(torch.cat(crops), spec, preprocess.maximum(image).repeat(COLUMNS))[:, 0])
 
 
-def _tiled(rows: Sequence[Sequence[Tensor]], spec: InputSpec) -> NDArray[np.uint8]:
+def tiled(rows: Sequence[Sequence[Tensor]], spec: InputSpec) -> NDArray[np.uint8]:
     """Tiles (S, S), row 0 at the bottom, as one picture, each from its minimum to its maximum in inferno."""
     step, side = spec.img_size + GAP, spec.img_size
     sheet = np.full((len(rows) * step - GAP, COLUMNS * step - GAP, 3), 128, np.uint8)

@@ -11,9 +11,11 @@ from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
 from .saving import save, update
 from .shelf import check_name, find, folder, listing, problems, read
+from .transfer import adopt, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "WEIGHTS", "average", "check_name", "classifiers", "create", "find", "folder", "listing", "load",
-    "model_card", "problems", "read", "save", "update", "with_mlp_head",
+    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "average", "check_name", "classifiers", "create", "delete", "find",
+    "folder", "listing", "load", "model_card", "pack", "problems", "read", "rename", "save", "unpack", "update",
+    "with_mlp_head",
 ]  # fmt: skip

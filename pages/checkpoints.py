@@ -1,0 +1,40 @@
+"""Checkpoints: compare them, see how good one is and where it is wrong, take them in and out."""
+
+import streamlit as st
+
+from ui import card as card_view
+from ui import evaluate, leaderboard_view, loaders, settings, shelf_form, sidebar, viewport
+from ui.entry import through_app
+from ui.text import plain
+from vlass_explorer import checkpoints
+
+through_app()
+screen = viewport.current()
+if screen.narrow:
+    st.set_page_config(initial_sidebar_state="collapsed")
+page, foot = st.container(), st.container()
+choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+may_change = settings.training_allowed()
+
+with page:
+    st.title("Checkpoints", anchor=False)
+    for name, problem in checkpoints.problems().items():
+        st.warning(f"{plain(name)} is left out. {plain(problem)}")
+    board, report, shelf = st.tabs(["Leaderboard", "Report", "Export and import"])
+    with board:
+        leaderboard_view.draw(loaders.cards())
+    with report:
+        if choice.card is None:
+            st.caption("Choose a checkpoint on the left.")
+        else:
+            st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(card_view.trained_on(choice.card))}")
+            evaluate.draw(choice.card)
+    with shelf:
+        if choice.card is not None:
+            st.markdown(f"**{plain(choice.card.name)}**")
+            shelf_form.export(choice.card)
+            shelf_form.rename_and_delete(choice.card, may_change)
+        st.subheader("Import", anchor=False)
+        shelf_form.bring_in(may_change)
+
+viewport.probe()

@@ -1,0 +1,58 @@
+"""Tables of checkpoints: what is compared with what, and CSV and LaTeX that can be read back."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vlass_explorer import leaderboard
+from vlass_explorer.schema import Checkpoint, InputSpec
+
+
+def card(name: str, score: float | None, **provenance: object) -> Checkpoint:
+    report = {
+        "macro_f1": score, "accuracy": 0.9, "macro_f1_interval": [0.1, 0.9], "macro_auroc": 0.95,
+        "per_class": {"FRI": {"auroc": 0.97}, "FRII": {"auroc": None}},
+    }  # fmt: skip
+    metrics = {} if score is None else {"validation": report}
+    known = {"data": "FIRST", "split": "authors", "fold": 0, **provenance}
+    return Checkpoint(
+        name, Path(name), "resnet18", "classification", ("FRI", "FRII"), InputSpec(), 11_200_000, metrics, known
+    )
+
+
+def test_the_best_comes_first_and_a_card_without_figures_last() -> None:
+    frame = leaderboard.table([card("b", 0.7), card("none", None), card("a_1", 0.8)])
+    assert frame["checkpoint"].tolist() == ["a_1", "b", "none"]
+    assert frame["parameters (M)"].tolist() == pytest.approx([11.2] * 3)
+    assert frame["AUROC FRI"][0] == 0.97 and pd.isna(frame["AUROC FRII"][0]) and pd.isna(frame["macro F1"][2])
+
+
+def test_settings_keep_data_split_and_fold_apart() -> None:
+    one = card("a", 0.8)
+    assert leaderboard.setting(one) == leaderboard.setting(card("b", 0.1))
+    others = [card("c", 0.8, fold=1), card("d", 0.8, split="sky"), card("e", 0.8, data="VLASS")]
+    assert len({leaderboard.setting(each) for each in [one, *others]}) == 4
+    assert leaderboard.setting(replace(one, provenance={})) == "data not stated"
+
+
+def test_columns_of_the_recipe_are_read_from_the_configuration() -> None:
+    off = "rotate: false\nflip: 0\nshift: 0\nzoom: 0\ntune: head\nweights: imagenet\n"
+    frame = leaderboard.table([card("frozen", 0.8, configuration=off), card("plain", 0.7, configuration="epochs: 3")])
+    assert frame["pretrained"].tolist() == ["imagenet", "none"]
+    assert frame["frozen"].tolist() == ["all but the head", "no"]
+    assert frame["augmentation"].tolist() == ["no", "yes"]
+    assert leaderboard.configuration(card("odd", 0.1, configuration=": {")) == {}
+
+
+def test_csv_and_latex_hold_the_same_numbers() -> None:
+    frame = leaderboard.table([card("a_1", 0.8), card("b&c", 0.7)])
+    read = pd.read_csv(io.StringIO(leaderboard.to_csv(frame)))
+    assert read["checkpoint"].tolist() == ["a_1", "b&c"] and read["macro F1"].tolist() == [0.8, 0.7]
+    text = leaderboard.to_latex(frame, "FIRST, fold_0")
+    assert r"a\_1 & resnet18 & 11.200 & 0.900 & 0.800" in text and r"b\&c" in text and r"95 \%" in text
+    assert r"\caption{FIRST, fold\_0}" in text and r"\toprule" in text

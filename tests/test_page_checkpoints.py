@@ -1,0 +1,77 @@
+"""The Checkpoints page: leaderboard, a fresh evaluation with its mistakes, and changes of the shelf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_checkpoint
+import tiny_set
+from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import checkpoints
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tiny_set.make(tmp_path / "data" / "blobs", count=30)
+    model = checkpoints.create("vit_tiny_patch16_224", 2, tiny_checkpoint.ARGS)
+    known = tiny_checkpoint.PROVENANCE | {"dataset": "class_folders", "split": "random"}
+    tiny_checkpoint.save(
+        tmp_path / "checkpoints" / "tiny", model, label_names=tiny_set.CLASSES, metrics={}, provenance=known
+    )
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
+    return tmp_path
+
+
+def checkpoints_page() -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    page.switch_page("pages/checkpoints.py").run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    parts = [*page.error, *page.warning, *page.success, *page.info, *page.caption, *page.markdown]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def test_evaluating_shows_the_report_and_opens_a_mistake(place: Path) -> None:
+    page = checkpoints_page()
+    table = page.dataframe[0].value
+    assert table["checkpoint"].tolist() == ["tiny"]
+    next(button for button in page.button if button.label == "Evaluate").click().run()
+    assert not page.exception
+    assert "6 cutouts, each seen once" in texts(page) and "Mistakes, the surest first" in texts(page)
+    mistakes = [button for button in page.button if (button.key or "").startswith("mistake_")]
+    assert mistakes, "random weights take some of six for another class"
+    mistakes[0].click().run()
+    assert not page.exception
+    # The cutout has joined the session and is in view.
+    entry = page.session_state["uploads"][page.session_state["cutout"]]
+    assert entry.kind == "data set" and entry.source is not None
+
+
+def test_the_shelf_is_left_alone_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
+    page = checkpoints_page()
+    assert "switched off" in texts(page)
+    assert not [button for button in page.button if button.label in ("Delete", "Rename")]
+
+
+def test_renaming_and_deleting(place: Path) -> None:
+    page = checkpoints_page()
+    page.text_input(key="rename_to_tiny").set_value("../etc")
+    next(button for button in page.button if button.label == "Rename").click().run()
+    assert "cannot name a checkpoint" in texts(page).replace("\\", "")
+    page.text_input(key="rename_to_tiny").set_value("other")
+    next(button for button in page.button if button.label == "Rename").click().run()
+    assert not page.exception
+    assert [card.name for card in checkpoints.listing()] == ["other"]
+    page.button(key="delete_for_good").click().run()
+    assert not page.exception and checkpoints.listing() == []
+    assert "No checkpoint yet" in texts(page)

@@ -1,0 +1,72 @@
+"""Checkpoints that were measured on the same data, side by side: table, plots, CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import streamlit as st
+
+from vlass_explorer import cost, leaderboard
+from vlass_explorer.figures import evaluation as figures
+from vlass_explorer.schema import Checkpoint
+
+from . import loaders
+from .text import plain
+
+SCORES = ("macro F1", "accuracy", "macro AUROC")
+WIDE = {"checkpoint": "Checkpoint", "architecture": "Architecture", "95 %": "95 % interval of macro F1"}
+
+
+def draw(cards: list[Checkpoint]) -> None:
+    """Draw the leaderboard of the cards that share a data set, a split and a fold; nothing else can be compared."""
+    settings = Counter(leaderboard.setting(card) for card in cards)
+    if not settings:
+        st.caption("No checkpoint yet: train one on the Train page.")
+        return
+    setting = st.selectbox(
+        "Measured on", [name for name, _ in settings.most_common()], key="board_setting",
+        format_func=lambda name: f"{name} ({settings[name]})",
+        help="Figures from other data, another split or another fold cannot be compared.",
+    )  # fmt: skip
+    chosen = [card for card in cards if leaderboard.setting(card) == setting]
+    frame = leaderboard.table(chosen)
+    if any(card.provenance.get("simulated") for card in chosen):
+        st.badge("Simulated data", icon=":material/science:", color="orange")
+    if st.toggle("Cost of one forward pass", key="board_cost", help="FLOPs by torch's counter, time measured here."):
+        costs = [_cost(card) for card in chosen]
+        by_name = {card.name: pair for card, pair in zip(chosen, costs, strict=True)}
+        frame.insert(3, "GFLOPs", [by_name[name][0] for name in frame["checkpoint"]])
+        frame.insert(4, "forward (ms)", [by_name[name][1] for name in frame["checkpoint"]])
+    numbers = [name for name in frame.columns if frame[name].dtype.kind == "f"]
+    st.dataframe(
+        frame, hide_index=True, alt=f"Checkpoints measured on {setting}",
+        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in numbers}
+        | {name: st.column_config.TextColumn(label) for name, label in WIDE.items()},
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        st.download_button("CSV", leaderboard.to_csv(frame), "leaderboard.csv", "text/csv", on_click="ignore",
+                           icon=":material/download:", key="board_csv")  # fmt: skip
+        st.download_button("LaTeX", leaderboard.to_latex(frame, setting), "leaderboard.tex", "application/x-tex",
+                           on_click="ignore", icon=":material/download:", key="board_tex")  # fmt: skip
+    _plots(frame)
+
+
+def _plots(frame: pd.DataFrame) -> None:
+    score = st.segmented_control("Score", SCORES, default=SCORES[0], required=True, key="board_score")
+    if frame[score].isna().all():
+        st.caption(f"None of these cards holds {plain(score)}.")
+        return
+    cells = st.grid(2, min_column_width=360, gap="medium")
+    with cells.cell():
+        st.plotly_chart(figures.score_bars(frame, score), key="board_bars", config={"displaylogo": False},
+                        alt=f"{score} of each checkpoint")  # fmt: skip
+    with cells.cell():
+        st.plotly_chart(figures.against_parameters(frame, score), key="board_size", config={"displaylogo": False},
+                        alt=f"{score} against the number of parameters")  # fmt: skip
+
+
+@st.cache_data(show_spinner="Measuring one forward pass", max_entries=200, hash_funcs=loaders.HASHES)
+def _cost(card: Checkpoint) -> tuple[float, float]:
+    model = loaders.model(card)
+    return cost.flops(model, card.input_spec) / 1e9, 1e3 * cost.forward_seconds(model, card.input_spec)

@@ -1,0 +1,64 @@
+"""A report drawn: headline scores, confusion, per-class table, ROC, reliability."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from vlass_explorer import metrics, runs
+from vlass_explorer.figures import evaluation as figures
+from vlass_explorer.schema import Report, Run
+
+COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
+
+
+def of_run(run: Run) -> Report | None:
+    """The report of a run's validation split, None where it has none that can be read."""
+    values = runs.read_report(run.path)
+    try:
+        return metrics.read(values) if values else None
+    except ValueError:
+        return None
+
+
+def draw(report: Report, key: str) -> None:
+    """Draw a report; ``key`` tells several on one page apart."""
+    with st.container(horizontal=True):
+        for name, value, interval in (
+            ("Macro F1", report.macro_f1, report.macro_f1_interval),
+            ("Accuracy", report.accuracy, report.accuracy_interval),
+            ("Macro AUROC", report.macro_auroc, report.macro_auroc_interval),
+            ("Calibration error", report.ece, (math.nan, math.nan)),
+        ):
+            known = all(math.isfinite(edge) for edge in interval)
+            spread = f"95 % of resamplings: {interval[0]:.3f} to {interval[1]:.3f}" if known else None
+            st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=spread, width="content")
+    st.caption(f"{report.count:,} cutouts, each seen once.")
+    cells = st.grid(2, min_column_width=380, gap="medium")
+    with cells.cell():
+        normalised = st.segmented_control(
+            "Confusion", ["Counts", "Shares of the true class"], default="Counts", required=True, key=f"{key}_confusion"
+        )
+        st.plotly_chart(
+            figures.confusion(report, normalised=normalised != "Counts"), key=f"{key}_matrix",
+            config={"displaylogo": False}, alt="Confusion matrix, true classes down, predicted across",
+        )  # fmt: skip
+    with cells.cell():
+        table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=COLUMNS)
+        table = table.rename_axis("Class").reset_index()
+        shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
+        shown["Cutouts"] = st.column_config.NumberColumn(format="%d")
+        st.dataframe(table, hide_index=True, column_config=shown, alt="Precision, recall, F1 and AUROC of each class")
+    if not report.roc and not report.reliability:
+        st.caption("This card holds no curves: evaluate the checkpoint again to draw ROC and reliability.")
+        return
+    with cells.cell():
+        st.markdown("**ROC, one class against the rest**")
+        st.plotly_chart(figures.roc(report), key=f"{key}_roc", config={"displaylogo": False}, alt="ROC of each class")
+    with cells.cell():
+        st.markdown("**Reliability of the top score**")
+        st.plotly_chart(figures.reliability(report), key=f"{key}_reliability", config={"displaylogo": False},
+                        alt="Accuracy against mean top score")  # fmt: skip
+        st.caption("On the dotted line a score of 0.8 would be right in 80 of 100 cases.")

@@ -1,0 +1,168 @@
+"""Checkpoints in and out of the shelf: rename, delete, pack into a ZIP, unpack one, adopt weights made elsewhere."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..schema import Checkpoint, CheckpointError, InputSpec
+from .config import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
+from .saving import save
+from .shelf import check_name, folder, read
+from .weights import create, load
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILES = (CONFIG, WEIGHTS, "README.md")
+LARGEST_BYTES = 4 << 30
+"""Largest weights that are unpacked."""
+
+
+def rename(card: Checkpoint, name: str) -> Checkpoint:
+    """The same checkpoint under another name; CheckpointError where that is impossible or taken."""
+    target = card.path.with_name(check_name(name))
+    if target.exists():
+        raise CheckpointError(f"There is already a checkpoint {name!r}; choose another name.")
+    card.path.rename(target)
+    return read(target)
+
+
+def delete(card: Checkpoint) -> None:
+    """Take a checkpoint off the shelf for good: hidden by one rename first, so that nobody sees half of it."""
+    hidden = Path(tempfile.mkdtemp(prefix=".deleted-", dir=card.path.parent))
+    card.path.rename(hidden / card.path.name)
+    shutil.rmtree(hidden)
+
+
+def pack(card: Checkpoint) -> bytes:
+    """The folder as a ZIP that ``unpack`` takes; weights are stored as they are (they do not compress)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in FILES:
+            if (card.path / name).is_file():
+                archive.write(card.path / name, f"{card.name}/{name}")
+    return buffer.getvalue()
+
+
+def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
+    """Put a packed checkpoint on the shelf as ``name``, after loading it once.
+
+    Only the three files of a checkpoint are read, whatever else the archive holds, and none beyond its bound. Raises
+    CheckpointError in one sentence for anything else than a packed checkpoint, or where the name is taken.
+    """
+    parent = folder() if root is None else root
+    target = parent / check_name(name)
+    if target.exists():
+        raise CheckpointError(f"There is already a checkpoint {name!r}; choose another name.")
+    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile as error:
+        raise CheckpointError("This is no ZIP file; export a checkpoint as ZIP and import that.") from error
+    with archive, tempfile.TemporaryDirectory(prefix=".saving-", dir=parent) as temporary:
+        place = Path(temporary) / target.name
+        place.mkdir()
+        for file in FILES:
+            found = [info for info in archive.infolist() if Path(info.filename).name == file]
+            if len(found) > 1:
+                raise CheckpointError(f"The ZIP holds {file} twice; it should hold one checkpoint.")
+            if found:
+                _extract(archive, found[0], place / file)
+        load(read(place))
+        place.rename(target)
+    return read(target)
+
+
+def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    bound = LARGEST_BYTES if target.name == WEIGHTS else MAX_CONFIG_BYTES
+    left = bound
+    try:
+        with archive.open(info) as source, target.open("wb") as sink:
+            # Counted while unpacking: the sizes that the archive states may be wrong.
+            while block := source.read(1 << 20):
+                left -= len(block)
+                if left < 0:
+                    raise CheckpointError(f"{target.name} in the ZIP is larger than {bound >> 20} MiB.")
+                sink.write(block)
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise CheckpointError(f"{target.name} in the ZIP cannot be unpacked: {error}.") from error
+
+
+def adopt(
+    content: bytes,
+    *,
+    name: str,
+    architecture: str,
+    model_args: Mapping[str, Any],
+    label_names: Sequence[str],
+    input_spec: InputSpec,
+    provenance: Mapping[str, Any],
+    root: Path | None = None,
+) -> Checkpoint:
+    """Make a checkpoint of weights from elsewhere: a state dict as safetensors, or a Lightning or torch checkpoint.
+
+    Files of torch are read with ``weights_only``, so that nothing in them is executed; a common prefix of all names
+    (``model.``) is taken off. Raises CheckpointError where the weights do not fit the architecture strictly.
+    """
+    model = create(architecture, len(label_names), model_args)
+    wanted = model.state_dict()
+    state = _without_prefix(_state(content), wanted.keys())
+    for key, tensor in wanted.items():
+        if state[key].shape != tensor.shape:
+            raise CheckpointError(
+                f"{key} in the file has the shape {tuple(state[key].shape)}, {architecture} with {len(label_names)} "
+                f"classes and {dict(model_args)} needs {tuple(tensor.shape)}."
+            )
+    model.load_state_dict(state, strict=True)
+    return save(
+        (folder() if root is None else root) / check_name(name), model.float().eval(), architecture=architecture,
+        model_args=model_args, label_names=label_names, input_spec=input_spec, metrics={}, provenance=provenance,
+    )  # fmt: skip
+
+
+def _state(content: bytes) -> Mapping[str, Tensor]:
+    import safetensors
+    import safetensors.torch
+    import torch
+
+    try:
+        return dict(safetensors.torch.load(content))
+    except safetensors.SafetensorError:
+        pass  # not that format: it may be torch's own
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on foreign pickle protocols, which are refused all the same
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            "The file is neither safetensors nor a torch file that holds nothing but weights; save the state dict "
+            "with safetensors and import that."
+        ) from error
+    if isinstance(found, Mapping):
+        for key in ("state_dict", "model"):
+            if isinstance(found.get(key), Mapping):
+                found = found[key]
+                break
+    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise CheckpointError("The file holds no state dict (a table of named tensors).")
+    return found
+
+
+def _without_prefix(state: Mapping[str, Tensor], wanted: Any) -> dict[str, Tensor]:
+    """The wanted tensors, their names without the prefix that a wrapper put before all of them."""
+    first = next(iter(wanted))
+    prefixes = [key.removesuffix(first) for key in state if key == first or key.endswith(f".{first}")] or [""]
+    missing: list[str] = []
+    for prefix in prefixes:
+        if not (missing := [key for key in wanted if prefix + key not in state]):
+            return {key: state[prefix + key] for key in wanted}
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    raise CheckpointError(f"The file misses {missing[0]}{more}; choose the architecture that the weights are of.")

@@ -1,0 +1,97 @@
+"""Checkpoints side by side on the same data, as the tables that papers print: CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from .schema import Checkpoint
+
+# Options of a run that augment, by their defaults where its configuration does not name them.
+AUGMENTATION = {"rotate": True, "flip": 0.5, "shift": 2.0, "zoom": 0.1, "noise": 0.0, "mixup": 0.0, "cutmix": 0.0}
+
+
+def setting(card: Checkpoint) -> str:
+    """What the figures of a card were measured on: data set, split and fold. Only equal settings can be compared."""
+    known = card.provenance
+    if not known.get("data"):
+        return "data not stated"
+    words = [str(known["data"])]
+    words += [f"split {known['split']}"] if known.get("split") else []
+    words += [f"fold {known['fold']}"] if known.get("fold") is not None else []
+    return ", ".join(words)
+
+
+def validation(card: Checkpoint) -> Mapping[str, Any]:
+    """The report on the card that a leaderboard compares, empty where there is none."""
+    report = card.metrics.get("validation", card.metrics)
+    return report if isinstance(report, Mapping) and "macro_f1" in report else {}
+
+
+def table(cards: Sequence[Checkpoint]) -> pd.DataFrame:
+    """One row a checkpoint, best macro F1 first: the columns of VLASS-Vision's table and AUROC of every class.
+
+    Columns: checkpoint, architecture, parameters (million), accuracy, macro F1, its interval, pretrained, frozen,
+    augmentation, macro AUROC, AUROC of each class that any of the cards knows; NaN where a card does not say.
+    """
+    rows = []
+    for card in cards:
+        report, run = validation(card), configuration(card)
+        low, high = report.get("macro_f1_interval") or (None, None)
+        per_class = report.get("per_class") or {}
+        row: dict[str, Any] = {
+            "checkpoint": card.name,
+            "architecture": card.architecture,
+            "parameters (M)": card.parameters / 1e6,
+            "accuracy": report.get("accuracy"),
+            "macro F1": report.get("macro_f1"),
+            "95 %": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "",
+            "pretrained": str(run.get("weights", card.provenance.get("weights", "none"))),
+            "frozen": {"all": "no", "head": "all but the head"}.get(str(run.get("tune", "all")), "in part"),
+            "augmentation": "yes" if is_augmented(run) else "no",
+            "macro AUROC": report.get("macro_auroc"),
+        }
+        row |= {f"AUROC {name}": values.get("auroc") for name, values in per_class.items()}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame if frame.empty else frame.sort_values("macro F1", ascending=False, ignore_index=True)
+
+
+def configuration(card: Checkpoint) -> Mapping[str, Any]:
+    """The run configuration on a card: what differed from the defaults, empty where there is none."""
+    text = card.provenance.get("configuration")
+    try:
+        values = yaml.safe_load(text) if isinstance(text, str) else None
+    except yaml.YAMLError:
+        return {}
+    return values if isinstance(values, Mapping) else {}
+
+
+def is_augmented(run: Mapping[str, Any]) -> bool:
+    """True unless every augmentation is switched off; by default a run turns, mirrors, shifts and zooms."""
+    return any(run.get(key, default) for key, default in AUGMENTATION.items())
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """The table as CSV."""
+    return str(frame.to_csv(index=False))
+
+
+def to_latex(frame: pd.DataFrame, caption: str) -> str:
+    """The table for a paper (booktabs), numbers with three digits; names are escaped."""
+    safe = frame.set_axis([name.replace("%", r"\%") for name in frame.columns], axis="columns")
+    words = {name: _escaped for name in safe.columns if safe[name].dtype.kind not in "fi"}
+    text = safe.to_latex(
+        index=False, escape=False, float_format="%.3f", na_rep="--", caption=_escaped(caption), formatters=words
+    )
+    return str(text)
+
+
+def _escaped(value: Any) -> str:
+    text = str(value).replace("\\", r"\textbackslash ")
+    for mark in "&%$#_{}":
+        text = text.replace(mark, f"\\{mark}")
+    return text
