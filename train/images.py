@@ -43,10 +43,7 @@ class Images:
         for group, window in enumerate(self._images.windows):
             where = (place[:, 0] == group).nonzero()[:, 0]
             if len(where):
-                wide = window
-                if config is not None:
-                    far, (ny, nx) = augment.reach(window, config), self._images.groups[group].shape[-2:]
-                    wide = Window(max(far.y0, 0), min(far.y1, ny), max(far.x0, 0), min(far.x1, nx))
+                wide = window if config is None else augment.reach(window, config)
                 crops = self._images.crops(group, place[where, 1].tolist(), wide)
                 yield where, torch.from_numpy(np.ascontiguousarray(crops)), augment.within(window, wide)
 
