@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ from training import noise_set
 
 from train.batches import Batches
 from train.callbacks import Recorder
-from train.fit import trainer
+from train.fit import quiet, trainer
 from train.images import Images
 from train.loss import cross_entropy, targets
 from train.module import Classifier
@@ -46,7 +47,10 @@ def fit(config: RunConfig, images: Images, steps: int, folder: Path) -> float:
     module = Classifier(model, config, images, images, torch.ones(2), total_steps=steps)
     engine = trainer(config, "cpu", Recorder(run.path, config, StopSignal(run.path)))
     begin = time.process_time()
-    engine.fit(module, Batches(images.labels, config))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
+        quiet()
+        engine.fit(module, Batches(images.labels, config))
     return time.process_time() - begin
 
 
