@@ -76,7 +76,16 @@ def test_anything_else_is_refused_with_one_sentence(root: Path, typed: str, reas
 
 @pytest.mark.parametrize(
     ("said", "allowed", "cluster"),
-    [("local", True, False), ("slurm", True, True), ("off", False, False), ("", False, False), ("yes", False, False)],
+    [
+        ("local", True, False),
+        ("slurm", True, True),
+        ("local,slurm", True, True),
+        ("slurm, local", True, True),
+        ("off", False, False),
+        ("", False, False),
+        ("yes", False, False),
+        ("slurm,yes", False, False),
+    ],
 )
 def test_only_known_words_allow_training(
     monkeypatch: pytest.MonkeyPatch, said: str, allowed: bool, cluster: bool

@@ -116,7 +116,7 @@ def own_folder(folder: Path, config: RunConfig) -> Path:
         return folder
     own = folder / f".rank{number}"
     own.mkdir(exist_ok=True)
-    for name in ("config.yaml", "last.ckpt"):
+    for name in ("config.yaml", "last.ckpt", "keep"):  # the last two once they are there
         (own / name).unlink(missing_ok=True)
         (own / name).symlink_to(folder / name)
     status = runs.read_status(folder)

@@ -12,7 +12,6 @@ from ui import settings
 from vlass_explorer import launchers
 from vlass_explorer.launchers import local, slurm
 from vlass_explorer.launchers.begin import Launch
-from vlass_explorer.runs.slurm import read_note
 from vlass_explorer.schema import Run, RunError, field_help
 
 HERE, CLUSTER = "This machine", "SLURM"
@@ -54,10 +53,6 @@ def of(run: Run) -> ModuleType:
 
 
 def again(run: Run) -> Launch:
-    """How to launch an ended run again: where it ran before, with the same partition and time limit."""
-    module = of(run)
-    if module is not slurm:
-        return local.launch
-    note = read_note(run.path)
-    known = {key: note[key] for key in ("partition", "minutes") if key in note}
-    return partial(slurm.launch, resources=slurm.Resources(**known))
+    """How to launch an ended run again: where it ran before; a job asks for what the last one asked for."""
+    launch: Launch = of(run).launch
+    return launch

@@ -1,7 +1,8 @@
 """Deployment settings: the one place where environment variables decide what the pages may do.
 
 VLASS_EXPLORER_TRAINING
-    ``local`` (default): the pages start processes on this machine. ``slurm``: they may also submit jobs to a cluster.
+    ``local`` (default): the pages start processes on this machine. ``slurm`` or ``local,slurm``: they may also submit
+    jobs to a cluster.
     ``off``, and any other word: they only show runs.
 VLASS_EXPLORER_MAX_RUNS
     Largest number of runs that are running or waiting at a time, default 8. One runs on a device, the others wait.
@@ -33,12 +34,16 @@ SPLIT_NAMES = {"train", "val", "valid", "validation", "test", "annotations"}
 
 def training_allowed() -> bool:
     """May the pages start processes? Anything but ``local``, ``slurm`` or no word at all means no."""
-    return os.environ.get("VLASS_EXPLORER_TRAINING", "local") in ("local", "slurm")
+    return _launchers() <= {"local", "slurm"}
 
 
 def cluster_allowed() -> bool:
     """May the pages submit jobs to a cluster?"""
-    return os.environ.get("VLASS_EXPLORER_TRAINING") == "slurm"
+    return training_allowed() and "slurm" in _launchers()
+
+
+def _launchers() -> set[str]:
+    return {word.strip() for word in os.environ.get("VLASS_EXPLORER_TRAINING", "local").split(",")}
 
 
 def most_runs() -> int:
