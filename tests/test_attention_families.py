@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import timm
@@ -43,6 +45,15 @@ FAMILIES = [
     ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}),
     ("eva02_tiny_patch14_224", {"img_size": 56, "depth": 2}),
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread_inside_torch() -> Iterator[None]:
+    """Tiny models only wait for more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def build(architecture: str, options: dict[str, object]) -> tuple[nn.Module, torch.Tensor]:
