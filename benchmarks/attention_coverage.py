@@ -58,7 +58,8 @@ def sharpen(model: nn.Module, factor: float) -> None:
 
 def look_at(name: str) -> Row:
     """Classify and check one architecture, at half the size it was made for where that works."""
-    made = timm.get_pretrained_cfg(name).input_size[-1]
+    card = timm.get_pretrained_cfg(name)
+    made = 224 if card is None else card.input_size[-1]
     for options, side in (({"img_size": made // 2}, made // 2), ({}, made // 2)):
         try:
             return check(name, options, side)
