@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 ARCHITECTURES = (
     # plain transformers
     "vit_tiny_patch16_224", "deit3_small_patch16_224", "deit_tiny_distilled_patch16_224", "flexivit_small",
@@ -32,9 +30,3 @@ ARCHITECTURES = (
     "resnet18", "convnext_atto", "mixer_s16_224", "poolformer_s12", "efficientvit_b0", "swiftformer_xs",
     "focalnet_tiny_srf",
 )  # fmt: skip
-
-
-def size_of(model: nn.Module) -> tuple[int, int]:
-    """Pixels (ny, nx) that the model was made for."""
-    size = model.pretrained_cfg["input_size"]
-    return int(size[-2]), int(size[-1])
