@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from ui import average_form, evaluate, leaderboard_view, loaders, settings, shelf_form, sidebar, viewport
 from ui import card as card_view
-from ui import evaluate, leaderboard_view, loaders, settings, shelf_form, sidebar, viewport
 from ui.entry import through_app
 from ui.text import plain
 from vlass_explorer import checkpoints
@@ -20,7 +20,7 @@ with page:
     st.title("Checkpoints", anchor=False)
     for name, problem in checkpoints.problems().items():
         st.warning(f"{plain(name)} is left out. {plain(problem)}")
-    board, report, shelf = st.tabs(["Leaderboard", "Report", "Export and import"])
+    board, report, mean, shelf = st.tabs(["Leaderboard", "Report", "Average", "Export and import"])
     with board:
         leaderboard_view.draw(loaders.cards())
     with report:
@@ -29,6 +29,8 @@ with page:
         else:
             st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(card_view.trained_on(choice.card))}")
             evaluate.draw(choice.card)
+    with mean:
+        average_form.draw(loaders.cards(), may_change)
     with shelf:
         if choice.card is not None:
             st.markdown(f"**{plain(choice.card.name)}**")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import tiny_checkpoint
 import tiny_set
+import torch
+from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import checkpoints
@@ -75,3 +77,18 @@ def test_renaming_and_deleting(place: Path) -> None:
     page.button(key="delete_for_good").click().run()
     assert not page.exception and checkpoints.listing() == []
     assert "No checkpoint yet" in texts(page)
+
+
+def test_two_checkpoints_are_averaged_by_a_process(place: Path) -> None:
+    shelf = place / "checkpoints"
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model = checkpoints.create("vit_tiny_patch16_224", 2, tiny_checkpoint.ARGS)
+        tiny_checkpoint.save(shelf / f"tiny-{seed}", model, label_names=tiny_set.CLASSES, metrics={}, half=False)
+    page = checkpoints_page()
+    page.multiselect(key="average_names").set_value(["tiny-1", "tiny-2"])
+    page.text_input(key="average_name").set_value("mean")
+    next(button for button in page.button if button.label == "Average").click().run()
+    assert not page.exception and "checkpoint" in page.success[0].value
+    one, two, mean = (load_file(shelf / name / "model.safetensors") for name in ("tiny-1", "tiny-2", "mean"))
+    assert all(torch.allclose(mean[key].float(), (one[key] + two[key]) / 2, atol=1e-3) for key in one)
