@@ -24,7 +24,7 @@ try:
     config = data_view.default_config(data, reader, data_dir)
     pictures, copies = st.tabs(["Cutouts", "Copies"])
     with pictures:
-        data_view.gallery(data)
+        data_view.gallery(data, config)
         st.divider()
         data_view.one(data, data_dir, config, screen.width)
     with copies:

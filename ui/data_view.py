@@ -23,8 +23,9 @@ EPOCHS = 8
 KINDS = {"place": "same place on the sky", "pixels": "same pixels", "alike": "alike pixels"}
 
 
-def gallery(data: DataSet) -> None:
-    """Draw pictures of one class or of all, a page at a time; a click puts a cutout in view below."""
+def gallery(data: DataSet, config: RunConfig) -> None:
+    """Draw fields of view of one class or of all, a page at a time; a click puts a cutout in view below."""
+    spec = datasets.input_spec(data, config)
     labels = st.pills("Class", data.label_names, key="data_class", format_func=str)
     wanted = np.arange(len(data)) if labels is None else np.flatnonzero(data.labels == data.label_names.index(labels))
     pages = max(1, -(-len(wanted) // PER_PAGE))
@@ -34,7 +35,7 @@ def gallery(data: DataSet) -> None:
         item = data.items[index]
         with cells.cell(), st.container(gap="xxsmall"):
             try:
-                st.image(loaders.thumbnail(item.read(), 104), width=104)
+                st.image(loaders.seen_picture(spec, item.read(), 104), width=104)
             except ExplorerError as error:
                 st.caption(plain(error))
             st.button(

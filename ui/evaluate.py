@@ -114,7 +114,7 @@ def _gallery(card: Checkpoint, data_dir: str, data_set: DataSet, evaluation: Eva
         item = data_set.items[int(evaluation.indices[mistake.index])]
         true, predicted = (plain(evaluation.label_names[k]) for k in (mistake.true, mistake.predicted))
         with cells.cell(), st.container(gap="xxsmall"):
-            st.image(loaders.seen_picture(card, item.read()), width=150)
+            st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
             st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
             take = partial(state.borrow, item.name, data_dir, item.source)
             if st.button(

@@ -30,6 +30,7 @@ from vlass_explorer.schema import (
     ExplorerError,
     FloatArray,
     InputError,
+    InputSpec,
     Prediction,
     Window,
 )
@@ -49,7 +50,7 @@ def _card_key(card: Checkpoint) -> str:
     return f"{card.name}{card.sha256}{card.input_spec}"
 
 
-HASHES: dict[Any, Any] = {Cutout: _cutout_key, Checkpoint: _card_key}
+HASHES: dict[Any, Any] = {Cutout: _cutout_key, Checkpoint: _card_key, InputSpec: repr}
 
 
 def cards() -> list[Checkpoint]:
@@ -196,9 +197,9 @@ def measurements(cutout: Cutout) -> measuring.Measurements:
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
-def seen_picture(card: Checkpoint, cutout: Cutout, side: int = 150) -> str:
-    """What the model saw, row 0 at the bottom, as a data URL, for galleries."""
-    pixels = preprocess.seen(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)[::-1]
+def seen_picture(spec: InputSpec, cutout: Cutout, side: int = 150) -> str:
+    """What a model with this input sees, row 0 at the bottom, as a data URL, for galleries."""
+    pixels = preprocess.seen(preprocess.to_tensor(cutout, spec), spec)[::-1]
     return _data_url(matplotlib.colormaps["inferno"](np.nan_to_num(pixels), bytes=True), side)
 
 
