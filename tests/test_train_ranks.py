@@ -26,12 +26,15 @@ from vlass_explorer.schema import ConfigError, Run, RunConfig
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
     tiny_set.make(tmp_path / "data", count=44)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
         patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
         patch.setenv("OMP_NUM_THREADS", "1")
         yield tmp_path
+    torch.set_num_threads(threads)
     for number, handler in kept.items():
         signal.signal(number, handler)
 
@@ -40,7 +43,7 @@ def configured(place: Path, **changes: object) -> RunConfig:
     # No batch norm, whose statistics on the CPU are those of each process's own part.
     words = tiny_set.words(
         place / "data", architecture="vit_tiny_patch16_224", patch_size=8, optimiser="sgd", learning_rate=0.01,
-        ema=0.9, epochs=5, **changes,
+        ema=0.9, epochs=3, **changes,
     )  # fmt: skip
     return recipes.with_values(RunConfig(), recipes.parse(words))
 
