@@ -150,7 +150,7 @@ def main() -> None:
     print(summary(rows))
     if not args.write:
         print(table(rows))
-    if any(row.verdict == "WRONG" or not row.bitwise or (row.calls != row.captured) for row in rows):
+    if any(row.verdict == "WRONG" or not row.bitwise for row in rows):
         raise SystemExit(1)
 
 
