@@ -89,6 +89,7 @@ def _key_centres(place: Place, image_size: tuple[int, int]) -> FloatArray:
     if not place.flat_keys:
         return _centres(place.keys, image_size)
     patches = _centres(place.before, image_size)[place.before.prefix : -1]
-    pooled = [part.mean(axis=0) for part in np.array_split(patches, place.keys.patches)]
+    strip = len(patches) // place.keys.patches
+    pooled = patches[: strip * place.keys.patches].reshape(place.keys.patches, strip, 2).mean(axis=1)
     none = np.full((1, 2), np.nan)
     return np.concatenate([np.repeat(none, place.keys.prefix, axis=0), pooled, none])

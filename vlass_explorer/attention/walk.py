@@ -74,7 +74,10 @@ def to_before(answered: FloatArray, place: Place) -> FloatArray:
         return answered
     if place.flat_keys:
         prefix = place.keys.prefix
-        flat = spread(answered[prefix:], (1, place.keys.patches), (1, place.before.patches))
+        # A key is the mean of so many patches in a row; patches left over at the end are in none.
+        strip = place.before.patches // place.keys.patches
+        flat = np.zeros(place.before.patches, answered.dtype)
+        flat[: strip * place.keys.patches] = np.repeat(answered[prefix:] / strip, strip)
         return np.concatenate([answered[:prefix], flat])
     return carry(answered, place.keys, place.before)[0]
 

@@ -175,4 +175,6 @@ def _on_grids(model: Any, size: Size, kinds: tuple[type, ...]) -> Iterator[tuple
             later = [int(key.split(".")[1]) for key in strides if key.startswith(f"{top}.")]
             after = [each for each in later if each > int(number)]
             reduction = strides[f"{top}.{min(after)}"] if after else last
-        yield name, module, coarser(size, reduction)
+        # Visformer cuts patches without padding: what does not fill one is left out.
+        whole = type(model) is Visformer
+        yield name, module, (size[0] // reduction, size[1] // reduction) if whole else coarser(size, reduction)
