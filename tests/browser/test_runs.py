@@ -129,7 +129,7 @@ def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: A
     step = runs.read_status(run.path)["step"]
     app.start()
     again = page.context.new_page()
-    open_page(again, f"/runs?run={run.id}")
+    again.goto(f"/runs?run={run.id}")  # a page that is drawn again every two seconds does not settle on a busy machine
     assert runs.read(run.path).phase in ("training", "validating")
     wait_for(lambda: runs.read_status(run.path)["step"] > step)
     expect(again.get_by_text("epoch").first).to_be_visible()
