@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -37,14 +39,15 @@ def draw(listing: list[Run]) -> list[Run]:
     if st.query_params.get_all("run") != chosen:
         st.query_params["run"] = chosen
     # A row is known by its number, which changes when another run is launched: what counts is the id.
-    rows = [ids.index(run_id) for run_id in chosen]
+    now: Any = {"selection": {"rows": [ids.index(run_id) for run_id in chosen]}}
     state = st.session_state.get(WIDGET)
-    if state is None or list(state["selection"]["rows"]) != rows:
-        st.session_state[WIDGET] = {"selection": {"rows": rows}}
+    has_moved = state is not None and list(state["selection"]["rows"]) != now["selection"]["rows"]
+    if has_moved:
+        st.session_state[WIDGET] = now
     st.dataframe(
         _table(listing), hide_index=True, key=WIDGET, on_select=_choose, selection_mode="multi-row", row_height=30,
-        height="content" if len(ids) <= 8 else 30 * 9, column_config=COLUMNS, placeholder="",
-        alt=f"All {len(ids)} runs",
+        selection_default=None if has_moved else now, height="content" if len(ids) <= 8 else 30 * 9,
+        column_config=COLUMNS, placeholder="", alt=f"All {len(ids)} runs",
     )  # fmt: skip
     by_id = {run.id: run for run in listing}
     return [by_id[run_id] for run_id in chosen]
