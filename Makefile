@@ -5,7 +5,7 @@ BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),apt-get,sudo apt-get)
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check train bench chromium
+.PHONY: help app test check train bench chromium slurm
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## list the targets
 app: .venv/app.stamp ## set up what is missing and start the app on port 8501 (PORT=8600 for another)
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
 
-test: .venv/dev.stamp chromium ## set up what is missing and run every check and test, browser included
+test: .venv/dev.stamp chromium slurm ## set up what is missing and run every check and test, browser included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -38,9 +38,15 @@ bench: .venv/dev.stamp chromium ## run the benchmarks, each against its baseline
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt .venv/app.stamp
+.venv/dev.stamp: requirements-dev.txt requirements-oracles.txt .venv/app.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-oracles.txt
 	@touch $@
 
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { $(APT) update -q && $(APT) install -q -y --no-install-recommends chromium; }
+
+# A one-node cluster for the tests of SLURM jobs; without root they are skipped.
+slurm:
+	@command -v slurmctld /usr/sbin/slurmctld >/dev/null 2>&1 || { $(APT) update -q && $(APT) install -q -y --no-install-recommends slurm-wlm munge; } \
+		|| echo "slurm-wlm and munge cannot be installed: the tests of SLURM jobs are skipped."

@@ -17,6 +17,7 @@ PAGES = {  # file in pages/: title, icon
     "explain": ("Explain", ":material/troubleshoot:"),
     "compare": ("Compare", ":material/compare:"),
     "train": ("Train", ":material/model_training:"),
+    "runs": ("Runs", ":material/monitoring:"),
 }
 LOOK = ("explore", "attention", "explain", "compare")  # the other pages are about training
 

@@ -13,6 +13,7 @@ import torch
 from timm.models import group_parameters
 
 from vlass_explorer import backbones
+from vlass_explorer.attention.capture import capture
 
 NAMES = backbones.names()
 
@@ -22,10 +23,15 @@ def create(name: str, **arguments: object) -> torch.nn.Module:
     return timm.create_model(name, num_classes=4, in_chans=1, **arguments).eval()
 
 
+def images(model: torch.nn.Module) -> torch.Tensor:
+    size = model.pretrained_cfg["input_size"][1:]
+    return torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(1))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_contract(name: str) -> None:
     model = create(name)
-    x = torch.rand(2, *model.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(1))
+    x = images(model)
     features = model.forward_features(x)
     assert torch.equal(model.forward_head(features), model(x))
     assert model.forward_head(features, pre_logits=True).shape == (2, model.head_hidden_size)
@@ -39,8 +45,13 @@ def test_contract(name: str) -> None:
     assert classifier <= last and all("norm" in name for name in last - classifier)
     model.reset_classifier(7)
     assert model.num_classes == 7 and model(x).shape == (2, 7)
-    weights = model.get_submodule(model.pretrained_cfg["first_conv"]).weight
-    assert weights is next(p for name, p in model.named_parameters() if "pos_embed" not in name)
+    first = model.pretrained_cfg["first_conv"]
+    first = (first,) if isinstance(first, str) else first
+    weights = [model.get_submodule(name).weight for name in first]
+    # Those, and no others, change with the number of input channels.
+    three = dict(timm.create_model(name, num_classes=7, in_chans=3).named_parameters())
+    changed = [p for key, p in model.named_parameters() if p.shape != three[key].shape]
+    assert {id(p) for p in changed} == {id(w) for w in weights}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +61,7 @@ def test_state_dict_makes_the_same_model_again(name: str) -> None:
         for parameter in model.parameters():
             parameter.add_(0.01)
     other.load_state_dict(model.state_dict(), strict=True)
-    x = torch.rand(2, *model.pretrained_cfg["input_size"])
+    x = images(model)
     assert torch.equal(model(x), other(x))
 
 
@@ -59,6 +70,103 @@ def test_parameters_of_the_published_cnn() -> None:
     convolutions = (9 + 1) * 75 + (75 * 9 + 1) * 50 + (50 * 9 + 1) * 25
     dense = (25 * 8 * 8 + 1) * 512 + 513 * 4
     assert sum(p.numel() for p in create("first_cnn").parameters()) == convolutions + 2 * (75 + 50 + 25) + dense
+
+
+def count(name: str, **arguments: object) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in timm.create_model(name, **arguments).parameters())
+
+
+def test_parameters_of_the_spatial_transformer() -> None:
+    assert count("stn_cnn") == 39_884  # the log of the exercise on CIFAR-10
+
+
+def test_parameters_of_the_token_resnet() -> None:
+    # 12.7 million in the table of AndreyBocharnikov/Visual-Transformers, by hand from its matrices.
+    trunk = sum(p.numel() for p in timm.create_model("resnet18", num_classes=0).parameters())
+    trunk -= sum(p.numel() for p in timm.create_model("resnet18").layer4.parameters())
+    transformer = 1024 * (512 + 512 + 1024 + 1024 + 1024)
+    first, second = 256 * (16 + 1024), 1024 * 256 + 256 * 1024
+    projector = 256 * 256 + 2 * 1024 * 256
+    total = trunk + first + second + 2 * transformer + projector + 1025 * 144
+    assert count("vt_resnet18") == total and round(total / 1e6, 1) == 12.7
+
+
+@pytest.mark.parametrize(("size", "side"), [(150, 14), (64, 3), (42, 1), (100, 8)])
+def test_the_dense_layer_of_the_deeplense_baseline_fits_every_size(size: int, side: int) -> None:
+    # 14 at 150 pixels and 3 at 64 are those of the source, int(size / 8 - 4.5).
+    model = create("deeplense_cnn", img_size=size)
+    assert model.forward_features(torch.rand(1, 1, size, size)).shape == (1, 128, side, side)
+    convolutions = [(25, 16), (144, 32), (288, 32), (288, 32), (288, 64), (32, 64), (576, 64), (64, 64), (576, 128)]
+    norms = 2 * (16 + 3 * 32 + 2 * 64 + 128)
+    dense = (128 * side * side + 1) * 256 + 257 * 32 + 33 * 4
+    expected = sum((inputs + 1) * out for inputs, out in convolutions) + norms + dense
+    assert sum(p.numel() for p in model.parameters()) == expected
+
+
+@pytest.mark.parametrize(("name", "size"), [("deeplense_cnn", 41), ("stn_cnn", 17)])
+def test_an_input_that_is_too_small_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match=f"img_size of at least {size + 1}"):
+        create(name, img_size=size)
+    assert create(name, img_size=size + 1)(torch.rand(1, 1, size + 1, size + 1)).shape == (1, 4)
+
+
+def test_the_spatial_transformer_starts_as_the_identity() -> None:
+    model, x = create("stn_cnn", img_size=41), torch.rand(3, 1, 41, 41)
+    assert torch.equal(model.theta(x), torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]).expand(3, 2, 3))
+    torch.testing.assert_close(model.transform(x), x, atol=1e-5, rtol=0)
+
+
+def test_the_spatial_transformer_turns_its_input() -> None:
+    model, x = create("stn_cnn"), torch.rand(2, 1, 32, 32)
+    with torch.no_grad():
+        model.regressor[-1].bias.copy_(torch.tensor([0.0, -1.0, 0.0, 1.0, 0.0, 0.0]))
+    # The output at (x, y) is the input at (-y, x): a quarter turn.
+    torch.testing.assert_close(model.transform(x), x.rot90(1, (2, 3)), atol=1e-5, rtol=0)
+    # The gradient of the scores reaches the matrix: it is learnt, not fixed.
+    model(x).square().sum().backward()
+    assert model.regressor[-1].bias.grad.abs().min() > 0
+
+
+def test_the_token_resnet_is_the_published_formula() -> None:
+    # Channels first and in float64, written from the source's formulas (facts of its modules, not its code).
+    model = create("vt_resnet18").double()
+    x = torch.rand(2, 1, 64, 96, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    features = model.stages(model.stem(x)).flatten(2)  # (B, 256, HW)
+    state = model.state_dict()
+
+    def times(key: str, values: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("oc,bcn->bon", state[f"{key}.weight"], values)
+
+    def softmax(values: torch.Tensor, dim: int) -> torch.Tensor:
+        raised = (values - values.amax(dim, keepdim=True)).exp()
+        return raised / raised.sum(dim, keepdim=True)
+
+    def transformed(vt: str, tokens: torch.Tensor) -> torch.Tensor:
+        key, query = times(f"{vt}.transformer.key", tokens), times(f"{vt}.transformer.query", tokens)
+        weights = softmax(torch.einsum("bci,bcj->bij", key, query) / 512**0.5, 1)
+        tokens = tokens + torch.einsum("bci,bij->bcj", times(f"{vt}.transformer.value", tokens), weights)
+        return tokens + times(f"{vt}.transformer.reduce", times(f"{vt}.transformer.expand", tokens).clamp_min(0))
+
+    weights = softmax(times("vt1.tokenizer.filters", features) / 16, 2)
+    tokens = transformed("vt1", torch.einsum("bcn,bln->bcl", times("vt1.tokenizer.values", features), weights))
+    query, key = times("vt1.projector.query", features), times("vt1.projector.key", tokens)
+    weights = softmax(torch.einsum("bcn,bcl->bnl", query, key) / 16, 2)
+    features = features + torch.einsum("bcl,bnl->bcn", times("vt1.projector.value", tokens), weights)
+    filters = times("vt2.tokenizer.filters", tokens)
+    weights = softmax(torch.einsum("bcl,bcn->bln", filters, features) / 16, 2)
+    tokens = transformed("vt2", torch.einsum("bcn,bln->bcl", times("vt2.tokenizer.values", features), weights))
+    torch.testing.assert_close(model(x), model.head(tokens.mean(2)), atol=1e-9, rtol=1e-9)
+
+
+def test_the_attention_of_the_token_resnet_can_be_captured() -> None:
+    model, x = create("vt_resnet18"), torch.rand(2, 1, 64, 96)
+    with capture() as calls:
+        logits = model(x)
+    assert torch.equal(logits, model(x))
+    assert [call.weights.shape[1:] for call in calls] == [(16, 24), (16, 16), (24, 16), (16, 24), (16, 16)]
+    for call in calls:
+        torch.testing.assert_close(call.weights.sum(-1), torch.ones_like(call.weights[..., 0]))
 
 
 @pytest.mark.parametrize("turns", range(4))

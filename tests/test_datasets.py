@@ -163,7 +163,7 @@ def test_folders_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         datasets.load("class_folders", tmp_path / "absent")
     with pytest.raises(DatasetError, match="needs a folder"):
         datasets.load("class_folders", None)
-    with pytest.raises(DatasetError, match="Unknown data set 'imagenet'; known are class_folders"):
+    with pytest.raises(DatasetError, match="Unknown data set 'imagenet'; known are catalogue, cifar10, class_folders"):
         datasets.load("imagenet", tmp_path)
 
 

@@ -18,7 +18,7 @@ import torch
 from vlass_explorer import cutouts, datasets, preprocess
 from vlass_explorer.datasets import DataSet, Item, cache
 from vlass_explorer.datasets.stretched import stretched
-from vlass_explorer.schema import Cutout, DatasetError, InputSpec, RunConfig
+from vlass_explorer.schema import Cutout, DatasetError, InputError, InputSpec, RunConfig
 
 SPEC = InputSpec(field_of_view_pixels=24, img_size=16)
 
@@ -84,6 +84,12 @@ def test_what_is_kept_gives_the_input_that_prediction_sees(data_dir: Path) -> No
         cutout = item.read()
         assert torch.equal(preprocess.finish(crop, spec, torch.tensor([peak])), preprocess.to_tensor(cutout, spec))
         assert rms == cutout.noise.rms
+
+
+def test_an_unknown_stretch_is_not_the_files_fault(tmp_path: Path) -> None:
+    data_set = datasets.load("class_folders", tiny_set.make(tmp_path / "set", count=4))
+    with pytest.raises(InputError, match="^Unknown stretch 'log'"):
+        stretched(data_set, replace(SPEC, stretch="log"))
 
 
 def test_unreadable_files_are_named_and_left_out_only_if_allowed(tmp_path: Path) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+import timm
 import tiny_checkpoint
 import tiny_set
 from streamlit.testing.v1 import AppTest
 
-from ui import run_check
+from ui import launchers, run_check
 from vlass_explorer import runs
+from vlass_explorer.datasets import simulated
 from vlass_explorer.launchers import local
-from vlass_explorer.schema import Run, RunConfig
+from vlass_explorer.schema import Run, RunConfig, RunError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
     monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("VLASS_EXPLORER_UPLOADS", str(tmp_path / "uploads"))
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
     return tmp_path
 
@@ -49,12 +52,6 @@ def texts(page: AppTest) -> str:
     return "\n".join(str(part.value) for part in parts)
 
 
-def made_run(name: str, phase: str, **status: object) -> Run:
-    run = runs.create(RunConfig(name=name, epochs=2))
-    runs.write_status(run.path, phase=phase, total_steps=10, **status)
-    return run
-
-
 def test_form_shows_class_counts_and_the_exact_command(place: Path) -> None:
     page = train_page()
     counts = page.dataframe[0].value
@@ -63,7 +60,7 @@ def test_form_shows_class_counts_and_the_exact_command(place: Path) -> None:
     assert command.startswith("python -m train fit name=tiny-tuned ")
     assert f"data_dir={place / 'data' / 'blobs'}" in command
     assert "weights=tiny" in command and "patch_size=8" in command and "img_size=32" in command
-    assert "Runs" in [header.value for header in page.subheader]
+    assert [header.value for header in page.subheader] == ["1 Data", "2 Model", "3 Training", "What runs"]
 
 
 def test_command_on_a_terminal_makes_the_configuration_of_the_form(place: Path) -> None:
@@ -86,13 +83,13 @@ def test_a_folder_out_of_bounds_is_refused_with_a_sentence(place: Path, typed: s
 
 
 def test_an_unknown_architecture_names_the_nearest_one(place: Path) -> None:
-    page = train_page({"train_way": "Architecture", "train_architecture": "resnet_18"})
+    page = train_page({"train_way": "Architecture", "train_architecture_architecture": "resnet_18"})
     assert "resnet18" in page.error[0].value
     assert "train_launch" not in [button.key for button in page.button]
 
 
 def test_the_simulator_is_a_data_set(place: Path) -> None:
-    page = train_page({"train_data": "Bundled simulator (four VLASS classes)"})
+    page = train_page({"train_data": f"Bundled: {simulated.TITLE}"})
     counts = page.dataframe[0].value
     assert len(counts) == 4 and counts["Cutouts"].sum() > 100
     assert "dataset=simulated" in page.code[0].value and "data_dir" not in page.code[0].value
@@ -119,12 +116,95 @@ def test_the_name_of_a_run_is_checked(place: Path) -> None:
 
 def test_training_can_be_switched_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
-    run = made_run("kept", "finished", checkpoint="kept")
     page = train_page()
     assert "switched off" in page.info[0].value
-    keys = [button.key for button in page.button]
-    assert "train_launch" not in keys and f"stop-{run.id}" not in keys
-    assert "The checkpoint kept is ready" in texts(page)
+    assert [button.key for button in page.button if str(button.key).startswith("train_")] == []
+    assert list(page.code) == [] and page.get("file_uploader")[0].key == "upload_0"
+
+
+def test_no_request_starts_a_run_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that was open before the switch: its button arrives, and nothing happens."""
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    launched: list[Run] = []
+    monkeypatch.setattr(local, "launch", launched.append)
+    page = train_page()
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
+    page.button(key="train_launch").click().run()
+    assert "switched off" in page.info[0].value
+    assert launched == [] and runs.listing() == []
+    with pytest.raises(RunError, match="switched off"):
+        launchers.check_allowed()
+
+
+def test_any_architecture_with_its_parameters(place: Path) -> None:
+    page = train_page({"train_way": "Architecture"})
+    page.selectbox(key="train_architecture_architecture").set_value("resnet18").run()
+    assert not page.exception and "architecture=resnet18" in page.code[0].value
+    expected = sum(p.numel() for p in timm.create_model("resnet18", num_classes=2, in_chans=1).parameters())
+    assert f"{expected:,} parameters" in texts(page)
+    page.segmented_control(key="train_weights_architecture_resnet18").set_value("imagenet").run()
+    assert "weights=imagenet" in page.code[0].value and "in_chans=3" in page.code[0].value
+
+
+def test_an_earlier_run_fills_the_form_with_its_data(place: Path) -> None:
+    tiny_set.make(place / "data" / "a_first_one")
+    old = runs.create(RunConfig(name="old", data_dir=str(place / "data" / "blobs"), split="random", epochs=3, ema=0.9))
+    page = train_page({"train_again": old.id})
+    command = page.code[0].value
+    assert page.selectbox(key="train_data").value == "blobs"
+    words = command.split()
+    from train.__main__ import configuration, parser
+
+    assert configuration(parser().parse_args(words[3:])) == old.config
+
+
+def test_a_yaml_file_fills_the_form_or_is_refused(place: Path) -> None:
+    page = train_page({"train_way": "YAML file"})
+    text = f"name: filed\nepochs: 5\ndata_dir: {place / 'data' / 'blobs'}\nmixup: 0.3\nsplit: random\n"
+    page.file_uploader(key="train_yaml").set_value(("mine.yaml", text.encode(), "application/yaml")).run()
+    assert not page.exception
+    assert "name=filed" in page.code[0].value and "mixup=0.3" in page.code[0].value and "epochs=5" in page.code[0].value
+    page.file_uploader(key="train_yaml").set_value(("mine.yaml", b"epoch: 5\n", "application/yaml")).run()
+    assert "epochs" in page.error[0].value and not page.code
+    page.file_uploader(key="train_yaml").set_value(("mine.yaml", b"data_dir: /etc\n", "application/yaml")).run()
+    assert "must lie below" in page.error[0].value and not page.code
+
+
+def test_an_uploaded_archive_becomes_the_chosen_data_set(place: Path) -> None:
+    page = train_page()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted((place / "data" / "blobs").rglob("*.npy")):
+            packed.write(path, f"mine/{path.parent.name}/{path.name}")
+    page.file_uploader(key="train_zip_0").set_value(("mine.zip", archive.getvalue(), "application/zip")).run()
+    assert not page.exception and not page.error
+    assert page.selectbox(key="train_data").value == "mine"
+    assert f"data_dir={place / 'uploads' / 'mine'}" in page.code[0].value
+
+
+def test_a_bomb_is_refused_in_one_sentence(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_UPLOAD_GIB", "0.001")
+    page = train_page()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a/1.fits", b"\0" * (32 << 20))
+    page.file_uploader(key="train_zip_0").set_value(("bomb.zip", archive.getvalue(), "application/zip")).run()
+    assert len(page.error) == 1 and "unpacks to more than" in page.error[0].value.replace("\\", "")
+    assert not (place / "uploads").exists()
+
+
+def test_a_look_at_the_data_and_its_augmentation(place: Path) -> None:
+    (place / "data" / "blobs" / "round" / "000.npy").write_bytes(b"no array")
+    page = train_page({"train_look_on": True})  # type: ignore[dict-item]
+    assert not page.exception
+    assert len(page.image) == 2
+    assert "round/000.npy" in page.error[0].value.replace("\\", "")
+
+
+MEASURED = {
+    "seconds_per_epoch": 3600.0, "seconds_in_all": 36000.0, "peak_memory_mib": 900.0, "available_memory_mib": 4096.0,
+    "batch_size": 64, "largest_batch_size": 128,
+}  # fmt: skip
 
 
 class Answer:
@@ -138,16 +218,51 @@ class Answer:
 
 def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(device="cpu", warnings=["Runs on the CPU."]))
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
     page.button(key="train_launch").click().run()
     assert not page.exception
     [run] = launched
     assert run.config.weights == "tiny" and run.config.data_dir == str(place / "data" / "blobs")
-    assert page.query_params["run"] == run.id
-    page.button(key="train_launch").click().run()  # a second click on the same form
-    assert len(launched) == 1 and "active already" in texts(page)
+    assert page.title[0].value == "Runs" and page.query_params["run"] == run.id
+
+
+def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[Run] = []
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(local, "launch", launched.append)
+    train_page().button(key="train_launch").click().run()
+    page = train_page()
+    page.button(key="train_launch").click().run()
+    assert len(launched) == 1 and "same configuration is queued" in page.warning[0].value.replace("\\", "")
+    page.button(key="train_anyway").click().run()
+    assert len(launched) == 2 and launched[0].config == launched[1].config
+
+
+@pytest.mark.parametrize(
+    ("found", "question"),
+    [
+        ({"warnings": ["Very few training cutouts of long."]}, "Very few"),
+        ({"counts": {"train": {"long": 5, "round": 60}}}, "12 times"),
+        ({"device": "cpu", "warnings": ["Runs on the CPU."], "measured": MEASURED}, "CPU"),
+    ],
+)
+def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(**found))
+    page = train_page()
+    page.button(key="train_launch").click().run()
+    assert question in page.warning[0].value and runs.listing() == []
+    assert "train_anyway" in [button.key for button in page.button]
+
+
+def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "1")
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    runs.create(RunConfig(name="waits"))
+    page = train_page()
+    page.button(key="train_launch").click().run()
+    assert "1 run is active" in page.error[0].value.replace("\\", "") and len(runs.listing()) == 1
 
 
 def test_what_is_wrong_stops_the_launch(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,35 +286,3 @@ def test_the_dry_run_is_a_process_that_finds_an_unreadable_file(place: Path) -> 
     broken = run_check.start(replace(config, device="cuda:99"), 1.0)
     broken.process.wait(timeout=240)
     assert "cuda:99" in broken.result["errors"][0]
-
-
-def test_a_link_names_its_run_and_its_curves_are_complete(place: Path) -> None:
-    old = made_run("old", "stopped", reason="Stopped on request.", step=4)
-    rows = [{"epoch": 1, "step": step, "train_loss": 1.0 / step} for step in (1, 2, 3)]
-    rows.append({"epoch": 1, "step": 5, "val_loss": 0.5, "val_macro_f1": 0.25})
-    (old.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (old.path / "train.log").write_text("last words of the old run\n")
-    made_run("new", "finished", checkpoint="new-2")
-    page = train_page(run=old.id)
-    assert page.selectbox(key="train_run").value == old.id
-    assert "Stopped on request" in texts(page) and "last words of the old run" in texts(page)
-    spec = json.loads(page.get("plotly_chart")[0].proto.spec)
-    drawn = {trace["name"]: len(np.atleast_1d(trace["x"])) for trace in spec["data"] if "name" in trace}
-    assert drawn["training"] == 3 and drawn["validation"] == 1
-
-
-def test_an_unknown_run_in_the_address_is_said(place: Path) -> None:
-    newest = made_run("newest", "failed", reason="Out of memory on cpu with batch_size 64; try batch_size=32.")
-    page = train_page(run="../../etc/passwd")
-    assert "not there any more" in page.warning[0].value
-    assert page.selectbox(key="train_run").value == newest.id
-    assert "try batch" in page.error[0].value
-
-
-def test_a_finished_run_offers_its_checkpoint_to_explore(place: Path) -> None:
-    run = made_run("tiny", "finished", checkpoint="tiny", metrics={"macro_f1": 0.8125})
-    page = train_page()
-    assert "0.812" in [metric.value for metric in page.metric]
-    page.button(key=f"explore-{run.id}").click().run()
-    assert not page.exception
-    assert page.session_state["checkpoint"] == "tiny"

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 import timm
 
-from vlass_explorer import backbones, recipes
+from vlass_explorer import backbones, datasets, recipes
 from vlass_explorer.preprocess import STRETCHES
 from vlass_explorer.schema import ConfigError, RunConfig, field_help
 
@@ -18,7 +18,7 @@ def test_every_recipe_can_be_trained(name: str) -> None:
     assert recipes.check(config) == config
     assert config.recipe == name
     assert config.architecture in {*timm.list_models(), *backbones.names()}
-    assert config.stretch in STRETCHES
+    assert config.stretch in STRETCHES and config.dataset in datasets.DATASETS
     assert len(recipes.source(name)) > 30
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,6 +99,76 @@ def test_the_oldest_living_run_of_a_device_is_first(tmp_path: Path) -> None:
         runs.beat(run.path, device=device, process=who or runs.identity())
     assert [run.id for run in runs.queue(tmp_path, "cpu")] == [made[1].id, made[3].id]
     assert [runs.read(run.path).queue_position for run in made] == [None, 1, 1, 2]
+
+
+def test_a_run_that_is_coming_up_keeps_its_turn(tmp_path: Path) -> None:
+    """The older run imports its libraries more slowly than the younger one: that one waits for it."""
+    slow, other, unlaunched, fast = (
+        runs.create(replace(CONFIG, device=device), tmp_path) for device in ("auto", "cuda:1", "cpu", "cpu")
+    )
+    for run in (slow, other):
+        runs.write_json(run.path / "process.json", runs.identity())
+    runs.beat(fast.path, device="cpu", process=runs.identity())
+    assert [run.id for run in runs.queue(tmp_path, "cpu")] == [slow.id, fast.id]
+    assert [run.id for run in runs.queue(tmp_path, "cuda:1")] == [slow.id, other.id]
+    positions = {run.id: run.queue_position for run in runs.listing(tmp_path)}
+    assert positions == {slow.id: None, other.id: None, unlaunched.id: None, fast.id: 2}
+
+
+def test_an_ended_run_is_deleted_whole(tmp_path: Path) -> None:
+    run, other = runs.create(CONFIG, tmp_path), runs.create(CONFIG, tmp_path)
+    with pytest.raises(RunError, match="stop it before"):
+        runs.delete(run)
+    runs.beat(run.path, phase="stopped")
+    (tmp_path / ".deleted-before").mkdir()  # an earlier deletion was interrupted
+    runs.delete(run)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.id]
+    with pytest.raises(RunError, match="not there any more"):
+        runs.delete(run)
+
+
+def test_one_decision_at_a_time(tmp_path: Path) -> None:
+    inside: list[int] = []
+    most = []
+
+    def decide(number: int) -> None:
+        with runs.exclusive(tmp_path / "runs"):
+            inside.append(number)
+            most.append(len(inside))
+            inside.remove(number)
+
+    threads = [threading.Thread(target=decide, args=(k,)) for k in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 20
+
+
+def test_curves_are_bounded_and_only_what_was_added_is_read(tmp_path: Path) -> None:
+    run, curves = runs.create(CONFIG, tmp_path), runs.Curves()
+    assert curves.update(run) == {}
+    rows = [{"epoch": 1, "step": k, "train_loss": 1.0 / (k + 1)} for k in range(10_007)]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    points = curves.update(run)["train_loss"]
+    assert len(points) <= 1001 and points[0] == (0, 1.0) and points[-1] == (10_006, 1.0 / 10_007)
+    assert set(points) <= {(row["step"], row["train_loss"]) for row in rows}
+    assert all(a[0] < b[0] for a, b in itertools.pairwise(points))
+    runs.append_metrics(run.path, {"epoch": 2, "step": 10_007, "val_loss": 0.5})
+    with (run.path / "metrics.jsonl").open("r+b") as file:
+        file.write(b"#")  # what was read before is not read again, or this would be no JSON
+    later = curves.update(run)
+    assert later["val_loss"] == [(10_007, 0.5)] and later["train_loss"] == points
+
+
+def test_curves_of_a_resumed_run_begin_again(tmp_path: Path) -> None:
+    run, curves = runs.create(CONFIG, tmp_path), runs.Curves()
+    for step in range(5):
+        runs.append_metrics(run.path, {"epoch": 1, "step": step, "train_loss": float(step)})
+    assert len(curves.update(run)["train_loss"]) == 5
+    runs.rewind(run.path, 2)
+    runs.append_metrics(run.path, {"epoch": 1, "step": 3, "train_loss": 30.0})
+    assert curves.update(run)["train_loss"] == [(0, 0.0), (1, 1.0), (2, 2.0), (3, 30.0)]
 
 
 def test_stop_is_a_file_and_only_for_the_living(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ui import settings
-from vlass_explorer.schema import DatasetError
+from vlass_explorer.schema import ConfigError, DatasetError
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "outside" / "labels.csv").write_text("path,label\n")
     (data / "way_out").symlink_to(tmp_path / "outside", target_is_directory=True)
     (data / "circle").symlink_to(data / "circle")
+    monkeypatch.setenv("VLASS_EXPLORER_UPLOADS", str(tmp_path / "uploads"))
     monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", os.pathsep.join([str(data), str(tmp_path / "absent"), str(data)]))
     return data
 
@@ -34,6 +35,7 @@ def test_roots_are_those_that_exist_each_once(root: Path) -> None:
 
 def test_no_root_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", "")
+    monkeypatch.setenv("VLASS_EXPLORER_UPLOADS", "off")
     assert settings.data_roots() == [] and settings.data_sets() == []
     with pytest.raises(DatasetError, match="VLASS_EXPLORER_DATA_ROOTS"):
         settings.checked_data_dir("anything")
@@ -72,12 +74,33 @@ def test_anything_else_is_refused_with_one_sentence(root: Path, typed: str, reas
     assert str(caught.value).endswith((".", "list.")) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("said", "allowed"), [("local", True), ("off", False), ("", False), ("yes", False)])
-def test_only_the_word_local_allows_training(monkeypatch: pytest.MonkeyPatch, said: str, allowed: bool) -> None:
+@pytest.mark.parametrize(
+    ("said", "allowed", "cluster"),
+    [("local", True, False), ("slurm", True, True), ("off", False, False), ("", False, False), ("yes", False, False)],
+)
+def test_only_known_words_allow_training(
+    monkeypatch: pytest.MonkeyPatch, said: str, allowed: bool, cluster: bool
+) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", said)
-    assert settings.training_allowed() is allowed
+    assert (settings.training_allowed(), settings.cluster_allowed()) == (allowed, cluster)
 
 
-def test_training_is_allowed_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_here_is_allowed_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VLASS_EXPLORER_TRAINING", raising=False)
-    assert settings.training_allowed()
+    assert settings.training_allowed() and not settings.cluster_allowed()
+
+
+def test_uploads_are_a_data_root_once_there_are_any(root: Path, tmp_path: Path) -> None:
+    assert settings.uploads() == (tmp_path / "uploads").resolve()
+    (tmp_path / "uploads" / "mine" / "a").mkdir(parents=True)
+    assert settings.data_roots() == [root.resolve(), (tmp_path / "uploads").resolve()]
+    assert settings.checked_data_dir("mine") == (tmp_path / "uploads" / "mine").resolve()
+
+
+def test_limits_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_UPLOAD_GIB", "0.5")
+    assert settings.upload_bounds().bytes == 2**29
+    assert settings.most_runs() == 8
+    monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "many")
+    with pytest.raises(ConfigError, match="positive number, not 'many'"):
+        settings.most_runs()

@@ -178,8 +178,8 @@ def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]
     found = json.loads(capsys.readouterr().out)
     assert found["counts"]["train"] == {"long": 16, "round": 16} and found["errors"] == []
     assert found["parameters"] == sum(p.numel() for p in checkpoints.load(checkpoints.find("tiny")).parameters())
-    assert main(["recipes"]) == 0
-    assert "first/cnn" in capsys.readouterr().out
+    assert main(["test", "tiny", *data, "--split", "random_test", "--part", "test", "--json"]) == 0
+    assert 4 < json.loads(capsys.readouterr().out)["count"] < 9
 
 
 def test_check_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from train.network import build, classifier_names, freeze, settle
 from vlass_explorer import checkpoints
@@ -119,6 +120,43 @@ def test_position_embeddings_and_channels_are_adapted() -> None:
     plain, _ = build(replace(VIT, weights="start"), LABELS)
     x = torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(three.eval()(x.expand(-1, 3, -1, -1)), plain.eval()(x), atol=1e-4, rtol=1e-4)
+
+
+def test_an_mlp_head_comes_back_from_the_shelf() -> None:
+    config = replace(VIT, architecture="test_vit", head="mlp")
+    saved = shelved(config, "mlp")
+    card = checkpoints.find("mlp")
+    assert card.model_args["mlp_head"] is True and card.architecture == "test_vit"
+    again, _ = build(replace(config, weights="mlp"), LABELS)
+    assert all(torch.equal(value, saved[key]) for key, value in again.state_dict().items())
+    simple, _ = build(replace(config, head="simple", weights="mlp"), LABELS)
+    assert simple.head.weight.shape == (2, 64)
+    assert torch.equal(simple.state_dict()["blocks.0.attn.qkv.weight"], saved["blocks.0.attn.qkv.weight"])
+    frozen, _ = build(replace(config, tune="head"), LABELS)
+    assert trained(frozen) == {f"head.{key}" for key, _ in frozen.head.named_parameters()}
+
+
+def test_weights_of_a_file_fit_another_size_and_head(tmp_path: Path) -> None:
+    source, _ = build(replace(VIT, architecture="test_vit", in_chans=3, img_size=48, seed=7), ("a", "b", "c"))
+    path = tmp_path / "weights.safetensors"
+    save_file(source.state_dict(), path)
+    given, config = source.state_dict(), replace(VIT, architecture="test_vit", weights=str(path))
+    model, _ = build(config, LABELS)
+    state = model.state_dict()
+    assert torch.equal(state["blocks.1.mlp.fc1.weight"], given["blocks.1.mlp.fc1.weight"])
+    torch.testing.assert_close(state["patch_embed.proj.weight"], given["patch_embed.proj.weight"].sum(1, keepdim=True))
+    assert state["pos_embed"].shape[1] == 17 and state["head.weight"].shape == (2, 64)
+    same, _ = build(replace(config, in_chans=3, img_size=48), ("x", "y", "z"))
+    assert all(torch.equal(value, given[key]) for key, value in same.state_dict().items())
+    mlp, _ = build(replace(config, head="mlp"), LABELS)
+    assert torch.equal(mlp.state_dict()["blocks.1.mlp.fc1.weight"], given["blocks.1.mlp.fc1.weight"])
+    with pytest.raises(ConfigError, match=r"weights.safetensors has no .*, which test_resnet needs\.$"):
+        build(RunConfig(architecture="test_resnet", weights=str(path)), LABELS)
+    path.write_bytes(b"pickle")
+    with pytest.raises(ConfigError, match="no safetensors file"):
+        build(config, LABELS)
+    with pytest.raises(ConfigError, match="no file"):
+        build(replace(config, weights="/no/such.safetensors"), LABELS)
 
 
 def test_what_does_not_fit_is_one_sentence() -> None:

@@ -4,7 +4,9 @@ python -m train recipes
 python -m train fit --recipe first/cnn data_dir=../shared/data/first-radio-galaxies [key=value ...]
 python -m train fit RUN_FOLDER
 python -m train resume RUN
+python -m train fit --slurm --partition gpu --minutes 600 --recipe vlass-vision/vit-base data_dir=DIR devices=4
 python -m train test CHECKPOINT --data-dir DIR --split authors --fold 0 [--tta] [--json]
+python -m train average A B C --name MEAN [--greedy --data-dir DIR]
 python -m train check --recipe first/cnn data_dir=DIR --json
 """
 
@@ -16,9 +18,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from vlass_explorer import recipes, runs
+from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
+
+from . import begin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,18 +46,31 @@ def parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="train a run folder, or a recipe with key=value changes")
     fit.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
     _configurable(fit)
-    fit.set_defaults(action=_fit)
+    begin.add_slurm_options(fit)
+    fit.set_defaults(action=lambda options: begin.fit(options, configuration))
 
     resume = commands.add_parser("resume", help="continue a stopped, failed or lost run from its last saved state")
     resume.add_argument("run", help="run id or folder")
-    resume.set_defaults(action=_resume)
+    resume.add_argument("--keep", action="store_true", help="train no further: make the saved state a checkpoint")
+    begin.add_slurm_options(resume)
+    resume.set_defaults(action=begin.resume)
+
+    rank = commands.add_parser("rank", help="a further process of a run with devices=N; not for typing")
+    rank.add_argument("folder", type=Path)
+    rank.add_argument("--resume", action="store_true")
+    rank.set_defaults(action=begin.rank)
+
+    array = commands.add_parser("array", help="what each task of a SLURM job array runs; not for typing")
+    array.add_argument("list", type=Path, help="file with one run folder a line")
+    array.set_defaults(action=begin.array)
 
     test = commands.add_parser("test", help="report of a checkpoint on one fold")
     test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
     test.add_argument("--data-dir", default="", help="folder of the data set")
     test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
-    test.add_argument("--split", choices=("authors", "sky", "random"), default="authors")
+    test.add_argument("--split", choices=get_args(get_type_hints(RunConfig)["split"]), default="authors")
     test.add_argument("--fold", type=int, default=0)
+    test.add_argument("--part", choices=("validation", "test"), default="validation", help="which part of the split")
     test.add_argument("--tta", action="store_true", help="mean over eight rotations and mirror images")
     test.add_argument("--device", default="auto")
     test.add_argument("--json", action="store_true")
@@ -65,16 +84,29 @@ def parser() -> argparse.ArgumentParser:
     folds.add_argument("--jobs", type=int, default=1, help="folds trained side by side")
     folds.add_argument("--ship", action="store_true", help="put fold 0 of the first split on the shelf")
     folds.add_argument("--floor", action="append", default=[], metavar="TEXT=VALUE", help="macro F1 of a simple method")
+    begin.add_slurm_options(folds)
     folds.set_defaults(action=_folds)
 
-    check = commands.add_parser("check", help="class counts, unreadable files, parameters and device of a run")
+    check = commands.add_parser("check", help="what a run would find: data, disk, memory and time of a step")
     check.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
     _configurable(check)
-    check.add_argument("--quick", action="store_true", help="do not open every file")
+    check.add_argument("--quick", action="store_true", help="do not open every file, and train no step")
     check.add_argument("--json", action="store_true")
     check.set_defaults(action=_check)
 
-    shelf = commands.add_parser("recipes", help="list the recipes")
+    average = commands.add_parser("average", help="average the weights of checkpoints, all or a greedy soup of them")
+    average.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="names, folders or ids of runs")
+    average.add_argument("--name", required=True, help="name of the new checkpoint")
+    average.add_argument("--greedy", action="store_true", help="keep only what helps validation macro F1")
+    average.add_argument("--data-dir", default="", help="folder of the data set that the parents were trained on")
+    average.add_argument("--dataset", default="", help="reader of the data set (default: the parents')")
+    average.add_argument("--split", help="default: the parents'")
+    average.add_argument("--fold", type=int, help="default: the parents'")
+    average.add_argument("--device", default="auto")
+    average.set_defaults(action=_average)
+
+    shelf = commands.add_parser("recipes", help="list the recipes with their parameters and sources")
+    shelf.add_argument("--json", action="store_true")
     shelf.set_defaults(action=_recipes)
     return top
 
@@ -102,32 +134,6 @@ def configuration(options: argparse.Namespace) -> RunConfig:
     return recipes.with_values(config, values)
 
 
-def _fit(options: argparse.Namespace) -> int:
-    from .fit import run
-
-    words = options.words
-    if len(words) == 1 and "=" not in words[0]:
-        if options.recipe or options.config:
-            raise ConfigError("A run folder has its own configuration; leave --recipe and --config out.")
-        found = runs.find(words[0])
-        # A slow start may already read as lost; what counts is that no other trainer has taken the folder.
-        if runs.read_status(found.path)["phase"] != "queued" or runs.read_status(found.path)["process"]:
-            raise ConfigError(f"{found.id} is {found.phase}; use python -m train resume {found.id}.")
-    else:
-        found = runs.create(configuration(options))
-        print(f"run {found.path}", flush=True)
-    return run(found.path)
-
-
-def _resume(options: argparse.Namespace) -> int:
-    from .fit import run
-
-    found = runs.find(options.run)
-    if found.phase != "queued":
-        found = runs.new_attempt(found)
-    return run(found.path, resume=True)
-
-
 def _test(options: argparse.Namespace) -> int:
     from .device import resolve
     from .evaluate import test
@@ -138,16 +144,19 @@ def _test(options: argparse.Namespace) -> int:
         split=options.split,
         fold=options.fold,
         dataset=options.dataset,
+        part=options.part,
         tta=options.tta,
         device=resolve(options.device),
     )
     if options.json:
-        head = {"checkpoint": card.name, "split": options.split, "fold": options.fold, "tta": options.tta}
+        shown = ("split", "fold", "part", "tta")
+        head = {"checkpoint": card.name, **{key: getattr(options, key) for key in shown}}
         print(json.dumps({**head, **asdict(report)}))
         return 0
     low, high = report.macro_f1_interval
     views = "eight views a cutout" if options.tta else "one forward pass"
-    print(f"{card.name} on fold {options.fold} ({options.split} split), {report.count} cutouts, {views}")
+    where = f"{options.part} of fold {options.fold} ({options.split} split)"
+    print(f"{card.name} on {where}, {report.count} cutouts, {views}")
     print(f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})")
     print(f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}")
     print(f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}")
@@ -160,7 +169,7 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def _folds(options: argparse.Namespace) -> int:
-    from .folds import run
+    from . import folds
 
     try:
         numbers = [int(word) for word in options.folds.split(",")]
@@ -168,7 +177,13 @@ def _folds(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--folds are whole numbers and --floor is TEXT=VALUE ({error}).") from None
     splits = options.splits.split(",")
-    table = run(
+    if options.slurm:
+        wanted = folds.plan(configuration(options), splits, numbers, runs.root() / "folds")
+        for run in folds.submit(wanted, begin.resources(options), options.jobs):
+            print(f"SLURM job {slurm.job(run)}  {run.path}")
+        print("Give the same command without --slurm for the table when they are finished.")
+        return 0
+    table = folds.run(
         configuration(options), splits=splits, folds=numbers, jobs=options.jobs, shipped=options.ship, floors=floors
     )
     print(table)
@@ -182,7 +197,7 @@ def _check(options: argparse.Namespace) -> int:
         config = runs.find(options.words[0]).config
     else:
         config = configuration(options)
-    found = check(config, read=not options.quick)
+    found = check(config, read=not options.quick, steps=not options.quick)
     if options.json:
         print(json.dumps(found))
     else:
@@ -191,10 +206,20 @@ def _check(options: argparse.Namespace) -> int:
     return 2 if found["errors"] else 0
 
 
+def _average(options: argparse.Namespace) -> int:
+    from .average import run
+
+    return run(options)
+
+
 def _recipes(options: argparse.Namespace) -> int:
+    from .listing import line, row
+
+    if options.json:
+        print(json.dumps([row(name) for name in recipes.names()]))
+        return 0
     for name in recipes.names():
-        config = recipes.load(name)
-        print(f"{name:24} {config.architecture:28} {recipes.source(name)}")
+        print(line(row(name)))
     return 0
 
 

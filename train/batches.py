@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vlass_explorer.schema import RunConfig
 
+from . import ranks
 from .images import Images
 from .seeds import ORDER, generator
 
@@ -68,7 +69,8 @@ class Batches:
     def positions(self) -> list[Tensor]:
         """What is left of this epoch, in batches."""
         size = self._config.batch_size
-        return list(self.order(self._epoch)[: len(self) * size].split(size)[self._start :])
+        batches = self.order(self._epoch)[: len(self) * size].split(size)[self._start :]
+        return [ranks.shared(batch, self._config) for batch in batches]
 
     def requests(self) -> Iterator[Request]:
         """What is left of this epoch, as loader processes are asked for it."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from vlass_explorer import runs
 from vlass_explorer.schema import RunConfig
 
+from . import loggers, ranks
 from .best import Best
 from .module import Classifier
 from .scores import OF_A_CLASS, quick
@@ -23,6 +24,9 @@ from .stopping import Diverged, StopRequested, StopSignal
 
 STATUS_SECONDS = 1.0
 STATE_SECONDS = 300.0
+ELSEWHERE = "Stopped with the other processes of the run."
+AGREE_STEPS = 8
+"""Several processes ask one another this often whether to save or to stop: a question costs a round trip."""
 PARTIAL = ".last.ckpt"
 
 
@@ -61,7 +65,9 @@ class Recorder(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, Classifier)
         self._read_loss(pl_module)
-        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", outputs["loss"].detach())
+        # Lightning has divided the loss by the batches whose gradients it adds up.
+        loss = outputs["loss"].detach() * self._config.accumulate
+        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", loss)
         if pl_module.device.type == "cpu":
             self._read_loss(pl_module)
         now = time.monotonic()
@@ -71,19 +77,25 @@ class Recorder(pl.Callback):
         is_last = batch_idx + 1 == trainer.num_training_batches
         if (batch_idx + 1) % interval == 0 and not is_last:
             self._read_loss(pl_module)
-            runs.append_metrics(self._folder, self._row(trainer, pl_module))
+            self._write(trainer, self._row(trainer, pl_module))
         if now - self._written > STATUS_SECONDS:
             self._status(trainer, phase="training")
         # The state is saved after the validation that follows the last batch, and never with half added up gradients.
         if is_last or (batch_idx + 1) % self._config.accumulate:
             return
-        wanted = self._config.save_every and trainer.global_step % self._config.save_every == 0
-        if wanted or now - self._saved > STATE_SECONDS:
-            self._save(trainer)
-        if reason := self._stop.reason():
+        reason = self._stop.reason()
+        is_due = now - self._saved > STATE_SECONDS
+        wish = 2 if reason else 1 if is_due else 0
+        if trainer.world_size > 1:
+            # A clock, a file and a signal are not seen by all processes in the same step.
+            asks = (batch_idx + 1) % (AGREE_STEPS * self._config.accumulate) == 0
+            wish = ranks.agree(trainer, wish) if asks else 0
+        if wish == 2:
             self._status(trainer, phase="saving")
             self._save(trainer)
-            raise StopRequested(reason)
+            raise StopRequested(reason or ELSEWHERE)
+        if wish or self._config.save_every and trainer.global_step % self._config.save_every == 0:
+            self._save(trainer)
 
     def _read_loss(self, module: Classifier) -> None:
         """Look at the last loss. On a GPU this is done one step late, so that it never waits for the device."""
@@ -103,13 +115,15 @@ class Recorder(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
-        scores = quick(pl_module.validation_images.labels, torch.cat(pl_module.logits), self._names)
+        labels = pl_module.validation_images.labels
+        scores = quick(labels, ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels)), self._names)
         shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
         shown = {key: value for key, value in shown.items() if math.isfinite(value)}
-        self.latest = {**shown, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
+        row = self._row(trainer, pl_module)
+        self.latest = {**shown, "train_loss": float(row["train_loss"])}
         # The moving average is in place of the weights while this hook runs.
         self.best.take(trainer.current_epoch, scores[self._config.monitor], pl_module.model)
-        runs.append_metrics(self._folder, {**self._row(trainer, pl_module), **scores})
+        self._write(trainer, {**row, **scores})
         print(
             f"epoch {trainer.current_epoch + 1}/{self._config.epochs}  "
             + "  ".join(f"{key} {value:.4f}" for key, value in self.latest.items()),
@@ -125,8 +139,14 @@ class Recorder(pl.Callback):
             waited = f"no better {self._config.monitor} for {self._config.patience} epochs"
             print(f"ended early after epoch {trainer.current_epoch + 1}: {waited}", flush=True)
             trainer.should_stop = True
-        elif trainer.current_epoch + 1 < self._config.epochs and (reason := self._stop.reason()):
-            raise StopRequested(reason)
+            return
+        reason = self._stop.reason()
+        if ranks.agree(trainer, int(bool(reason))) and trainer.current_epoch + 1 < self._config.epochs:
+            raise StopRequested(reason or ELSEWHERE)
+
+    def _write(self, trainer: pl.Trainer, row: dict[str, float | int]) -> None:
+        runs.append_metrics(self._folder, row)
+        loggers.write(trainer.loggers, row)
 
     def _save(self, trainer: pl.Trainer) -> None:
         """The full state, under its name only when it is complete on disk; never one that is not finite."""
@@ -137,18 +157,19 @@ class Recorder(pl.Callback):
             raise Diverged(f"The weights are not finite after step {trainer.global_step}; the last state is kept.")
         temporary = self._folder / PARTIAL
         trainer.save_checkpoint(temporary, False)  # False: optimiser, schedule and progress, too
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(self._folder / "last.ckpt")
+        if trainer.is_global_zero:  # the others took part, but wrote nothing
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(self._folder / "last.ckpt")
         self._saved = time.monotonic()
 
     def _row(self, trainer: pl.Trainer, module: Classifier) -> dict[str, float | int]:
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
-            "train_loss": module.loss_sum / max(1, module.loss_count),
+            "train_loss": ranks.mean(trainer, module.loss_sum / max(1, module.loss_count)),
             "lr": max(float(group["lr"]) for group in trainer.optimizers[0].param_groups),
-            "images_per_second": self._images / max(self._seconds, 1e-9),
+            "images_per_second": trainer.world_size * self._images / max(self._seconds, 1e-9),
             "memory_mib": memory(module.device),
         }
 

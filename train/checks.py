@@ -1,27 +1,35 @@
-"""A look before a run: class counts, unreadable files, parameters, device; trains nothing."""
+"""A look before a run: class counts, unreadable files, duplicates across splits, disk, memory and time of a step."""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlass_explorer import checkpoints, runs
+from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig
 
-from . import device
-from .data import open_data_set, split_indices
+from . import device, dryrun
+from .data import load, open_data_set, split_indices, test_indices
 from .network import build
 
 NAMED = 20
+STATES = 8
+"""Copies of the weights that a run may have on disk at a time: two saved states with two moments, average and best."""
 
 
-def check(config: RunConfig, *, read: bool = True) -> dict[str, Any]:
+def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[str, Any]:
     """What a run of this configuration would find, as plain values.
 
-    ``errors`` would stop the run, ``warnings`` would not. ``read`` opens every file, which names the unreadable ones.
+    ``errors`` would stop the run, ``warnings`` would not. ``read`` opens every file, which names the unreadable ones
+    and those that are in two splits; ``steps`` trains two steps, see ``dryrun.measure``.
     """
     errors: list[str] = []
     warnings: list[str] = []
-    found: dict[str, Any] = {"errors": errors, "warnings": warnings, "counts": {}, "unreadable": {}}
+    found: dict[str, Any] = {"errors": errors, "warnings": warnings, "counts": {}, "unreadable": {}, "duplicates": []}
     try:
         found["device"] = device.resolve(config.device)
     except ConfigError as error:
@@ -31,26 +39,21 @@ def check(config: RunConfig, *, read: bool = True) -> dict[str, Any]:
     try:
         data_set = open_data_set(config)
         train, validation = split_indices(data_set, config)
+        parts = {"train": train, "validation": validation, "test": test_indices(data_set, config)}
     except (ConfigError, DatasetError) as error:
         errors.append(str(error))
         return found
     labels = tuple(data_set.label_names)
-    for split, indices in (("train", train), ("validation", validation)):
+    for split, indices in parts.items():
+        if not indices:
+            continue
         counts = Counter(data_set.items[i].label for i in indices)
         found["counts"][split] = {name: counts[k] for k, name in enumerate(labels)}
     small = [name for name, n in found["counts"]["train"].items() if n < 20]
     if small:
         warnings.append(f"Very few training cutouts of {', '.join(small)}.")
     if read:
-        for item in data_set.items:
-            try:
-                item.read()
-            except ExplorerError as error:
-                found["unreadable"][item.name] = str(error)
-        if found["unreadable"]:
-            names = ", ".join(list(found["unreadable"])[:3])
-            errors.append(f"{len(found['unreadable'])} files cannot be read: {names}.")
-        found["unreadable"] = dict(list(found["unreadable"].items())[:NAMED])
+        _look(data_set, parts, config, found)
     try:
         model, model_args = build(config, labels)
     except ExplorerError as error:
@@ -60,4 +63,69 @@ def check(config: RunConfig, *, read: bool = True) -> dict[str, Any]:
     found["parameters"] = sum(p.numel() for p in model.parameters())
     found["trained_parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     found["steps_per_epoch"] = max(1, len(train) // config.batch_size)
+    _disk(found)
+    if steps and not errors:
+        _dry_run(config, found)
     return found
+
+
+def _look(data_set: DataSet, parts: Mapping[str, Sequence[int]], config: RunConfig, found: dict[str, Any]) -> None:
+    """Open every file of the splits: which cannot be read, and which pixels are in two splits."""
+    unreadable: dict[str, str] = {}
+    seen: dict[bytes, tuple[str, str]] = {}
+    pairs: list[list[str]] = []
+    for split, indices in parts.items():
+        for index in indices:
+            item = data_set.items[index]
+            try:
+                pixels = item.read().pixels
+            except ExplorerError as error:
+                unreadable[item.name] = str(error)
+                continue
+            other = seen.setdefault(hashlib.blake2b(pixels.tobytes()).digest(), (split, item.name))
+            if other[0] != split:
+                pairs.append([f"{other[0]}: {other[1]}", f"{split}: {item.name}"])
+    count = sum(len(indices) for indices in parts.values())
+    if unreadable:
+        is_many = len(unreadable) > config.allow_unreadable * count
+        names = ", ".join(list(unreadable)[:3])
+        more = f" and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
+        found["errors" if is_many else "warnings"].append(
+            f"{len(unreadable)} of {count} cutouts cannot be read: {names}{more}."
+        )
+    found["unreadable"] = dict(list(unreadable.items())[:NAMED])
+    found["duplicates"] = pairs[:NAMED]
+    if pairs:
+        found["warnings"].append(
+            f"{len(pairs)} cutouts are in two splits with the same pixels, such as {' and '.join(pairs[0])}: "
+            "scores will be too good."
+        )
+
+
+def _disk(found: dict[str, Any]) -> None:
+    """Room for the saved states and for the checkpoint."""
+    needed = found["parameters"] * 4 * STATES / 2**20
+    for folder in {runs.root(), checkpoints.folder()}:
+        place = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+        free = shutil.disk_usage(place).free / 2**20
+        found["disk_free_mib"] = min(free, found.get("disk_free_mib", free))
+    found["disk_needed_mib"] = needed
+    if found["disk_free_mib"] < needed:
+        found["errors"].append(
+            f"The disk has {found['disk_free_mib']:,.0f} MiB left, the run needs about {needed:,.0f}: free some space."
+        )
+
+
+def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
+    try:
+        measured = dryrun.measure(config, load(config, lambda: None), found["device"])
+    except ExplorerError as error:
+        found["errors"].append(str(error))
+        return
+    found["measured"] = measured
+    largest = measured["largest_batch_size"]
+    if not measured["fits"]:
+        advice = f"batch_size={largest} fits" if largest else "no batch fits: take a smaller img_size or architecture"
+        found["errors"].append(f"batch_size={config.batch_size} does not fit into the memory of the GPU; {advice}.")
+    elif largest < config.batch_size:
+        found["warnings"].append(f"The free memory may be too small for this batch: about batch_size={largest} fits.")

@@ -96,8 +96,9 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
     ``check`` is called between cutouts and may raise, for a run that is asked to stop meanwhile. DatasetError names
     the cutouts that cannot be read where they are more than ``allow_unreadable`` allows.
     """
-    if config.stretch not in preprocess.STRETCHES:
-        raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, list(preprocess.STRETCHES))}.")
+    known = list(preprocess.STRETCHES)
+    if config.stretch not in known:
+        raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, known)}.")
     data_set = open_data_set(config)
     train_indices, validation_indices = split_indices(data_set, config)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from vlass_explorer import runs
+from vlass_explorer.runs import slurm
 from vlass_explorer.schema import ConfigError
 
 _HELD: set[int] = set()
@@ -75,7 +76,12 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 def wait(path: Path, device: str, beat: Callable[[], None], pause: float = 1.0) -> Turn:
-    """Wait until this run is the oldest living queued one of its device and has the lock; ``beat`` may raise."""
+    """Wait until this run is the oldest living queued one of its device and has the lock; ``beat`` may raise.
+
+    A SLURM job has been given its device already, and the first process of a run waits for all of them.
+    """
+    if slurm.step() or "LOCAL_RANK" in os.environ:
+        return Turn(path, device)
     turn = Turn(path.parent, device)
     while True:
         beat()

@@ -6,10 +6,12 @@ import logging
 import pickle
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -17,6 +19,7 @@ from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.schema import Checkpoint, RunConfig, RunError
 
+from . import cluster, loggers, ranks
 from . import device as devices
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
@@ -37,25 +40,34 @@ def run(folder: Path, *, resume: bool = False) -> int:
     stop = StopSignal(folder)
     stop.install()
     config = runs.read(folder).config
+    others: ranks.Processes = []
     try:
+        ranks.check(config)
+        ranks.enter(config)
+        folder = ranks.own_folder(folder, config)
         runs.beat(folder, process=runs.identity(), reason="")
         device = devices.resolve(config.device)
         runs.beat(folder, device=device)
         turn = devices.wait(folder, device, lambda: _waiting(stop))
         try:
-            card = _train(folder, config, device, stop, resume=resume)
+            others = ranks.start(folder, config, resume=resume)
+            card = _train(folder, config, device, stop, others, resume=resume)
         finally:
             turn.close()
     except (StopRequested, SIGTERMException) as request:
         # Lightning's own exception: its handler stands between the start of fit and the first step.
-        reason = str(request) or stop.reason()
-        runs.beat(folder, phase="stopped", reason=reason)
-        print(f"{folder.name}: {reason}", file=sys.stderr)
+        ranks.leave(others)
+        end = cluster.ending(folder, str(request) or stop.reason(), stop.received)
+        runs.beat(folder, **end)
+        print(f"{folder.name}: {end['reason']}", file=sys.stderr, flush=True)
+        if end["phase"] == "queued":
+            cluster.requeue(folder)
         return 0
     except BaseException as error:
         # What was half saved goes first: on a full disk the status needs its room.
         (folder / PARTIAL).unlink(missing_ok=True)
-        values = explain(error, config)
+        elsewhere = ranks.blame(folder, others)
+        values = {"reason": elsewhere} if elsewhere else explain(error, config)
         if values is None:
             # Told in the status, and still raised: a bug stays loud in the log.
             runs.beat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
@@ -63,8 +75,9 @@ def run(folder: Path, *, resume: bool = False) -> int:
         runs.beat(folder, phase="failed", **values)
         print(f"{folder.name}: {values['reason']}", file=sys.stderr)
         return 2
-    runs.beat(folder, phase="finished", checkpoint=card.name, eta_seconds=0.0)
-    print(f"{folder.name}: finished, checkpoint {card.name}", flush=True)
+    made = card.name if card is not None else ""
+    runs.beat(folder, phase="finished", checkpoint=made, eta_seconds=0.0)
+    print(f"{folder.name}: finished, checkpoint {made}", flush=True)
     return 0
 
 
@@ -73,7 +86,10 @@ def _waiting(stop: StopSignal) -> None:
         raise StopRequested(reason)
 
 
-def _train(folder: Path, config: RunConfig, device: str, stop: StopSignal, *, resume: bool) -> Checkpoint:
+def _train(
+    folder: Path, config: RunConfig, device: str, stop: StopSignal, others: ranks.Processes, *, resume: bool
+) -> Checkpoint | None:
+    """The checkpoint that the run became; None in all its processes but the first one."""
     runs.beat(folder, phase="starting")
     # Resolved before hours of training: the name must be possible now and is made unique at the end.
     checkpoints.check_name(config.name)
@@ -105,7 +121,9 @@ def _train(folder: Path, config: RunConfig, device: str, stop: StopSignal, *, re
         teachers=teachers(config, data),
     )
     recorder = Recorder(folder, config, stop, data.label_names)
-    engine = trainer(config, device, recorder)
+    logs = loggers.make(folder, config) if ranks.rank(config) == 0 else []
+    is_enough = state is not None and (folder / "keep").exists()
+    engine = trainer(config, device, recorder, logs, last_step=done if is_enough else -1)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{folder.name}: {parameters:,} parameters, {len(batches)} steps an epoch on {device}", flush=True)
     print(f"{len(data.train)} training and {len(data.validation)} validation cutouts", flush=True)
@@ -113,13 +131,16 @@ def _train(folder: Path, config: RunConfig, device: str, stop: StopSignal, *, re
         # What the run wrote after that state happens again.
         runs.rewind(folder, done)
     with warnings.catch_warnings():
-        _quiet()
-        held_out = Ordered(data.validation.batches(config.batch_size))
+        quiet()
+        held_out = Ordered(ranks.validation(len(data.validation), config))
         try:
             engine.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
         finally:
             batches.close()
-    runs.beat(folder, phase="testing")
+    if ranks.rank(config):
+        return None
+    ranks.leave(others)
+    runs.beat(folder, phase="testing", reason=f"Kept on request after step {done}." if is_enough else "")
     if recorder.best.weights:
         model.load_state_dict(recorder.best.weights)
     elif module.average is not None:
@@ -141,21 +162,28 @@ def saved_steps(state: Path) -> int:
         ) from error
 
 
-def trainer(config: RunConfig, device: str, recorder: Recorder) -> pl.Trainer:
-    """Lightning without its own logger, bar, checkpoints or guesses about a cluster."""
+def trainer(
+    config: RunConfig, device: str, callback: pl.Callback, logs: Sequence[Logger] = (), last_step: int = -1
+) -> pl.Trainer:
+    """Lightning without its own logger, bar, checkpoints or guesses about a cluster; -1: no step but the epochs' last.
+
+    A state that is at ``last_step`` already is restored and not trained further.
+    """
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        _quiet()
+        quiet()
         return pl.Trainer(
-            **devices.trainer_arguments(device),
+            **{**devices.trainer_arguments(device), **ranks.trainer_arguments(config, device)},
             plugins=[LightningEnvironment()],
             max_epochs=config.epochs,
+            max_steps=last_step,
             precision="bf16-mixed" if config.precision == "bf16" else "32-true",
             gradient_clip_val=config.clip_grad or None,
             accumulate_grad_batches=config.accumulate,
-            callbacks=[recorder],
-            logger=False,
+            callbacks=[callback],
+            logger=list(logs),
+            log_every_n_steps=1,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -165,7 +193,7 @@ def trainer(config: RunConfig, device: str, recorder: Recorder) -> pl.Trainer:
         )
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Leave out Lightning's advice that does not apply: our loaders hold indices, so workers would slow them down."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import Checkpoint, ConfigError, Run, RunConfig, RunError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -39,15 +40,19 @@ class Fold:
         same = [run for run in runs.listing(self.root) if run.config == self.config]
         return next((run for run in same if run.phase == "finished"), None)
 
+    def queued(self) -> Run:
+        """The run to launch: the one that has a saved state, or a new one; RunError where one is active."""
+        same = [run for run in runs.listing(self.root) if run.config == self.config]
+        if any(run.is_active for run in same):
+            raise RunError(f"{same[0].id} is {same[0].phase} already.")
+        found = next((run for run in same if (run.path / "last.ckpt").exists()), None)
+        return runs.new_attempt(found) if found else runs.create(self.config, self.root)
+
     def train(self) -> dict[str, Any]:
         """Report of the fold: of its finished run, else of the run that is continued or started now."""
         done = self.finished()
         if done is None:
-            same = [run for run in runs.listing(self.root) if run.config == self.config]
-            if any(run.is_active for run in same):
-                raise RunError(f"{same[0].id} is {same[0].phase} already.")
-            found = next((run for run in same if (run.path / "last.ckpt").exists()), None)
-            found = runs.new_attempt(found) if found else runs.create(self.config, self.root)
+            found = self.queued()
             action = "resume" if (found.path / "last.ckpt").exists() else "fit"
             environment = {**os.environ, ENVIRONMENT: str(self.checkpoints)}
             with (found.path / "train.log").open("ab") as log:
@@ -79,6 +84,14 @@ def plan(config: RunConfig, splits: Sequence[str], folds: Sequence[int], root: P
             changed = recipes.with_values(config, {"name": name, "split": split, "fold": fold})
             wanted.append(Fold(changed, root / name))
     return wanted
+
+
+def submit(wanted: Sequence[Fold], resources: slurm.Resources, parallel: int) -> list[Run]:
+    """Submit the folds that are not finished as one SLURM job array, ``parallel`` at a time."""
+    missing = [fold.queued() for fold in wanted if fold.finished() is None]
+    if missing:
+        slurm.launch_all(missing, resources, parallel, {ENVIRONMENT: str(wanted[0].checkpoints)})
+    return missing
 
 
 def train(wanted: Sequence[Fold], jobs: int = 1, *, quiet: bool = False) -> dict[str, dict[int, dict[str, Any]]]:

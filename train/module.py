@@ -72,6 +72,8 @@ class Classifier(pl.LightningModule):
             self._settled = epoch
         # Dropout then draws the same numbers for this batch whether or not the run was interrupted before.
         number = epoch * int(self.trainer.num_training_batches) + batch_idx
+        # Several processes draw differently: each has its own part of the batch.
+        number = number * self.trainer.world_size + self.trainer.global_rank
         torch.manual_seed(mixed(STEP, config.seed, number))
         if isinstance(batch, Tensor):
             x, labels = self.train_images.augmented(batch, epoch, self.device)

@@ -1,10 +1,12 @@
-"""How a run is asked to leave: SIGTERM, Ctrl-C or the stop file; each ends as StopRequested after the step."""
+"""How a run is asked to leave: a signal or the stop file; each ends as StopRequested after the step."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
 from types import FrameType
+
+from vlass_explorer.runs import slurm
 
 
 class StopRequested(Exception):
@@ -20,20 +22,21 @@ class StopSignal:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "stop"
-        self._received = ""
+        self.received = ""
+        """Name of the signal, empty before one came."""
 
     def install(self) -> None:
-        """Listen to SIGTERM and SIGINT from now on."""
-        signal.signal(signal.SIGTERM, self._note)
-        signal.signal(signal.SIGINT, self._note)
+        """Listen from now on to SIGTERM, SIGINT and, in a SLURM job, SIGUSR2, which comes before the time limit."""
+        for number in (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR2] if slurm.step() else [])):
+            signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._received == "Ctrl-C" and number == signal.SIGINT:
+        if self.received == "SIGINT" and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self._received = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        self.received = signal.Signals(number).name
 
     def reason(self) -> str:
         """Who asked the run to stop, or nothing."""
-        if self._received:
-            return f"Stopped by {self._received}."
+        if self.received:
+            return f"Stopped by {'Ctrl-C' if self.received == 'SIGINT' else self.received}."
         return "Stopped on request." if self._file.exists() else ""

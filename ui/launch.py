@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from ui import run_check, run_list, train_data
+from ui import launchers, run_check, run_table, settings, train_data
+from ui.run_words import duration, when
 from ui.text import plain
-from vlass_explorer import runs
-from vlass_explorer.launchers import local
+from vlass_explorer import recipes, runs
+from vlass_explorer.launchers import begin
 from vlass_explorer.schema import ExplorerError, RunConfig
 
 WANTED = "train_check"
-"""Session key: the configuration that is being checked, and whether it is launched when all is well."""
+"""Session key: the configuration that is being checked, whether it is then launched, and even where it is doubted."""
+LONG_SECONDS = 1800.0
+"""A run on the CPU that takes longer than this is asked about."""
+UNEVEN = 5.0
+"""Largest over smallest class from which an unweighted loss is asked about."""
 
 
 def area(config: RunConfig) -> None:
     """Draw the buttons, the dry run while it goes on and its result; launch what passed."""
+    launch = launchers.choice()
     stamp = train_data.stamp(config.data_dir)
-    wanted, launches = st.session_state.get(WANTED, (None, False))
+    wanted, launches, accepted = st.session_state.get(WANTED, (None, False, False))
     check = run_check.start(config, stamp) if wanted == config else None
     is_waiting = check is not None and not check.is_done
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -30,21 +38,31 @@ def area(config: RunConfig) -> None:
         )  # fmt: skip
         st.button(
             "Check only", icon=":material/fact_check:", disabled=is_waiting, key="train_check_only",
-            on_click=_want, args=(config, False), help="Reads every file and tries one step.",
+            on_click=_want, args=(config, False), help="Reads every file, tries a few steps, measures time and memory.",
+        )  # fmt: skip
+        st.download_button(
+            "YAML", recipes.to_yaml(config, differences=True), f"{config.name}.yaml", "application/yaml",
+            on_click="ignore", icon=":material/download:", key="train_yaml_out",
+            help="The keys that differ from the defaults; start from this file another time.",
         )  # fmt: skip
         if is_waiting:
             _wait(check)
     if check is None or is_waiting:
         return
-    if launches and not check.result["errors"]:
+    questions, notes = _sorted_warnings(config, check.result)
+    if launches and not check.result["errors"] and (accepted or not questions):
         st.session_state.pop(WANTED)
-        _launch(config)
-    else:
-        _show(check)
+        _launch(config, launch)
+        return
+    _show(check.result, questions, notes)
+    if questions and not check.result["errors"]:
+        st.button(
+            "Launch anyway", key="train_anyway", icon=":material/play_arrow:", on_click=_want, args=(config, True, True)
+        )
 
 
-def _want(config: RunConfig, launches: bool) -> None:
-    st.session_state[WANTED] = (config, launches)
+def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
+    st.session_state[WANTED] = (config, launches, accepted)
 
 
 @st.fragment(run_every=1.0)
@@ -54,39 +72,80 @@ def _wait(check: run_check.Check) -> None:
     st.caption(f":material/progress_activity: Checking the data and one step: {time.monotonic() - check.started:.0f} s")
 
 
-def _show(check: run_check.Check) -> None:
-    """Draw the answer of a dry run: what would stop the run, what is only worth knowing, and its numbers."""
-    found = check.result
+def estimate(config: RunConfig, found: Mapping[str, Any]) -> float | None:
+    """Seconds of the whole run from what the dry run measured, None where it did not."""
+    seconds = found.get("measured", {}).get("seconds_per_epoch")
+    return None if seconds is None else float(seconds) * config.epochs
+
+
+def _sorted_warnings(config: RunConfig, found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What is asked about before a launch, and what is only said."""
+    questions, notes = [], []
+    total = estimate(config, found)
+    for sentence in found["warnings"]:
+        is_cpu = found.get("device") == "cpu" and "CPU" in sentence
+        (notes if is_cpu and (total is None or total < LONG_SECONDS) else questions).append(sentence)
+    questions += twins(config)
+    counts = found["counts"].get("train", {})
+    if counts and min(counts.values()) > 0 and not config.class_weighting and not config.balance:
+        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+        if counts[most] >= UNEVEN * counts[least]:
+            ratio = counts[most] / counts[least]
+            questions.append(
+                f"{most} has {ratio:.0f} times as many cutouts as {least}: class_weighting evens that out."
+            )
+    return questions, notes
+
+
+def twins(config: RunConfig) -> list[str]:
+    """One sentence where a run with the same configuration is active or has finished."""
+    same = [run for run in runs.listing() if run.config == config and run.phase not in ("failed", "lost")]
+    return [f"The same configuration is {same[0].phase} already, as the run of {when(same[0])} UTC."] if same else []
+
+
+def _show(found: Mapping[str, Any], questions: Sequence[str], notes: Sequence[str]) -> None:
+    """Draw the answer of a dry run: what stops the run, what is asked about, and its numbers."""
     for sentence in found["errors"]:
         st.error(plain(sentence))
     for name, reason in found["unreadable"].items():
         st.caption(f"{plain(name)}: {plain(reason)}")
-    for sentence in found["warnings"]:
+    for sentence in questions:
+        st.warning(plain(sentence))
+    for sentence in notes:
         st.caption(f":material/info: {plain(sentence)}")
     if not found["errors"]:
         st.success("Nothing is wrong. Every file can be read.", icon=":material/check:")
+    _numbers(found)
     if counts := found["counts"]:
-        columns = {"train": "Training", "validation": "Validation"}
+        columns = {"train": "Training", "validation": "Validation", "test": "Test"}
         table = pd.DataFrame(counts).rename(columns=columns).rename_axis("Class").reset_index()
-        st.dataframe(table, hide_index=True, row_height=28, alt="Cutouts of each class in training and validation")
+        st.dataframe(table, hide_index=True, row_height=28, alt="Cutouts of each class in each split")
+
+
+def _numbers(found: Mapping[str, Any]) -> None:
+    parts = []
     if "parameters" in found:
+        parts.append(f"{found['parameters']:,} parameters, {found['trained_parameters']:,} of them trained")
+    if "steps_per_epoch" in found:
+        parts.append(f"{found['steps_per_epoch']:,} steps an epoch on {plain(found['device'])}")
+    if parts:
+        st.caption(" · ".join(parts))
+    measured = found.get("measured", {})
+    if "seconds_per_epoch" in measured:
+        each, total = (duration(float(measured[key])) for key in ("seconds_per_epoch", "seconds_in_all"))
         st.caption(
-            f"{found['parameters']:,} parameters, {found['trained_parameters']:,} of them trained · "
-            f"{found['steps_per_epoch']:,} steps an epoch · {plain(found['device'])}"
+            f"Measured: {each} an epoch, about {total} in all · {measured['peak_memory_mib'] / 1024:.2g} of "
+            f"{measured['available_memory_mib'] / 1024:.3g} GiB of memory at batch size {measured['batch_size']} · "
+            f"largest batch that fits: {measured['largest_batch_size']}"
         )
 
 
-def _launch(config: RunConfig) -> None:
-    twin = next((run for run in runs.listing() if run.is_active and run.config == config), None)
-    if twin is not None:
-        run_list.show(twin.id)
-        st.warning("The same run is active already: it is shown, and no second one was started.")
-        return
+def _launch(config: RunConfig, launch: begin.Launch) -> None:
     try:
-        run = runs.create(config)
-        local.launch(run)
+        launchers.check_allowed()
+        run = begin.start(config, launch, settings.most_runs())
     except ExplorerError as error:
         st.error(plain(error))
         return
-    run_list.show(run.id)
-    st.toast(f"Launched {config.name}.", icon=":material/play_arrow:")
+    run_table.show(run.id)
+    st.switch_page("pages/runs.py")

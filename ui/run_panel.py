@@ -1,102 +1,94 @@
-"""The live panel of one run: phase, progress, curves, log and the buttons that stop it."""
+"""One run: phase, progress, scores, buttons, curves, and its log, configuration or result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
+from ui import config_view, run_actions, run_result
+from ui.run_words import BADGES, ICONS, WORKING, duration, when
 from ui.text import plain
 from vlass_explorer import runs
-from vlass_explorer.figures.curves import curves
-from vlass_explorer.launchers import local
-from vlass_explorer.recipes import to_yaml
-from vlass_explorer.schema import Run, RunError
+from vlass_explorer.figures.curves import MACHINE, curves
+from vlass_explorer.schema import Run
 
-REFRESH_SECONDS = 2.0
 METRICS = {
     "macro_f1": "Macro F1", "accuracy": "Accuracy", "val_macro_f1": "Macro F1", "best_macro_f1": "Best macro F1",
     "val_accuracy": "Accuracy", "val_loss": "Loss, validation", "train_loss": "Loss, training",
 }  # fmt: skip
 """What is shown of the latest metrics; scores are of the validation fold."""
-BADGES = {"queued": "gray", "finished": "green", "stopped": "orange", "failed": "red", "lost": "red"}
-ICONS = {
-    "queued": ":material/hourglass_empty:", "finished": ":material/check_circle:", "stopped": ":material/stop_circle:",
-    "failed": ":material/error:", "lost": ":material/help:",
-}  # fmt: skip
+LOG_LINES = 200
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: 45 s, 12 min, 3 h 05 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def live_panel(run: Run, *, may_act: bool) -> None:
-    """Draw a run and keep drawing it while a process works on it; ``may_act`` allows stopping."""
-    st.fragment(_panel, run_every=REFRESH_SECONDS if run.is_active else None)(run, may_act)
-
-
-def _panel(known: Run, may_act: bool) -> None:
-    try:
-        run = runs.read(known.path)
-    except RunError as error:
-        st.error(plain(error))
-        return
-    if known.is_active and not run.is_active:
-        st.rerun()  # the whole page: polling ends and the new checkpoint joins every picker
+def draw(run: Run) -> None:
+    """Draw a run as its folder tells it now."""
     _heading(run)
     _progress(run)
-    if run.is_active and may_act:
-        _buttons(run)
-    elif may_act and run.phase != "finished":
-        st.button(
-            "Resume", key=f"resume-{run.id}", icon=":material/resume:", on_click=_act, args=(_resume, run),
-            help="Continues from the last saved state, or from the start when none was saved.",
-        )  # fmt: skip
-    rows = _metrics(run)
-    if rows:
-        steps = runs.read_status(run.path)["total_steps"] / run.config.epochs
+    run_actions.draw(run)
+    series = follow(run.id).update(run)
+    steps = steps_per_epoch(run)
+    if series:
         st.plotly_chart(
-            curves(rows, steps_per_epoch=steps, epochs=run.config.epochs), key=f"curves-{run.id}",
+            curves(series, steps_per_epoch=steps, epochs=run.config.epochs), key=f"curves-{run.id}",
             config={"displaylogo": False}, alt=f"Loss and macro F1 of the run {run.config.name} against epochs",
         )  # fmt: skip
     elif run.is_active:
-        st.caption("Curves appear after the first epoch.")
-    with st.expander("Log", expanded=run.phase in ("failed", "lost"), key=f"log-{run.id}"):
-        log = runs.log_tail(run) or "The log is empty."
-        st.code(log, language=None, height=260 if log.count("\n") > 10 else "content")
-    with st.expander("Configuration", key=f"config-{run.id}"):
-        st.code(to_yaml(run.config), language="yaml")
-        st.caption(f"Folder: `{run.path}`")
+        st.caption("Curves appear after the first steps.")
+    views = ["Log", "Configuration", *(["Machine"] if series else [])]
+    report = run_result.read(run)
+    views = ["Result", *views] if report else views
+    first = "Result" if report else "Log"
+    view = st.segmented_control("View", views, default=first, key=f"view-{run.id}", label_visibility="collapsed")
+    if view == "Result":
+        run_result.draw(report, run.id)
+    elif view == "Machine":
+        panels = [panel for panel in MACHINE if any(key in series for key, _, _ in panel[1])]
+        st.plotly_chart(
+            curves(series, steps_per_epoch=steps, epochs=run.config.epochs, panels=panels, height=240),
+            key=f"machine-{run.id}", config={"displaylogo": False}, alt="Learning rate, throughput and memory",
+        )  # fmt: skip
+    elif view == "Configuration":
+        config_view.draw(run)
+    elif view == "Log":
+        log = runs.log_tail(run, LOG_LINES) or "The log is empty."
+        height = 300 if log.count("\n") > 12 else "content"
+        with st.container(height=height, autoscroll=True, border=False, key=f"log-{run.id}"):  # it opens at its end
+            st.code(log, language=None)
+
+
+def steps_per_epoch(run: Run) -> float:
+    """Optimiser steps of an epoch; 1 while the trainer has not told."""
+    return (runs.read_status(run.path).get("total_steps") or run.config.epochs) / run.config.epochs
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def follow(run_id: str) -> runs.Curves:
+    """The curves of a run, shared by all sessions: each refresh reads only what was added."""
+    return runs.Curves()
 
 
 def _heading(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(run.config.name, width="content")
-        st.badge(run.phase, color=BADGES.get(run.phase, "blue"), icon=ICONS.get(run.phase, ":material/play_circle:"))
+        st.subheader(plain(run.config.name), width="content", anchor=False)
+        st.badge(run.phase, color=BADGES.get(run.phase, "blue"), icon=ICONS.get(run.phase, WORKING))
     start = run.config.architecture + (f" from {run.config.weights}" if run.config.weights != "none" else "")
-    parts = [start, run.device or run.config.device, run.created.replace("T", " ")[:19] + " UTC"]
-    st.caption(" · ".join(parts))
+    data = run.config.data_dir.rpartition("/")[2] or run.config.dataset
+    parts = [start, data, run.device or run.config.device, when(run) + " UTC"]
+    st.caption(" · ".join(plain(part) for part in parts))
 
 
 def _progress(run: Run) -> None:
     if run.is_active:
         parts = [f"epoch {min(run.epoch + 1, run.config.epochs)} of {run.config.epochs}"]
         if run.queue_position is not None:
-            parts = [f"place {run.queue_position} in the queue of its device"]
+            parts = [f"position {run.queue_position} in the queue for {run.device}"]
+        elif run.phase == "queued":
+            parts = ["the trainer is coming up"]
         elif run.eta_seconds is not None:
             parts.append(f"about {duration(run.eta_seconds)} left")
         st.progress(min(max(run.progress, 0.0), 1.0), text=f"{run.progress:.0%} · " + " · ".join(parts))
     elif run.phase == "finished":
         name = runs.read_status(run.path).get("checkpoint", run.config.name)
-        st.success(f"The checkpoint {name} is ready.", icon=ICONS["finished"])
-        if st.button(
-            "Use it in Explore", key=f"explore-{run.id}", icon=":material/explore:", on_click=_choose, args=(name,)
-        ):
-            st.switch_page("pages/explore.py")
+        st.success(f"The checkpoint {plain(name)} is ready. {plain(run.reason)}", icon=ICONS["finished"])
     elif run.phase == "stopped":
         st.warning(plain(run.reason) or "Stopped on request.", icon=ICONS["stopped"])
     else:
@@ -106,43 +98,3 @@ def _progress(run: Run) -> None:
         with st.container(horizontal=True):
             for name, value in shown:
                 st.metric(name, f"{value:.3f}", width="content")
-
-
-def _choose(checkpoint: str) -> None:
-    """In a callback, because the sidebar has drawn its picker when the page is reached."""
-    st.session_state["checkpoint"] = checkpoint
-
-
-def _act(what: Callable[[Run], None], run: Run) -> None:
-    """Stop or kill; that the run has just ended by itself is said, not an error of the page."""
-    try:
-        what(run)
-    except RunError as error:
-        st.toast(plain(error))
-
-
-def _resume(run: Run) -> None:
-    local.launch(runs.new_attempt(run))
-
-
-def _buttons(run: Run) -> None:
-    is_stopping = (run.path / "stop").exists()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Stop after saving", key=f"stop-{run.id}", icon=":material/stop_circle:", disabled=is_stopping,
-            on_click=_act, args=(runs.request_stop, run), help="Finishes the step, saves the full state and ends.",
-        )  # fmt: skip
-        st.button(
-            "Kill now", key=f"kill-{run.id}", icon=":material/dangerous:", type="tertiary",
-            on_click=_act, args=(local.kill, run), help="Ends the processes at once; work since the last save is lost.",
-        )  # fmt: skip
-        if is_stopping:
-            st.caption("Stopping: finishing the step and saving.")
-
-
-def _metrics(run: Run) -> list[dict[str, float]]:
-    """Rows of metrics.jsonl; each refresh reads only what was added since the last one."""
-    rows, offset = st.session_state.get(f"metrics-{run.id}", ([], 0))
-    new, offset = runs.metrics(run, offset)
-    st.session_state[f"metrics-{run.id}"] = ([*rows, *new], offset)
-    return [*rows, *new]

@@ -1,10 +1,17 @@
 """Deployment settings: the one place where environment variables decide what the pages may do.
 
 VLASS_EXPLORER_TRAINING
-    ``local`` (default): the Train page starts processes on this machine. ``off``: it only shows runs.
+    ``local`` (default): the pages start processes on this machine. ``slurm``: they may also submit jobs to a cluster.
+    ``off``, and any other word: they only show runs.
+VLASS_EXPLORER_MAX_RUNS
+    Largest number of runs that are running or waiting at a time, default 8. One runs on a device, the others wait.
 VLASS_EXPLORER_DATA_ROOTS
     Folders below which data sets may be chosen, separated by ``:`` (``;`` on Windows).
     Default: ``$VLASS_EXPLORER_DATA``, ``../shared/data`` and ``data``, as far as they exist.
+VLASS_EXPLORER_UPLOADS
+    Folder of uploaded data sets, default ``uploads``; ``off``: no uploads. It is a data root, too.
+VLASS_EXPLORER_UPLOAD_GIB, VLASS_EXPLORER_UPLOAD_FILES
+    Largest upload, unpacked: 8 GiB and 100000 files. What the browser may send at once is ``server.maxUploadSize``.
 VLASS_EXPLORER_RUNS, VLASS_EXPLORER_CHECKPOINTS
     Folders of runs and of checkpoints; read by ``vlass_explorer.runs`` and ``vlass_explorer.checkpoints``.
 """
@@ -15,7 +22,8 @@ import os
 from itertools import islice
 from pathlib import Path
 
-from vlass_explorer.schema import DatasetError
+from vlass_explorer.datasets.uploads import Bounds
+from vlass_explorer.schema import ConfigError, DatasetError
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_LISTING = 200
@@ -24,8 +32,42 @@ SPLIT_NAMES = {"train", "val", "valid", "validation", "test", "annotations"}
 
 
 def training_allowed() -> bool:
-    """May the pages start processes? Anything but ``local`` or no word at all means no."""
-    return os.environ.get("VLASS_EXPLORER_TRAINING", "local") == "local"
+    """May the pages start processes? Anything but ``local``, ``slurm`` or no word at all means no."""
+    return os.environ.get("VLASS_EXPLORER_TRAINING", "local") in ("local", "slurm")
+
+
+def cluster_allowed() -> bool:
+    """May the pages submit jobs to a cluster?"""
+    return os.environ.get("VLASS_EXPLORER_TRAINING") == "slurm"
+
+
+def most_runs() -> int:
+    """How many runs may be running or waiting at a time."""
+    return int(_number("VLASS_EXPLORER_MAX_RUNS", 8))
+
+
+def uploads() -> Path | None:
+    """Where uploaded data sets are kept; None where they are switched off."""
+    named = os.environ.get("VLASS_EXPLORER_UPLOADS") or str(ROOT / "uploads")
+    return None if named == "off" else Path(named).expanduser().resolve()
+
+
+def upload_bounds() -> Bounds:
+    """What an upload may hold."""
+    size = _number("VLASS_EXPLORER_UPLOAD_GIB", 8.0)
+    return Bounds(files=int(_number("VLASS_EXPLORER_UPLOAD_FILES", 100_000)), bytes=int(size * 2**30))
+
+
+def _number(variable: str, default: float) -> float:
+    """A positive number from the environment; a word that is none is told, not guessed."""
+    text = os.environ.get(variable) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise ConfigError(f"{variable} is a positive number, not {text!r}.")
+    return value
 
 
 def data_roots() -> list[Path]:
@@ -36,6 +78,7 @@ def data_roots() -> list[Path]:
     else:
         data = os.environ.get("VLASS_EXPLORER_DATA")
         candidates = [*([Path(data)] if data else []), ROOT.parent / "shared" / "data", ROOT / "data"]
+    candidates += [folder] if (folder := uploads()) is not None else []
     resolved = [path.expanduser().resolve() for path in candidates]
     return [path for i, path in enumerate(resolved) if path.is_dir() and path not in resolved[:i]]
 

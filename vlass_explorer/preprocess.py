@@ -138,13 +138,19 @@ def stretched(cutout: Cutout, spec: InputSpec) -> Image:
 
     Raises InputError for an unknown stretch, or one that needs an rms where the cutout has none.
     """
-    if spec.stretch not in STRETCHES:
-        raise InputError(f"Unknown stretch {spec.stretch!r}; known are {', '.join(STRETCHES)}.")
+    apply = stretch_of(spec)
     factor = unit_factor(cutout, spec)
     pixels = cutout.pixels if cutout.colour is None or not spec.colour else cutout.colour
     image = np.where(np.isfinite(pixels), pixels, np.float32(np.nan)) * np.float32(factor)
     rms = None if cutout.noise is None else float(cutout.noise.rms) * factor
-    return STRETCHES[spec.stretch](image, rms, spec).astype(np.float32, copy=False)
+    return apply(image, rms, spec).astype(np.float32, copy=False)
+
+
+def stretch_of(spec: InputSpec) -> Stretch:
+    """The stretch of a model input; InputError where its name is unknown."""
+    if spec.stretch not in STRETCHES:
+        raise InputError(f"Unknown stretch {spec.stretch!r}; known are {', '.join(STRETCHES)}.")
+    return STRETCHES[spec.stretch]
 
 
 def unit_factor(cutout: Cutout, spec: InputSpec) -> float:

@@ -37,7 +37,8 @@ default_cfgs = generate_default_cfgs(
 
 def orientations(size: int) -> Tensor:
     """Where each pixel of a kernel comes from in its eight orientations, (8, size * size): mirror, then rotations."""
-    plain = torch.arange(size * size).view(size, size)
+    # On the CPU even where the model is built elsewhere, or on no device at all to count its parameters.
+    plain = torch.arange(size * size, device="cpu").view(size, size)
     moved = [torch.rot90(side, turns, (0, 1)) for side in (plain, plain.flip(1)) for turns in range(4)]
     return torch.stack([one.flatten() for one in moved])
 
@@ -47,7 +48,8 @@ def relative() -> Tensor:
     moves = [tuple(row.tolist()) for row in orientations(3)]
     product = [[moves.index(tuple(h[pixel] for pixel in g)) for h in moves] for g in moves]
     inverse = [row.index(0) for row in product]
-    return torch.tensor([[product[inverse[g]][h] for h in range(ORIENTATIONS)] for g in range(ORIENTATIONS)])
+    table = [[product[inverse[g]][h] for h in range(ORIENTATIONS)] for g in range(ORIENTATIONS)]
+    return torch.tensor(table, device="cpu")
 
 
 class OrientedConv(nn.Module):

@@ -5,6 +5,7 @@ with ``timm.create_model("local-dir:FOLDER", pretrained=True)`` once ``vlass_exp
 it ourselves because timm is silent about a wrong number of classes.
 """
 
+from .averaging import average
 from .config import CONFIG, WEIGHTS
 from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
@@ -13,6 +14,6 @@ from .shelf import check_name, find, folder, listing, problems, read
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "WEIGHTS", "check_name", "classifiers", "create", "find", "folder", "listing", "load",
+    "CONFIG", "MLP_HEAD", "WEIGHTS", "average", "check_name", "classifiers", "create", "find", "folder", "listing", "load",
     "model_card", "problems", "read", "save", "update", "with_mlp_head",
 ]  # fmt: skip

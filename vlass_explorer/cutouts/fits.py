@@ -77,20 +77,21 @@ def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
             # Without astropy's memory map (it refuses scaled integers); only the asked section is read, row by row.
             opened = fits.open(stream, memmap=False)
         except FITS_ERRORS as error:
-            raise CutoutError(_damaged(error)) from error
+            raise damaged(error) from error
         with opened:
-            images, others = _scan(opened)
-            image = _choose(images, others, notes)
+            images, others = scan(opened)
+            image = choose(images, others, notes)
             return _load(image, opened[0].header, name, plane, cut, size, notes)
 
 
-def _damaged(error: Exception) -> str:
+def damaged(error: Exception) -> CutoutError:
+    """What is said of a file that astropy cannot read."""
     told = isinstance(error, (OSError, VerifyError, CfitsioException)) and str(error)
     reason = " ".join(str(error).split())[:100].rstrip(".") if told else "its header makes no sense"
-    return f"The FITS file is damaged ({reason}): copy or download it again."
+    return CutoutError(f"The FITS file is damaged ({reason}): copy or download it again.")
 
 
-def _scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
+def scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
     """Images of the file, and what else it holds."""
     images: list[Image] = []
     others: list[str] = []
@@ -102,7 +103,7 @@ def _scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
             break
         except FITS_ERRORS as error:
             if not images:
-                raise CutoutError(_damaged(error)) from error
+                raise damaged(error) from error
             break  # what was read before the damage is kept; astropy's note tells of the rest
         if isinstance(hdu, fits.GroupsHDU):
             others.append("random-groups visibilities")
@@ -115,7 +116,7 @@ def _scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
     return images, others
 
 
-def _choose(images: list[Image], others: list[str], notes: list[str]) -> Image:
+def choose(images: list[Image], others: list[str], notes: list[str]) -> Image:
     """The first image of two axes that is large enough, else the first cube, else the first of any size."""
     if not images:
         held = f"only {' and '.join(dict.fromkeys(others))}" if others else "nothing but a header"
@@ -205,7 +206,7 @@ def _pixels(image: Image, key: tuple[Any, ...]) -> NDArray[np.float32]:
     try:
         data = np.asarray(image.hdu.section[key])
     except FITS_ERRORS as error:
-        raise CutoutError(_damaged(error)) from error
+        raise damaged(error) from error
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array(data, dtype=np.float32)
 

@@ -40,7 +40,7 @@ def file_key(path: Path, *options: object) -> str:
         found = path.stat()
     except OSError as error:
         raise DatasetError(f"{path.name} cannot be opened ({error.strerror}): check path and permissions.") from error
-    return f"{path.resolve()}|{found.st_size}|{found.st_mtime_ns}|{options}"
+    return f"{path.absolute()}|{found.st_size}|{found.st_mtime_ns}|{options}"
 
 
 def entry(key: str, build: Callable[[Path], None], check: Callable[[], None] = lambda: None) -> Path:

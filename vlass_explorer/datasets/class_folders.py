@@ -55,7 +55,7 @@ def rows(root: Path) -> list[dict[str, str]]:
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder.")
     table = root / "labels.csv"
-    found = _table(table) if table.is_file() else _folders(root)
+    found = table_of(table) if table.is_file() else _folders(root)
     if not found:
         raise DatasetError(
             f"{root} holds no labelled images: give a labels.csv (path,label) or one sub-folder of "
@@ -105,19 +105,19 @@ def assemble(
             name=row["path"],
             label=names.index(row["label"]),
             source=partial(cutouts.read, path, row0=known.get("row0"), pixel_scale=known.get("pixel_scale_arcsec")),
-            ra=_number(row, "ra"),
-            dec=_number(row, "dec"),
-            fold=_fold(row),
-            split=_split(row),
+            ra=number_of(row, "ra"),
+            dec=number_of(row, "dec"),
+            fold=fold_of(row),
+            split=split_of(row),
             key=cache.file_key(path, known.get("row0"), known.get("pixel_scale_arcsec")),
         )
         for row, path in zip(table, paths, strict=True)
     )
     items = chosen(items, count, seed)
-    return DataSet(**{"title": root.name, **_seen_in(items, known), **known}, items=items, label_names=names)
+    return DataSet(**{"title": root.name, **seen_in(items, known), **known}, items=items, label_names=names)
 
 
-def _seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
+def seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
     """Survey, frequency, beam, pixel scale and unit of the first readable cutout, for what dataset.yaml leaves out."""
     if {"survey", "pixel_scale_arcsec"} <= known.keys():
         return {}
@@ -140,22 +140,24 @@ def _seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table(path: Path) -> list[dict[str, str]]:
+def table_of(path: Path, needed: tuple[str, ...] = ("path", "label")) -> list[dict[str, str]]:
+    """Rows of a CSV table by column name; ra_deg and dec_deg count as ra and dec. ``needed`` columns are all filled."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
-            if "path" not in columns or "label" not in columns:
-                raise DatasetError(f"{path} needs the columns path and label; it has {', '.join(columns) or 'none'}.")
+            columns = [{"ra_deg": "ra", "dec_deg": "dec"}.get(name, name) for name in columns]
+            if not set(needed) <= set(columns):
+                raise DatasetError(
+                    f"{path} needs the columns {' and '.join(needed)}; it has {', '.join(columns) or 'none'}."
+                )
             reader.fieldnames = columns
             table = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} is not a CSV table in UTF-8: {error}.") from error
-    empty = [number for number, row in enumerate(table, 2) if not row["path"] or not row["label"]]
+    empty = [number for number, row in enumerate(table, 2) if not all(row.get(name) for name in needed)]
     if empty:
-        raise DatasetError(f"{path}: line {empty[0]} has no path or no label.")
-    for row in table:
-        row["ra"], row["dec"] = row.get("ra") or row.get("ra_deg", ""), row.get("dec") or row.get("dec_deg", "")
+        raise DatasetError(f"{path}: line {empty[0]} has no {' or no '.join(needed)}.")
     return table
 
 
@@ -195,7 +197,8 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
     return paths
 
 
-def _number(row: Mapping[str, str], column: str) -> float | None:
+def number_of(row: Mapping[str, str], column: str) -> float | None:
+    """Degrees of the column ra or dec of a row, None where it is empty."""
     text = row.get(column, "")
     if not text:
         return None
@@ -208,7 +211,8 @@ def _number(row: Mapping[str, str], column: str) -> float | None:
     return value
 
 
-def _fold(row: Mapping[str, str]) -> int | None:
+def fold_of(row: Mapping[str, str]) -> int | None:
+    """Validation fold of a row, None where it is empty."""
     text = row.get("fold", "")
     if not text:
         return None
@@ -217,7 +221,8 @@ def _fold(row: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _split(row: Mapping[str, str]) -> str:
+def split_of(row: Mapping[str, str]) -> str:
+    """train, validation, test or "" of a row."""
     text = row.get("split", "").lower()
     if text not in SPLITS:
         raise DatasetError(f"{row['path']}: split is {text!r}, not train, validation or test.")

@@ -111,12 +111,22 @@ def groups(items: list[Item], separation: float = SEPARATION) -> Indices:
 
     Positions come from the data set, else from the coordinates of the cutout's centre; DatasetError without either.
     """
-    ra, dec = np.radians([position(item) for item in items]).T
-    directions = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    chord = 2.0 * np.sin(np.radians(separation / 3600.0) / 2.0)
-    one, other = cKDTree(directions).query_pairs(chord, output_type="ndarray").T
+    ra, dec = np.array([position(item) for item in items]).T
+    one, other = near_pairs(ra, dec, separation)[0].T
     links = coo_array((np.ones(len(one)), (one, other)), shape=(len(items), len(items)))
     return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def near_pairs(
+    ra: NDArray[np.float64], dec: NDArray[np.float64], separation: float
+) -> tuple[Indices, NDArray[np.float64]]:
+    """Pairs (N, 2) of positions in degrees that lie closer than ``separation`` arcsec, and how far apart (N,)."""
+    ra, dec = np.radians(ra), np.radians(dec)
+    directions = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    chord = 2.0 * np.sin(np.radians(separation / 3600.0) / 2.0)
+    pairs = cKDTree(directions).query_pairs(chord, output_type="ndarray")
+    apart = np.linalg.norm(directions[pairs[:, 0]] - directions[pairs[:, 1]], axis=1)
+    return pairs, np.degrees(2.0 * np.arcsin(apart / 2.0)) * 3600.0
 
 
 def position(item: Item) -> tuple[float, float]:

@@ -72,8 +72,10 @@ def stretched(
     """Stretched images of a data set from the cache, where they are put if they are not there yet.
 
     ``config`` says how far augmentation reaches. ``check`` is called between cutouts and may raise. Raises
-    DatasetError that names what cannot be read where that is more than the share ``allowed`` of the items.
+    DatasetError that names what cannot be read where that is more than the share ``allowed`` of the items, InputError
+    for an unknown stretch.
     """
+    preprocess.stretch_of(spec)  # what no cutout could be read with is not the cutouts' fault
     config = config or RunConfig()
     config = replace(config, rotate=True, zoom=max(config.zoom, ZOOM), shift=max(config.shift, SHIFT))
     keys = [item.key for item in data_set.items]

@@ -24,6 +24,7 @@ GRACE_SECONDS = 60.0
 _CHECKOUT = Path(__file__).resolve().parents[2]
 # A page may itself run inside a cluster job; its variables would make the trainer believe it is one of many.
 _FOREIGN = ("SLURM_", "SLURMD_", "PMI", "OMPI_", "MASTER_", "TORCHELASTIC_")
+_KEPT = ("SLURM_CONF",)  # says where the cluster is, nothing of a job
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
 
@@ -43,7 +44,7 @@ def command_line(config: RunConfig) -> str:
 
 def environment() -> dict[str, str]:
     """This process's environment without the variables of a cluster job or of another distributed run."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN) and k not in _RANKS}
+    kept = {k: v for k, v in os.environ.items() if k in _KEPT or not k.startswith(_FOREIGN) and k not in _RANKS}
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
@@ -68,6 +69,11 @@ def launch(run: Run) -> None:
 
 def _process(run: Run) -> dict[str, object]:
     return read_status(run.path).get("process") or read_process(run.path)
+
+
+def stop(run: Run) -> None:
+    """Ask a run to finish its step, save and leave; RunError where it has ended."""
+    request_stop(run)
 
 
 def kill(run: Run, grace: float = 0.0) -> None:

@@ -1,10 +1,11 @@
 """Shelf of training recipes: one YAML file each, the keys of RunConfig that differ from the defaults.
 
-Source and published figures stand in the comments at the top of each file.
+Source, published figures and the number of classes ("4 classes") stand in the comments at the top of each file.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from vlass_explorer.schema import ConfigError, RunConfig
 
 from .values import check, convert, nearest
 
-__all__ = ["check", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]
+__all__ = ["check", "classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]
 
 _FOLDER = Path(__file__).parent
 
 
 def _files() -> dict[str, Path]:
-    return {p.relative_to(_FOLDER).with_suffix("").as_posix(): p for p in sorted(_FOLDER.rglob("*.yaml"))}
+    found = {p.relative_to(_FOLDER).with_suffix("").as_posix(): p for p in _FOLDER.rglob("*.yaml")}
+    return dict(sorted(found.items()))
 
 
 def names() -> list[str]:
@@ -48,6 +50,14 @@ def source(name: str) -> str:
     lines = _path(name).read_text(encoding="utf-8").splitlines()
     head = [line.lstrip("# ") for line in lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]]
     return " ".join(head)
+
+
+def classes(name: str) -> int:
+    """Number of classes that a recipe was written for, as its comment says; ConfigError where it does not."""
+    found = re.search(r"\b(\d+) classes\b", source(name))
+    if found is None:
+        raise ConfigError(f"The comment of the recipe {name} does not say for how many classes it was written.")
+    return int(found[1])
 
 
 def parse(pairs: Iterable[str]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _SHARES = (
     "allow_unreadable",
 )  # fmt: skip
 _BELOW_ONE = ("ema", "drop_rate", "drop_path_rate", "beta2", "label_smoothing", "momentum", "allow_unreadable")
-LOGGERS = ("tensorboard", "wandb")
+LOGGERS = ("tensorboard", "wandb", "wandb-offline")
 
 
 @functools.cache
@@ -95,7 +95,7 @@ def check(config: RunConfig) -> RunConfig:
         raise ConfigError(f"name is letters, digits, dot, dash and underscore (at most 80), not {config.name!r}.")
     unknown = [word for word in filter(None, config.loggers.replace(" ", "").split(",")) if word not in LOGGERS]
     if unknown:
-        raise ConfigError(f"loggers knows {' and '.join(LOGGERS)}, not {unknown[0]!r}.")
+        raise ConfigError(f"loggers knows {', '.join(LOGGERS)}, not {unknown[0]!r}.")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", config.device):
         raise ConfigError(f"device is auto, cpu, cuda, cuda:0 or mps, not {config.device!r}.")
     return config

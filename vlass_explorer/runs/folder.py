@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vlass_explorer.recipes import from_yaml, to_yaml
-from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
+from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
 
+from . import slurm
 from .process import alive
 from .records import read_status, write_json
 
@@ -36,6 +42,18 @@ def _age(stamp: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
 
 
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Let one process or thread at a time decide on the runs of a folder; the lock ends with its process."""
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def create(config: RunConfig, root: Path | None = None) -> Run:
     """A new folder with config.yaml and a queued status.json; the run starts when a launcher is told so."""
     parent = root if root is not None else globals()["root"]()
@@ -51,14 +69,22 @@ def create(config: RunConfig, root: Path | None = None) -> Run:
     return read(parent / run_id)
 
 
-def new_attempt(run: Run) -> Run:
-    """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active."""
+def new_attempt(run: Run, *, keep: bool = False) -> Run:
+    """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active.
+
+    ``keep``: it trains no further, and what is saved becomes its checkpoint; RunError where nothing is saved.
+    """
     if run.is_active:
         raise RunError(f"{run.id} is {run.phase}: it can be resumed when it has ended.")
+    if keep and not (run.path / "last.ckpt").exists():
+        raise RunError(f"{run.id} has saved nothing that could be kept.")
     (run.path / "stop").unlink(missing_ok=True)
+    (run.path / "keep").touch() if keep else (run.path / "keep").unlink(missing_ok=True)
     status = read_status(run.path)
     write_json(run.path / "status.json", {**status, "phase": "queued", "queued": _now(), "process": {}, "reason": ""})
     (run.path / "process.json").unlink(missing_ok=True)
+    if slurm.read_note(run.path):
+        write_json(run.path / slurm.NOTE, {"resources": slurm.read_resources(run.path)})
     return read(run.path)
 
 
@@ -80,6 +106,18 @@ def _lost(path: Path, status: dict[str, Any]) -> str:
     return f"The process ended without a word at step {step} (killed, out of memory, or the machine restarted)."
 
 
+def _seen(path: Path, status: dict[str, Any]) -> tuple[Phase, str]:
+    """Phase and reason as written, corrected by what became of the process or of the SLURM job."""
+    phase, reason = status.get("phase", "failed"), status.get("reason", "")
+    if phase in _ENDED:
+        return phase, reason
+    told = slurm.verdict(path, status)
+    if told is not None:
+        return told
+    why = _lost(path, status)
+    return ("lost", why) if why else (phase, reason)
+
+
 def read_process(path: Path) -> dict[str, Any]:
     """Identity that the launcher noted for a run folder, empty before that."""
     try:
@@ -89,17 +127,25 @@ def read_process(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+@functools.lru_cache(maxsize=1024)
+def _config(text: str, where: str) -> RunConfig:
+    """YAML is slow to read, and a table of runs is drawn every two seconds."""
+    return from_yaml(text, where=where)
+
+
 def _read(path: Path) -> Run:
     status = read_status(path)
     try:
-        config = from_yaml((path / "config.yaml").read_text(encoding="utf-8"), where=f"configuration of {path.name}")
+        config = _config((path / "config.yaml").read_text(encoding="utf-8"), f"configuration of {path.name}")
     except FileNotFoundError:
         raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
     except ConfigError as error:
         raise RunError(f"{path.name} cannot be read: {error}") from error
-    phase, reason = status.get("phase", "failed"), status.get("reason", "")
-    if phase not in _ENDED and (why := _lost(path, status)):
-        phase, reason = "lost", why
+    phase, reason = _seen(path, status)
+    if phase != status.get("phase") and (later := read_status(path)) != status:
+        # It wrote its end between the look at its status and the look at its process.
+        status = later
+        phase, reason = _seen(path, status)
     total = status.get("total_steps") or 0
     return Run(
         id=path.name,
@@ -119,16 +165,29 @@ def _read(path: Path) -> Run:
 def read(path: Path) -> Run:
     """The run as its folder and its process tell it now; RunError where the folder is none."""
     run = _read(path)
-    if run.phase != "queued":
-        return run
-    waiting = [other.id for other in queue(path.parent, run.device)]
-    return replace(run, queue_position=waiting.index(run.id) + 1) if run.id in waiting else run
+    return run if run.phase != "queued" else _placed(run, _waiting(_all(path.parent), run.device))
 
 
 def queue(root: Path, device: str) -> list[Run]:
-    """Living queued runs of one device, oldest first: the first one may take the device."""
-    found = [run for run in _all(root) if run.phase == "queued" and run.device == device]
-    return sorted(found, key=lambda run: (run.created, run.id))
+    """Living queued runs of one device of this machine, oldest first: the first one may take the device."""
+    return _waiting(_all(root), device)
+
+
+def _waiting(found: Sequence[Run], device: str) -> list[Run]:
+    """Also those that are still coming up and may want this device: who was created first does not lose to the fast."""
+    kind = device.partition(":")[0]
+    waiting = [
+        run for run in found if run.phase == "queued" and device and not slurm.read_note(run.path)
+        and (run.device == device or (not run.device and run.config.device in ("auto", kind, device)
+                                      and (run.path / "process.json").exists()))
+    ]  # fmt: skip
+    return sorted(waiting, key=lambda run: (run.created, run.id))
+
+
+def _placed(run: Run, waiting: Sequence[Run]) -> Run:
+    """A queued run with its place among those that wait for the same device; none before its device is known."""
+    ids = [other.id for other in waiting]
+    return replace(run, queue_position=ids.index(run.id) + 1) if run.id in ids else run
 
 
 def _all(root: Path) -> list[Run]:
@@ -148,9 +207,9 @@ def _read_or_failed(path: Path) -> Run:
 
 def listing(root: Path | None = None) -> list[Run]:
     """All runs, newest first."""
-    parent = root if root is not None else globals()["root"]()
-    runs = sorted(_all(parent), key=lambda run: (run.created, run.id), reverse=True)
-    return [read(run.path) if run.phase == "queued" else run for run in runs]
+    found = _all(root if root is not None else globals()["root"]())
+    placed = [_placed(run, _waiting(found, run.device)) if run.phase == "queued" else run for run in found]
+    return sorted(placed, key=lambda run: (run.created, run.id), reverse=True)
 
 
 def find(name: str, root: Path | None = None) -> Run:
@@ -167,3 +226,19 @@ def request_stop(run: Run) -> None:
     if not run.is_active:
         raise RunError(f"{run.id} is {run.phase}: there is nothing to stop.")
     (run.path / "stop").touch()
+
+
+def delete(run: Run) -> None:
+    """Remove an ended run: its folder leaves the list in one step, then its files go. RunError while it is active.
+
+    The checkpoint that it became stays.
+    """
+    parent = run.path.parent
+    with exclusive(parent):
+        if not run.path.is_dir():
+            raise RunError(f"The run {run.id} is not there any more.")
+        if (found := _read_or_failed(run.path)).is_active:
+            raise RunError(f"{run.id} is {found.phase}: stop it before it is deleted.")
+        run.path.rename(parent / f".deleted-{run.id}")
+    for folder in parent.glob(".deleted-*"):  # also what an interrupted deletion left
+        shutil.rmtree(folder, ignore_errors=True)

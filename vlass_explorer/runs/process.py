@@ -10,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from . import slurm
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -28,9 +30,10 @@ def _started(pid: int) -> str:
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
-    """Process id, start, boot and host of a process (this one by default)."""
+    """Process id, start, boot and host of a process (by default this one, with its SLURM job where it has one)."""
+    job = slurm.step() if pid is None else {}
     pid = os.getpid() if pid is None else pid
-    return {"pid": pid, "started": _started(pid), "boot": _boot(), "host": socket.gethostname()}
+    return {"pid": pid, "started": _started(pid), "boot": _boot(), "host": socket.gethostname(), **job}
 
 
 def alive(process: Mapping[str, Any]) -> bool | None:

@@ -92,3 +92,12 @@ def log_tail(run: Run, lines: int = 40) -> str:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         text = file.read().decode("utf-8", errors="replace")
     return "\n".join(text.splitlines()[-lines:])
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The values of a Report that a finished run wrote to report.json; empty where there is none."""
+    try:
+        found = json.loads((path / "report.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

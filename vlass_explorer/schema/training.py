@@ -176,7 +176,7 @@ class RunConfig:
     save_every: int = 0
     """Steps between saves of the full state, which is also saved every five minutes (0: once an epoch)."""
     loggers: str = ""
-    """Further logs beside metrics.jsonl, separated by commas: tensorboard, wandb."""
+    """Further logs beside metrics.jsonl, separated by commas: tensorboard, wandb, wandb-offline."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""Runs: all training runs with what they do now; one in detail, or several compared. It only reads run folders."""
+
+import streamlit as st
+
+from ui import entry, run_compare, run_panel, run_table, settings, sidebar, viewport
+from vlass_explorer import runs
+
+REFRESH_SECONDS = 2.0
+
+entry.through_app()
+if viewport.current().narrow:  # the pickers of the sidebar are for other pages
+    st.set_page_config(initial_sidebar_state="collapsed")
+sidebar.draw()
+st.title("Runs", anchor=False)
+if not settings.training_allowed():
+    st.info("Training from the page is switched off here (VLASS_EXPLORER_TRAINING=off): runs can be looked at only.")
+is_polling = any(run.is_active for run in runs.listing())
+run_table.follow_link(runs.listing())
+
+
+@st.fragment(run_every=REFRESH_SECONDS if is_polling else None)
+def live() -> None:
+    """Draw everything that changes; again every two seconds while a run is active."""
+    listing = runs.listing()
+    if any(run.is_active for run in listing) != is_polling:
+        st.rerun()  # the whole page: polling begins or ends, and a new checkpoint joins every picker
+    if not listing:
+        st.caption("No run yet. What the Train page launches appears here, with its curves.")
+        st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+        return
+    chosen = run_table.draw(listing)
+    if len(chosen) == 1:
+        st.caption("Select several rows to compare them.")
+        run_panel.draw(chosen[0])
+    else:
+        run_compare.draw(chosen)
+
+
+live()
+viewport.probe()

@@ -1,0 +1,189 @@
+"""Training from a real browser, from nothing to a prediction; and two people who launch at the same moment."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import App
+from playwright.sync_api import Browser, Page, expect
+from steps import choose, fill, open_page, settle
+
+from vlass_explorer import checkpoints, runs
+from vlass_explorer.launchers import local
+from vlass_explorer.schema import Run
+
+pytestmark = pytest.mark.timeout(1500)
+PATIENCE = 300_000
+"""Milliseconds for what a training process does; minutes only where the machine is busy."""
+EACH = 30
+"""Cutouts of each class: enough that nothing is asked, few enough for seconds an epoch."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[App]:
+    """An app of its own, because it is killed, on a part of the FIRST set."""
+    folder = tmp_path_factory.mktemp("runs-app")
+    few_of_first(data_dir / "first-radio-galaxies", folder / "data" / "first-radio-galaxies")
+    os.environ["VLASS_EXPLORER_UPLOADS"] = "off"
+    app = App(folder, str(folder / "data"))
+    shutil.copytree(checkpoints.folder(), app.checkpoints)
+    app.start()
+    yield app
+    for run in runs.listing(app.runs):
+        if run.is_active:
+            local.kill(run)
+    app.stop()
+    del os.environ["VLASS_EXPLORER_UPLOADS"]
+
+
+def few_of_first(source: Path, target: Path) -> None:
+    """A few cutouts of each class in the layout of the whole set."""
+    if not (source / "labels.csv").is_file():
+        pytest.skip("the FIRST set is absent")
+    taken: Counter[str] = Counter()
+    with (source / "labels.csv").open(newline="") as file:
+        reader = csv.DictReader(file)
+        rows = [row for row in reader if (taken.update([row["label"]]) or taken[row["label"]] <= EACH)]
+        names = reader.fieldnames or []
+    for row in rows:
+        (target / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / row["path"], target / row["path"])
+    with (target / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def wait_for(condition: object, seconds: float = PATIENCE / 1000) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def newest(app: App, name: str) -> Run:
+    return next(run for run in runs.listing(app.runs) if run.config.name == name)
+
+
+def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
+    """A recipe on the FIRST set, without a teacher."""
+    page.context.set_default_timeout(PATIENCE)  # the first page of a fresh server loads torch
+    open_page(page, "/train")
+    choose(page, "Data set", "first-radio-galaxies")
+    page.get_by_text("Recipe", exact=True).first.click()
+    settle(page)
+    choose(page, "Recipe", recipe)
+    fill(page, "Name of the checkpoint it becomes", name)
+    fill(page, "Epochs", epochs)
+    fill(page, "Batch size", 16)
+    page.get_by_text("All options").click()
+    page.get_by_role("tab", name="Optimisation").click()
+    fill(page, "Teacher", "")
+    command = page.get_by_test_id("stCode").first
+    expect(command).to_contain_text(f"name={name}")
+    expect(command).to_contain_text(f"epochs={epochs}")
+    expect(command).not_to_contain_text("teacher=")
+
+
+def launch(page: Page) -> None:
+    """Press the button, answer a question where one is asked, and arrive at the Runs page."""
+    page.get_by_role("button", name="Launch").click()
+    anyway = page.get_by_role("button", name="Launch anyway")
+    page.get_by_role("heading", name="Runs").or_(anyway).wait_for(timeout=PATIENCE)
+    if anyway.count():
+        anyway.click()
+    page.wait_for_url("**/runs?**run=**", timeout=PATIENCE)
+
+
+def drawn_points(page: Page, run: Run, name: str) -> int:
+    """How many points the loss curve of this name has on the page."""
+    plot = page.locator(f".st-key-curves-{run.id} .js-plotly-plot")
+    if plot.count() == 0:
+        return 0
+    count = "(plot, name) => (plot._fullData.find(t => t.name === name && t.xaxis === 'x') || {x: []}).x.length"
+    return int(plot.evaluate(count, name))
+
+
+def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: App) -> None:
+    fill_form(page, "first/vit-tiny", "browser-vit", 40)
+    launch(page)
+    run = newest(app, "browser-vit")
+    wait_for(lambda: any("val_loss" in row for row in runs.metrics(run)[0]))
+    page.close()  # the tab goes
+    assert app.process is not None
+    app.process.kill()  # and the server, too
+    app.process.wait()
+    step = runs.read_status(run.path)["step"]
+    app.start()
+    again = page.context.new_page()
+    open_page(again, f"/runs?run={run.id}")
+    assert runs.read(run.path).phase in ("training", "validating")
+    wait_for(lambda: runs.read_status(run.path)["step"] > step)
+    expect(again.get_by_text("epoch").first).to_be_visible()
+    wait_for(lambda: drawn_points(again, run, "training") > 1, 60)
+
+    again.get_by_role("button", name="Stop after saving").click()
+    again.get_by_role("button", name="Resume").wait_for(timeout=PATIENCE)
+    stopped = runs.read(run.path)
+    assert (stopped.phase, stopped.reason) == ("stopped", "Stopped on request.")
+    assert (run.path / "last.ckpt").exists() and not (app.checkpoints / "browser-vit").exists()
+    saved = runs.read_status(run.path)["step"]
+    again.get_by_role("button", name="Resume").click()
+    again.get_by_role("button", name="Stop after saving").wait_for(timeout=PATIENCE)
+
+    again.get_by_role("button", name="Use it in Explore").wait_for(timeout=PATIENCE)
+    rows, _ = runs.metrics(run)
+    assert [row["epoch"] for row in rows if "val_loss" in row] == list(range(1, 41))
+    assert any(row["step"] <= saved for row in rows)
+    wait_for(lambda: drawn_points(again, run, "validation") == 40, 60)
+    assert drawn_points(again, run, "training") == sum("train_loss" in row for row in rows)
+    expect(again.locator(f".st-key-confusion-{run.id} .js-plotly-plot")).to_be_visible()
+
+    again.get_by_role("button", name="Use it in Explore").click()
+    again.wait_for_url(lambda url: "/runs" not in url)
+    expect(again.get_by_role("combobox", name="Checkpoint")).to_have_value("browser-vit", timeout=60_000)
+    again.get_by_text(re.compile("browser-vit attention_rollout ready")).wait_for(timeout=PATIENCE)
+    bars = again.locator(".st-key-bars .js-plotly-plot").evaluate("plot => plot.data[0].y")
+    assert set(bars) == {"Bent", "Compact", "FRI", "FRII"}
+    settle(again)
+    again.close()
+
+
+def test_two_browsers_launch_at_once_and_one_waits(page: Page, app: App, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=app.url)
+    other = context.new_page()
+    for each, name in ((page, "browser-a"), (other, "browser-b")):
+        fill_form(each, "first/cnn", name, 2000)
+    page.get_by_role("button", name="Launch").click(no_wait_after=True)
+    other.get_by_role("button", name="Launch").click(no_wait_after=True)
+    for each in (page, other):
+        each.wait_for_url("**/runs?**run=**", timeout=PATIENCE)
+    pair = [newest(app, "browser-a"), newest(app, "browser-b")]
+    wait_for(lambda: sorted(runs.read(run.path).phase for run in pair) == ["queued", "training"])
+    wait_for(lambda: [runs.read(run.path).queue_position for run in pair].count(1) == 1)
+    is_waiting = [runs.read(run.path).phase == "queued" for run in pair]
+    (first, second), (watching, waiting) = (pair, (page, other)) if is_waiting[1] else (pair[::-1], (other, page))
+    assert first.created < second.created  # the older one has the device
+    expect(waiting.get_by_text("position 1 in the queue for cpu")).to_be_visible(timeout=60_000)
+
+    waiting.get_by_role("button", name="Stop after saving").click()
+    waiting.get_by_role("button", name="Resume").wait_for(timeout=PATIENCE)
+    assert runs.read(second.path).phase == "stopped" and runs.read(first.path).phase in ("training", "validating")
+    waiting.get_by_role("button", name="Resume").click()
+    wait_for(lambda: runs.read(second.path).queue_position == 1)
+
+    watching.get_by_role("button", name="Stop after saving").click()
+    wait_for(lambda: runs.read(first.path).phase == "stopped")
+    wait_for(lambda: runs.read(second.path).phase == "training")
+    expect(waiting.get_by_text("epoch").first).to_be_visible()
+    local.kill(runs.read(second.path))
+    settle(page)
+    context.close()

@@ -1,0 +1,128 @@
+"""``average``: several checkpoints become one, with its parents in its provenance."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from torch import Tensor, nn
+
+from vlass_explorer import checkpoints
+from vlass_explorer.checkpoints import averaging
+from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
+
+from .data import Images, open_data_set, split_indices
+from .device import resolve
+from .evaluate import card_of, evaluate
+
+STATISTICS_COUNT = 2048
+"""Training cutouts that batch norm statistics are estimated on, at most."""
+BATCH = 64
+INHERITED = (
+    "data", "dataset", "data_licence", "citation", "simulated", "split", "fold", "split_seed", "train_count",
+    "validation_count", "class_fractions", "recipe",
+)  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Average, save and tell what came of it."""
+    cards = [card_of(name) for name in options.checkpoints]
+    path = checkpoints.folder() / checkpoints.check_name(options.name)
+    if path.exists():
+        raise ConfigError(f"There is already a checkpoint {options.name!r}; choose another name.")
+    averaging.check_alike(cards)
+    common = shared([card.provenance for card in cards])
+    chosen_split = {"split": options.split, "fold": options.fold, "dataset": options.dataset or None}
+    place = {**common, **{key: value for key, value in chosen_split.items() if value is not None}}
+    data = _Data(cards[0], place, options.data_dir) if options.data_dir or common.get("simulated") else None
+    if options.greedy and data is None:
+        raise ConfigError("A greedy soup needs validation data: give --data-dir.")
+    device = resolve(options.device)
+
+    def score(model: nn.Module) -> float:
+        assert data is not None
+        return evaluate(model, data.validation, cards[0].label_names, device=device).macro_f1
+
+    model, chosen = averaging.average(
+        cards, data.inputs if data else None, score if options.greedy else None, device=device
+    )
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half().float())  # as it will be stored, so that the report is of the stored weights
+    metrics = {}
+    if data is not None:
+        metrics["validation"] = asdict(evaluate(model, data.validation, cards[0].label_names, device=device))
+    card = checkpoints.save(
+        path,
+        model,
+        architecture=cards[0].architecture,
+        model_args=cards[0].model_args,
+        label_names=cards[0].label_names,
+        input_spec=cards[0].input_spec,
+        metrics=metrics,
+        provenance=provenance(common, cards, chosen, greedy=options.greedy, counted=len(data) if data else 0),
+    )
+    reached = f", validation macro F1 {metrics['validation']['macro_f1']:.4f}" if metrics else ""
+    print(f"checkpoint {card.path}: mean of {', '.join(parent.name for parent in chosen)}{reached}")
+    return 0
+
+
+def shared(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the provenance of all parents agrees on."""
+    first = tables[0]
+    return {key: first[key] for key in INHERITED if key in first and all(t.get(key) == first[key] for t in tables)}
+
+
+def provenance(
+    common: Mapping[str, Any], cards: Sequence[Checkpoint], chosen: Sequence[Checkpoint], *, greedy: bool, counted: int
+) -> dict[str, Any]:
+    """Where averaged weights come from: what the parents share, and each parent with the hash of its weights."""
+    found = {
+        **common,
+        "averaged": "greedy soup" if greedy else "uniform mean",
+        "parents": [{"name": card.name, "sha256": card.sha256} for card in chosen],
+        "left_out": [{"name": card.name, "sha256": card.sha256} for card in cards if card not in chosen],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if counted:
+        found["statistics_count"] = counted
+    held_out = {(c.provenance.get("split"), c.provenance.get("fold"), c.provenance.get("split_seed")) for c in chosen}
+    if len(held_out) > 1 or any(card.provenance.get("saw_validation") for card in chosen):
+        found["saw_validation"] = "The averaged weights were trained on other folds, so no fold is unseen."
+    return found
+
+
+class _Data:
+    """Training inputs for batch norms and the validation split that the parents left out."""
+
+    def __init__(self, card: Checkpoint, place: Mapping[str, Any], data_dir: str) -> None:
+        if missing := [key for key in ("dataset", "split", "fold") if key not in place]:
+            raise ConfigError(f"The checkpoints do not agree on their {missing[0]}: give --{missing[0]}.")
+        config = RunConfig(
+            dataset=place["dataset"], data_dir=data_dir, split=place["split"], fold=int(place["fold"]),
+            split_seed=int(place.get("split_seed", 0)), seed=int(card.provenance.get("seed", 0)),
+        )  # fmt: skip
+        data_set = open_data_set(config)
+        if tuple(data_set.label_names) != card.label_names:
+            raise ConfigError(
+                f"{card.name} knows {', '.join(card.label_names)}; the data set has {', '.join(data_set.label_names)}."
+            )
+        train, validation = split_indices(data_set, config)
+        step = max(1, len(train) // STATISTICS_COUNT)
+        images = stretched(data_set, card.input_spec)
+        self._train = Images(data_set, train[::step][:STATISTICS_COUNT], card.input_spec, None, images)
+        self.validation = Images(data_set, validation, card.input_spec, None, images)
+
+    def __len__(self) -> int:
+        return len(self._train)
+
+    def inputs(self) -> Iterator[Tensor]:
+        """Batches of one size; what is left over is left out."""
+        size = min(BATCH, len(self))
+        for batch in self._train.batches(size):
+            if len(batch) == size:
+                yield self._train.plain(batch)[0]

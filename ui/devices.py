@@ -1,0 +1,60 @@
+"""Devices of this machine for training: what they are, and how free they are."""
+
+from __future__ import annotations
+
+import subprocess
+
+import streamlit as st
+import torch
+
+from vlass_explorer import runs
+
+
+@st.cache_resource(show_spinner=False)
+def known() -> dict[str, str]:
+    """Value of ``device`` -> what it is on this machine; one entry for each GPU."""
+    found = {"cpu": "CPU"}
+    if torch.cuda.is_available():
+        found |= {f"cuda:{i}": torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
+    if torch.backends.mps.is_available():
+        found["mps"] = "Apple GPU"
+    return {"auto": f"automatic: {list(found.values())[min(1, len(found) - 1)]}"} | found
+
+
+def resolved(device: str) -> str:
+    """``auto`` and ``cuda`` as the device that a run would take."""
+    if device == "auto":
+        return [key for key in known() if key != "auto"][:2][-1]
+    return "cuda:0" if device == "cuda" else device
+
+
+def has_gpu() -> bool:
+    """True where training need not run on the CPU."""
+    return set(known()) > {"auto", "cpu"}
+
+
+def sentence(device: str) -> str:
+    """How busy a device is: our runs on it, and the free memory of a GPU."""
+    device = resolved(device)
+    active = sum((run.device or resolved(run.config.device)) == device for run in runs.listing() if run.is_active)
+    parts = ["This machine has no GPU: training runs on the CPU."] if not has_gpu() else []
+    runs_word = f"{active} run{'s' if active > 1 else ''} on it or waiting, so a new one queues"
+    free = _free_memory(device)
+    parts.append(f"{known().get(device, device)}: {runs_word if active else 'free of runs'}{free}.")
+    return " ".join(parts)
+
+
+@st.cache_data(ttl=5, show_spinner=False, max_entries=16)
+def _free_memory(device: str) -> str:
+    """Asked of the driver, not of torch, which would take some of that memory for this process."""
+    if not device.startswith("cuda") or device not in known():
+        return ""
+    number = int(device.partition(":")[2] or 0)
+    gpu = f"GPU-{torch.cuda.get_device_properties(number).uuid}"
+    command = ["nvidia-smi", "-i", gpu, "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout
+        free, total = (float(number) / 1024 for number in answer.split(","))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return f", {free:.0f} of {total:.0f} GiB free"

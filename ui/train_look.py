@@ -1,0 +1,108 @@
+"""A look at the training data: cutouts of each class as the model gets them, and what augmentation makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ui import train_data, train_form
+from ui.text import plain
+from vlass_explorer import augment, datasets, preprocess
+from vlass_explorer.datasets import DataSet
+from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig
+
+COLUMNS, GAP = 8, 3
+SEEN = ("dataset", "data_dir", "stretch", "field_of_view", "field_of_view_pixels", "normalisation", "img_size",
+        "in_chans", "seed")  # fmt: skip
+"""Fields that decide how a cutout looks, beside those of the augmentation."""
+
+
+def draw(config: RunConfig) -> None:
+    """Draw a montage (a row a class) and one cutout in several epochs; files that cannot be read are named."""
+    changed = train_data.stamp(config.data_dir)
+    with st.expander("Look at the data as the model gets it", icon=":material/grid_view:", key="train_look"):
+        if not st.toggle("Show", key="train_look_on", help="Reads a few cutouts of each class."):
+            return
+        data = train_data.data_set(config.dataset, config.data_dir, changed)
+        config = RunConfig(**{key: getattr(config, key) for key in (*SEEN, *train_form.groups()["Augmentation"])})
+        picture, problems = _montage(config, changed)
+        names = ", ".join(plain(name) for name in data.label_names)
+        st.image(picture, width="stretch", caption=f"Cutouts, a row a class: {names}")
+        for sentence in problems:
+            st.error(plain(sentence))
+        try:
+            st.image(
+                _augmented(config, changed), width="stretch",
+                caption="The first cutout of each class in the first epochs, with this augmentation",
+            )  # fmt: skip
+        except ExplorerError as error:
+            st.error(plain(error))
+
+
+def _chosen(data: DataSet, count: int) -> list[list[int]]:
+    """Items of each class, evenly spread over the data set."""
+    rows = [np.flatnonzero(data.labels == label) for label in range(len(data.label_names))]
+    return [row[np.linspace(0, len(row) - 1, min(count, len(row))).astype(int)].tolist() for row in rows if len(row)]
+
+
+@st.cache_data(show_spinner="Reading cutouts", max_entries=16)
+def _montage(config: RunConfig, changed: float) -> tuple[NDArray[np.uint8], list[str]]:
+    data = train_data.data_set(config.dataset, config.data_dir, changed)
+    spec = datasets.input_spec(data, config)
+    problems: list[str] = []
+    rows = []
+    for row in _chosen(data, COLUMNS):
+        tiles = []
+        for index in row:
+            try:
+                tiles.append(preprocess.to_tensor(data.items[index].read(), spec)[0, 0])
+            except ExplorerError as error:
+                problems.append(f"{data.items[index].name}: {error}")
+        rows.append(tiles)
+    return _tiled(rows, spec), problems
+
+
+@st.cache_data(show_spinner="Augmenting", max_entries=16)
+def _augmented(config: RunConfig, changed: float) -> NDArray[np.uint8]:
+    data = train_data.data_set(config.dataset, config.data_dir, changed)
+    spec = datasets.input_spec(data, config)
+    return _tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
+
+
+def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfig) -> list[Tensor]:
+    """The first readable of some cutouts as the trainer would make it in each of the first epochs, (S, S) each."""
+    for index in row:
+        try:
+            cutout = data.items[index].read()
+            break
+        except ExplorerError:  # named above, in the montage
+            continue
+    else:
+        return []
+    image = torch.from_numpy(preprocess.stretched(cutout, spec))[None, None]
+    rms = None if cutout.noise is None else float(cutout.noise.rms)
+    window = preprocess.window(cutout, spec)
+    crops = [
+        augment.augment(image, window, spec, config, epoch=epoch, indices=[index], rms=[rms])
+        for epoch in range(COLUMNS)
+    ]
+    return list(preprocess.finish(torch.cat(crops), spec, preprocess.maximum(image).repeat(COLUMNS))[:, 0])
+
+
+def _tiled(rows: Sequence[Sequence[Tensor]], spec: InputSpec) -> NDArray[np.uint8]:
+    """Tiles (S, S), row 0 at the bottom, as one picture, each from its minimum to its maximum in inferno."""
+    step, side = spec.img_size + GAP, spec.img_size
+    sheet = np.full((len(rows) * step - GAP, COLUMNS * step - GAP, 3), 128, np.uint8)
+    for i, row in enumerate(rows):
+        for j, tile in enumerate(row):
+            pixels = tile.numpy()[::-1]
+            low, high = float(pixels.min()), float(pixels.max())
+            shown = matplotlib.colormaps["inferno"]((pixels - low) / ((high - low) or 1.0), bytes=True)[..., :3]
+            sheet[i * step : i * step + side, j * step : j * step + side] = shown
+    return sheet

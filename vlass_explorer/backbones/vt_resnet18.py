@@ -1,0 +1,165 @@
+"""ResNet-18 whose last stage is two visual transformers over sixteen tokens that gather the image by meaning.
+
+Wu et al., "Visual Transformers" (arXiv:2006.03677). This is the version of AndreyBocharnikov/Visual-Transformers with
+12.7 million parameters for 144 classes: tokens of width 1024, value matrices and scaled scores, close to the first
+version of the paper. The ICCV 2021 text has tokens as wide as the feature map (256), no value matrices, no scaling.
+Matrices start as torch draws them: from the Kaiming start of the source, without any layer norm, training diverges.
+
+Every attention is a softmax over the last axis, so ``attention.capture`` sees five calls in this order: pixels of each
+token (B, L, HW), tokens (B, L, L), tokens of each pixel (B, HW, L), pixels of each token (B, L, HW), tokens (B, L, L).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from timm.models.resnet import resnet18
+from torch import Tensor, nn
+
+CHANS, WIDTH, TOKENS = 256, 1024, 16
+"""Channels of the feature map, width of a token, number of tokens."""
+
+default_cfgs = generate_default_cfgs(
+    {
+        "vt_resnet18": {
+            "url": "",
+            "num_classes": 144,
+            "input_size": (3, 224, 224),
+            "pool_size": None,
+            "mean": (0.0, 0.0, 0.0),
+            "std": (1.0, 1.0, 1.0),
+            "interpolation": "bilinear",
+            "crop_pct": 0.875,
+            "first_conv": "stem.0",
+            "classifier": "head",
+        }
+    }
+)
+
+
+def _linear(chans: int, out: int) -> nn.Linear:
+    """A matrix without bias."""
+    return nn.Linear(chans, out, bias=False)
+
+
+class FilterTokenizer(nn.Module):
+    """Tokens by learnt filters: softmax over the pixels of W_a X gathers the values of each token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters, self.values = _linear(CHANS, TOKENS), _linear(CHANS, WIDTH)
+
+    def forward(self, x: Tensor, tokens: Tensor | None) -> Tensor:
+        """Pixels (B, HW, C) to tokens (B, L, 1024); there are no earlier tokens."""
+        weights = (self.filters(x).transpose(1, 2) / CHANS**0.5).softmax(-1)
+        return weights @ self.values(x)
+
+
+class RecurrentTokenizer(nn.Module):
+    """Tokens by filters that the earlier tokens choose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters, self.values = _linear(WIDTH, CHANS), _linear(CHANS, WIDTH)
+
+    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """Pixels (B, HW, C) and earlier tokens (B, L, 1024) to tokens (B, L, 1024)."""
+        weights = (self.filters(tokens) @ x.transpose(1, 2) / CHANS**0.5).softmax(-1)
+        return weights @ self.values(x)
+
+
+class Transformer(nn.Module):
+    """Self-attention with one head, then two matrices, each with a residual; no layer norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key = _linear(WIDTH, WIDTH // 2), _linear(WIDTH, WIDTH // 2)
+        self.value, self.expand, self.reduce = (_linear(WIDTH, WIDTH) for _ in range(3))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, L, 1024), same out."""
+        scores = self.query(tokens) @ self.key(tokens).transpose(1, 2) / (WIDTH // 2) ** 0.5
+        tokens = tokens + scores.softmax(-1) @ self.value(tokens)
+        return tokens + self.reduce(self.expand(tokens).relu())
+
+
+class Projector(nn.Module):
+    """Writes tokens back onto the pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = _linear(CHANS, CHANS), _linear(WIDTH, CHANS), _linear(WIDTH, CHANS)
+
+    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """Pixels (B, HW, C) and tokens (B, L, 1024) to pixels (B, HW, C)."""
+        weights = (self.query(x) @ self.key(tokens).transpose(1, 2) / CHANS**0.5).softmax(-1)
+        return x + weights @ self.value(tokens)
+
+
+class VisualTransformer(nn.Module):
+    """Tokenizer, transformer and, but for the last one, projector."""
+
+    def __init__(self, tokenizer: nn.Module, *, project: bool) -> None:
+        super().__init__()
+        self.tokenizer, self.transformer = tokenizer, Transformer()
+        self.projector = Projector() if project else None
+
+    def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Pixels (B, HW, C) and tokens (B, L, 1024) after this module."""
+        out: Tensor = self.transformer(self.tokenizer(x, tokens))
+        return (x if self.projector is None else self.projector(x, out)), out
+
+
+class VtResNet18(nn.Module):
+    """Any input size of the ResNet; the head reads the mean of the tokens."""
+
+    def __init__(self, num_classes: int = 144, in_chans: int = 3, drop_rate: float = 0.0) -> None:
+        super().__init__()
+        self.num_classes, self.num_features, self.head_hidden_size = num_classes, WIDTH, WIDTH
+        trunk: Any = resnet18(num_classes=0, in_chans=in_chans)
+        self.stem = nn.Sequential(trunk.conv1, trunk.bn1, trunk.act1, trunk.maxpool)
+        self.stages = nn.Sequential(trunk.layer1, trunk.layer2, trunk.layer3)
+        self.vt1 = VisualTransformer(FilterTokenizer(), project=True)
+        self.vt2 = VisualTransformer(RecurrentTokenizer(), project=False)
+        self.head_drop = nn.Dropout(drop_rate)
+        self.head: nn.Module = nn.Identity()
+        self.reset_classifier(num_classes)
+
+    @torch.jit.ignore
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Layer groups, input first: the stem, each stage or block, each visual transformer."""
+        stages = r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"
+        return {"stem": r"^stem", "blocks": [(stages, None), (r"^vt(\d)", (10,))]}
+
+    def get_classifier(self) -> nn.Module:
+        """The linear layer."""
+        return self.head
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """A fresh head for ``num_classes`` classes (0: none)."""
+        self.num_classes = num_classes
+        self.head = nn.Linear(WIDTH, num_classes) if num_classes else nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Tokens (B, 16, 1024) of images (B, chan, y, x); the feature map they read is (y / 16, x / 16)."""
+        pixels, tokens = self.vt1(self.stages(self.stem(x)).flatten(2).transpose(1, 2), None)
+        tokens = self.vt2(pixels, tokens)[1]
+        return tokens
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits (B, num_classes), or the mean token (B, 1024)."""
+        x = self.head_drop(x.mean(dim=1))
+        return x if pre_logits else self.head(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, num_classes)."""
+        return self.forward_head(self.forward_features(x))
+
+
+@register_model
+def vt_resnet18(pretrained: bool = False, **kwargs: Any) -> VtResNet18:
+    """ResNet-18 with two visual transformers in place of its last stage."""
+    model: VtResNet18 = build_model_with_cfg(VtResNet18, "vt_resnet18", pretrained, **kwargs)
+    return model

@@ -1,0 +1,33 @@
+"""Where on the sky a FITS file lies, from its headers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from astropy.io import fits as astropy_fits
+from astropy.wcs import WCS
+
+from ..schema import CutoutError
+from . import fits, sky, structure
+from .astropy_notes import collected
+
+
+def extent(path: Path) -> WCS:
+    """Celestial WCS of the image that ``read`` shows of a FITS file, with its ``array_shape``; reads no pixel.
+
+    Raises CutoutError for a file that is no FITS image or has no sky coordinates.
+    """
+    notes: list[str] = []
+    try:
+        with path.open("rb") as whole:
+            structure.check(whole, path.stat().st_size)
+        with collected(notes), astropy_fits.open(path, memmap=False) as opened:
+            image = fits.choose(*fits.scan(opened), notes)
+            y, x = image.axes
+            count = len(image.shape)
+            wcs = sky.celestial(image.hdu.header, (count - x, count - y), image.size, notes)
+    except fits.FITS_ERRORS as error:
+        raise fits.damaged(error) from error
+    if wcs is None:
+        raise CutoutError("The file has no usable sky coordinates (WCS).")
+    return wcs
