@@ -31,10 +31,10 @@ def title(page: Page, key: str) -> str:
 
 @pytest.mark.parametrize("name", REAL)
 def test_every_checkpoint_explains_a_real_cutout(page: Page, app: App, data_dir: Path, name: str) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=input_x_gradient")
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=input_x_gradient", LONG)
     upload(page, data_dir / "cutouts" / name, timeout=LONG)
     for card in checkpoints.listing(app.checkpoints):
-        choose(page, "Checkpoint", card.name)
+        choose(page, "Checkpoint", card.name, LONG)
         assert "gradient" in title(page, f"explain_{card.name}_input_x_gradient").lower()
         plot(page, f"explain_{card.name}_input_x_gradient_faith").wait_for(timeout=LONG)
         expect(page.get_by_text("against 3 random maps").first).to_be_visible()
@@ -43,9 +43,9 @@ def test_every_checkpoint_explains_a_real_cutout(page: Page, app: App, data_dir:
 
 
 def test_the_difference_of_two_labels_and_the_cube(page: Page, data_dir: Path) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=grad_cam")
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=grad_cam", LONG)
     upload(page, data_dir / "cutouts" / "first" / "3C194.fits", timeout=LONG)
-    choose(page, "Rather than", "runner-up")
+    choose(page, "Rather than", "runner-up", LONG)
     plot(page, "explain_first-vit-tiny_grad_cam_faith").wait_for(timeout=LONG)
     settle(page, LONG)
     expect(page.get_by_text("Grad-CAM, FRII rather than").first).to_be_visible()
@@ -59,7 +59,9 @@ def test_the_difference_of_two_labels_and_the_cube(page: Page, data_dir: Path) -
 
 
 def test_two_checkpoints_side_by_side(page: Page, data_dir: Path) -> None:
-    open_page(page, "/compare?checkpoint=first-vit-tiny&with=first-conv-vit&with=first-cnn&method=input_x_gradient")
+    open_page(
+        page, "/compare?checkpoint=first-vit-tiny&with=first-conv-vit&with=first-cnn&method=input_x_gradient", LONG
+    )
     upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
     for name in ("first-vit-tiny", "first-conv-vit", "first-cnn"):
         title(page, f"compare_{name}_input_x_gradient")
@@ -70,7 +72,7 @@ def test_two_checkpoints_side_by_side(page: Page, data_dir: Path) -> None:
 
 
 def test_a_clicked_patch_of_a_real_cutout_and_the_player(page: Page, data_dir: Path) -> None:
-    open_page(page, "/attention?checkpoint=first-vit-tiny")
+    open_page(page, "/attention?checkpoint=first-vit-tiny", LONG)
     upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
     sky = page.locator(".st-key-attention_sky_first-vit-tiny")
     x, y = sky.locator(".js-plotly-plot").evaluate(
@@ -92,13 +94,13 @@ def test_a_clicked_patch_of_a_real_cutout_and_the_player(page: Page, data_dir: P
 @pytest.mark.parametrize("path", ["/explain", "/compare"])
 def test_nothing_overflows_a_narrow_window(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 800, "height": 900})
-    open_page(page, f"{path}?checkpoint=first-vit-tiny&method=attention_rollout")
+    open_page(page, f"{path}?checkpoint=first-vit-tiny&method=attention_rollout", LONG)
     settle(page, LONG)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
 
 
 def test_stop_ends_long_work_and_run_does_it_after_all(page: Page) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&example=sim_extended_2.fits")
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&example=sim_extended_2.fits", LONG)
     page.get_by_text("Random weights", exact=True).click()
     page.get_by_role("button", name="Stop").click(timeout=LONG)
     expect(page.get_by_text("stopped before it was done")).to_be_visible(timeout=LONG)
