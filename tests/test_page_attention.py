@@ -116,6 +116,19 @@ def test_position_similarity_of_a_patch_with_itself_is_one(shelf: Path, monkeypa
     assert tile.shape == (4, 4) and tile[1, 2] == pytest.approx(1.0, abs=1e-6) and np.argmax(tile) == 6
 
 
+def test_positions_are_interpolated_and_filters_shown(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    page.session_state["attention_tabs"] = "Position embedding"
+    page.run()
+    page.number_input(key=f"attention_resize_{NAME}").set_value(6).run()
+    assert not page.exception
+    card = checkpoints.find(NAME)
+    _, matrix = attention.positions.similarity(checkpoints.load(card), (6, 6))
+    shown = drawn_map(page, f"attention_position_tile_{NAME}")[0]
+    assert np.allclose(shown, matrix[3 * 6 + 3].reshape(6, 6), atol=1e-6)
+    assert len(figure(page, f"attention_filters_{NAME}")["data"][0]["text"]) == 21  # whole rows of 24 components
+
+
 def test_gradients_show_their_completeness_error(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = attention_page(shelf, monkeypatch)
     page.session_state["attention_tabs"] = "Integrated gradients"

@@ -7,7 +7,9 @@ import streamlit as st
 
 from ui import loaders
 from vlass_explorer import attention
-from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray, UnsupportedError
+from vlass_explorer.attention import position_bias
+from vlass_explorer.attention.position_bias import PositionBias
+from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
@@ -47,10 +49,24 @@ def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
     return attention.distance.attention_distances(maps(card, cutout))
 
 
-@st.cache_data(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
-def similarity(card: Checkpoint) -> tuple[tuple[int, int], FloatArray] | UnsupportedError:
-    """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding, or why there is none."""
-    try:
-        return attention.positions.similarity(loaders.model(card))
-    except UnsupportedError as error:
-        return error
+@st.cache_data(show_spinner=False, max_entries=16, hash_funcs=loaders.HASHES)
+def similarity(card: Checkpoint, resize: int | None) -> tuple[tuple[int, int], FloatArray]:
+    """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding; raises UnsupportedError."""
+    return attention.positions.similarity(loaders.model(card), None if resize is None else (resize, resize))
+
+
+def is_rotary(card: Checkpoint) -> bool:
+    """Are patches placed by rotation alone, so that there is no table to interpolate."""
+    return attention.positions.is_rotary(loaders.model(card))
+
+
+@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=loaders.HASHES)
+def position_biases(card: Checkpoint) -> tuple[PositionBias, ...]:
+    """Kernels of all layers that place patches relative to each other; raises UnsupportedError."""
+    return position_bias.position_biases(loaders.model(card))
+
+
+@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=loaders.HASHES)
+def filter_components(card: Checkpoint) -> tuple[FloatArray, FloatArray]:
+    """Principal components of the patch filters and their share of the variance; raises UnsupportedError."""
+    return attention.positions.filter_components(loaders.model(card))

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import attention_loaders, attention_view, downloads, loaders, numbers, sky_controls
+from ui import attention_loaders, attention_view, downloads, loaders, numbers, position_panel, sky_controls
 from ui import options as option_widgets
 from ui.attention_view import Key
 from ui.text import plain
@@ -43,7 +43,7 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
             layers_and_heads(key, card, cutout, window, prediction, width)
     if positions.open:
         with positions:
-            position_embedding(key, card, cutout, window)
+            position_panel.draw(key, card, cutout, window)
     if gradients.open:
         with gradients:
             integrated_gradients(card, cutout, window, prediction)
@@ -113,26 +113,6 @@ def layers_and_heads(
 def _controls() -> DeltaGenerator:
     """Room of one height for the controls of each panel, so that the three pictures stand level."""
     return st.container(height=160, border=False, vertical_alignment="bottom")
-
-
-@st.fragment
-def position_embedding(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
-    """Cosine similarity of the position embedding: one patch against all, and every patch against all."""
-    applies, reason = loaders.supports(card, "position_similarity")
-    if not applies:
-        st.info(f"Off for this checkpoint: {plain(reason)}")
-        return
-    grid, matrix = attention_loaders.similarity(card)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        patch = attention_view.patch_inputs(key, "position", grid)
-        options = (("query", patch), ("view", "patch"))
-        tile = loaders.explanation(card, cutout, "position_similarity", 0, options)
-        overlay = sky_controls.overlay(tile)
-    with st.grid(2, min_column_width=320):
-        attention_view.draw_map(key("position_tile"), cutout, window, tile, overlay, patch, scale="cosine")
-        attention_view.draw_positions(key, grid, matrix, patch)
-    st.caption(f"{plain(tile.caption)} Left: the chosen patch against all. Right: one such tile for every patch.")
-    downloads.draw(tile, cutout, export.Provenance(card, "position_similarity", card.label_names[0], dict(options)))
 
 
 def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction) -> None:

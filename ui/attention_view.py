@@ -198,7 +198,7 @@ def draw_distances(
     )  # fmt: skip
 
 
-def draw_positions(key: Key, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:
+def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:
     """Draw the tiles of all patches on their grid, row 0 at the bottom; a click chooses that patch."""
     gy, gx = grid
     maps = np.asarray(matrix, np.float32).reshape(gy, gx, gy, gx)[::-1]
@@ -211,7 +211,7 @@ def draw_positions(key: Key, grid: tuple[int, int], matrix: FloatArray, chosen: 
 
     def take(tile: int) -> None:
         row_from_top, column = divmod(tile, gx)
-        choose_patch(key, "position", grid, (gy - 1 - row_from_top) * gx + column)
+        choose_patch(key, part, grid, (gy - 1 - row_from_top) * gx + column)
 
     chart = key("positions")
     st.plotly_chart(

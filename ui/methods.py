@@ -60,7 +60,7 @@ def draw_unsupported(card: Checkpoint) -> None:
     """Draw, folded, the methods that do not apply to this checkpoint, each with its reason."""
     reasons = {title(name): reason for name, reason in supported(card).items() if reason}
     if reasons:
-        with st.expander(f"Not for {plain(card.name)}: {len(reasons)} methods"):
+        with st.expander(f"Not for {plain(card.name)}: {len(reasons)} {'method' if len(reasons) == 1 else 'methods'}"):
             st.caption("\n".join(f"- {plain(name)}: {plain(reason)}" for name, reason in reasons.items()))
 
 

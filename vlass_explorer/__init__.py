@@ -22,8 +22,9 @@ from . import schema
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "attention", "augment", "backbones", "checkpoints", "cutouts", "datasets", "explainers", "export",
-    "figures", "launchers", "measure", "metrics", "predict", "preprocess", "recipes", "runs", "schema", "validity",
+    "__version__", "attention", "attribution", "augment", "backbones", "checkpoints", "cutouts", "datasets",
+    "explainers", "export", "figures", "launchers", "layers", "measure", "metrics", "predict", "preprocess", "progress",
+    "recipes", "runs", "schema", "trust", "validity",
 ]  # fmt: skip
 
 

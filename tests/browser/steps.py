@@ -24,10 +24,10 @@ def settle(page: Page, timeout: float = 60_000) -> None:
     )
 
 
-def open_page(page: Page, path: str) -> None:
+def open_page(page: Page, path: str, timeout: float = 60_000) -> None:
     page.goto(path)
-    page.wait_for_selector("[data-testid=stMain] h1, [data-testid=stMain] h2, [data-testid=stMain] h3")
-    settle(page)
+    page.wait_for_selector("[data-testid=stMain] h1, [data-testid=stMain] h2, [data-testid=stMain] h3", timeout=timeout)
+    settle(page, timeout)
 
 
 def upload(page: Page, *files: object, timeout: float = 60_000) -> None:
@@ -38,13 +38,13 @@ def upload(page: Page, *files: object, timeout: float = 60_000) -> None:
     settle(page, timeout)
 
 
-def choose(page: Page, label: str, option: str) -> None:
+def choose(page: Page, label: str, option: str, timeout: float = 60_000) -> None:
     """Pick an option of the select box with this label."""
     box = page.get_by_role("combobox", name=label)
     box.click()
     box.fill(option)
     page.get_by_role("option", name=option).first.click()
-    settle(page)
+    settle(page, timeout)
 
 
 def fill(page: Page, label: str, value: object) -> None:

@@ -1,0 +1,110 @@
+"""Explain and Compare in a real browser, on real cutouts through the shipped checkpoints."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from conftest import App
+from playwright.sync_api import Locator, Page, expect
+from steps import choose, click_point, open_page, settle, upload
+
+from vlass_explorer import checkpoints
+
+VLASS = "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
+REAL = (VLASS, "first/3C194.fits", "first/FIRST_J001357-091951.fits")
+LONG = 240_000
+"""Milliseconds for pages that measure trust."""
+
+
+def plot(page: Page, key: str) -> Locator:
+    return page.locator(f".st-key-{key} .js-plotly-plot")
+
+
+def title(page: Page, key: str) -> str:
+    plot(page, key).wait_for(timeout=LONG)
+    return str(plot(page, key).evaluate("plot => plot.layout.annotations[0].text"))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_checkpoint_explains_a_real_cutout(page: Page, app: App, data_dir: Path, name: str) -> None:
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=input_x_gradient", LONG)
+    upload(page, data_dir / "cutouts" / name, timeout=LONG)
+    for card in checkpoints.listing(app.checkpoints):
+        choose(page, "Checkpoint", card.name, LONG)
+        assert "gradient" in title(page, f"explain_{card.name}_input_x_gradient").lower()
+        plot(page, f"explain_{card.name}_input_x_gradient_faith").wait_for(timeout=LONG)
+        expect(page.get_by_text("against 3 random maps").first).to_be_visible()
+        settle(page, LONG)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+
+def test_the_difference_of_two_labels_and_the_cube(page: Page, data_dir: Path) -> None:
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=grad_cam", LONG)
+    upload(page, data_dir / "cutouts" / "first" / "3C194.fits", timeout=LONG)
+    choose(page, "Rather than", "runner-up", LONG)
+    plot(page, "explain_first-vit-tiny_grad_cam_faith").wait_for(timeout=LONG)
+    settle(page, LONG)
+    expect(page.get_by_text("Grad-CAM, FRII rather than").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="FITS cube").click()
+    with fits.open(io.BytesIO(download.value.path().read_bytes())) as hdus:
+        cube, header = hdus[0].data, hdus[0].header
+    assert cube.shape == (2, 300, 300) and np.isfinite(cube).any()
+    assert "attention_rollout" in header["MAP1"] and "rather than" in header["MAP2"]
+    assert header["CTYPE1"].startswith("RA---")
+
+
+def test_two_checkpoints_side_by_side(page: Page, data_dir: Path) -> None:
+    open_page(
+        page, "/compare?checkpoint=first-vit-tiny&with=first-conv-vit&with=first-cnn&method=input_x_gradient", LONG
+    )
+    upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
+    for name in ("first-vit-tiny", "first-conv-vit", "first-cnn"):
+        title(page, f"compare_{name}_input_x_gradient")
+        scores = plot(page, f"compare_{name}_input_x_gradient_bars").evaluate("p => Array.from(p._fullData[0].x)")
+        assert scores == sorted(scores, reverse=True) and abs(sum(scores) - 1) < 1e-3
+    settle(page, LONG)
+    assert page.locator(".js-plotly-plot").count() == 7  # the sky, three maps, three predictions
+
+
+def test_a_clicked_patch_of_a_real_cutout_and_the_player(page: Page, data_dir: Path) -> None:
+    open_page(page, "/attention?checkpoint=first-vit-tiny", LONG)
+    upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
+    sky = page.locator(".st-key-attention_sky_first-vit-tiny")
+    x, y = sky.locator(".js-plotly-plot").evaluate(
+        "plot => { const t = plot._fullData.find(t => t.name === 'patches'); return [t.x[27], t.y[27]] }"
+    )
+    click_point(page, sky, x, y)
+    assert "patch row 3, column 3" in title(page, "attention_rolled_first-vit-tiny")
+    page.get_by_text("Play through the layers").click()
+    settle(page, LONG)
+    assert "Layer 1 of 12" in title(page, "attention_player_first-vit-tiny")
+    player = page.locator(".st-key-attention_player_first-vit-tiny")
+    player.locator(".slider-rail-touch-rect").click()  # the middle of the slider
+    page.wait_for_function(
+        "() => document.querySelector('.st-key-attention_player_first-vit-tiny .js-plotly-plot')"
+        ".layout.annotations[0].text.match(/Layer [67] of 12/)"
+    )
+
+
+@pytest.mark.parametrize("path", ["/explain", "/compare"])
+def test_nothing_overflows_a_narrow_window(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 800, "height": 900})
+    open_page(page, f"{path}?checkpoint=first-vit-tiny&method=attention_rollout", LONG)
+    settle(page, LONG)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
+
+
+def test_stop_ends_long_work_and_run_does_it_after_all(page: Page) -> None:
+    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&example=sim_extended_2.fits", LONG)
+    page.get_by_text("Random weights", exact=True).click()
+    page.get_by_role("button", name="Stop").click(timeout=LONG)
+    expect(page.get_by_text("stopped before it was done")).to_be_visible(timeout=LONG)
+    settle(page, LONG)
+    page.get_by_role("button", name="Run").click()
+    plot(page, "explain_first-vit-tiny_attention_rollout_random").wait_for(timeout=LONG)
+    settle(page, LONG)
