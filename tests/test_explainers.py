@@ -16,7 +16,7 @@ from torch import nn
 from vlass_explorer.attention import attention_maps, layer_map, rollout
 from vlass_explorer.attention.positions import similarity
 from vlass_explorer.attribution import BATCH_SIZE, baseline_image
-from vlass_explorer.explainers import EXPLAINERS, integrated_gradients, option_help, options
+from vlass_explorer.explainers import EXPLAINERS, integrated_gradients, of_the_sky, option_help, options
 from vlass_explorer.schema import Explanation, InputSpec, UnsupportedError
 
 X = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
@@ -193,3 +193,10 @@ def test_gradients_work_after_inference_mode_filled_a_buffer() -> None:
         model(x)
         inside = integrated_gradients.explain(model, x, 0, max_steps=1)
     assert np.array_equal(inside.maps, fresh.maps)
+
+
+def test_methods_of_the_model_alone_are_told_apart() -> None:
+    assert set(EXPLAINERS) - set(of_the_sky()) == {"patch_filters", "position_bias"}
+    assert not EXPLAINERS["patch_filters"].explain(vit(), X, 0).on_sky
+    assert EXPLAINERS["position_similarity"].explain(vit(), X, 0).on_sky
+    assert not EXPLAINERS["position_similarity"].explain(vit(), X, 0, view="grid").on_sky

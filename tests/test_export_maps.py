@@ -6,6 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,11 @@ def test_a_distorted_cutout_keeps_its_distortion_in_the_cube() -> None:
 def test_empty_maps_make_no_regions_but_a_file(values: np.ndarray) -> None:
     assert len(export.regions_bytes(explanation(values), cutout(), provenance()).decode().splitlines()) == 3
     assert opened(export.cube_bytes([(explanation(values), provenance())], cutout()))[0].shape == (1, 80, 70)
+
+
+def test_a_map_of_the_model_alone_gets_no_place_on_the_sky(tmp_path: Path) -> None:
+    filters = replace(explanation(np.ones((2, 8, 8))), on_sky=False)
+    paths = export.write(tmp_path, "filters", filters, cutout(), provenance())
+    assert sorted(path.suffix for path in paths) == [".fits", ".json", ".png"]
+    header = fits.getheader(next(path for path in paths if path.suffix == ".fits"))
+    assert not WCS(header).has_celestial and "LTV1" not in header

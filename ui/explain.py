@@ -48,7 +48,7 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
     """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
     with place:
         method = st.selectbox(
-            "Explanation", list(explainers.EXPLAINERS), key="method", persist_state="session", width=190,
+            "Explanation", explainers.of_the_sky(), key="method", persist_state="session", width=190,
             format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
         )  # fmt: skip
         explainer = explainers.EXPLAINERS[method]

@@ -26,7 +26,7 @@ def title(method: str) -> str:
 
 def supported(card: Checkpoint) -> dict[str, str]:
     """Every method with the reason why it does not apply to this checkpoint, empty where it does."""
-    answers = {name: loaders.supports(card, name) for name in explainers.EXPLAINERS}
+    answers = {name: loaders.supports(card, name) for name in explainers.of_the_sky()}
     return {name: "" if applies else reason for name, (applies, reason) in answers.items()}
 
 
@@ -47,7 +47,7 @@ def choose_many(card: Checkpoint, key: str, most: int) -> list[str]:
 
 def choose_one(cards: Sequence[Checkpoint], key: str) -> str:
     """Draw the choice of one method of the shelf, those first that all of these checkpoints support."""
-    names = list(explainers.EXPLAINERS)
+    names = explainers.of_the_sky()
     short = {name: sum(bool(supported(card)[name]) for card in cards) for name in names}
     names.sort(key=lambda name: (short[name], FIRST.index(name) if name in FIRST else len(FIRST)))
     links.follow(key, "method", names, "method")

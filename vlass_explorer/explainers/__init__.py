@@ -5,6 +5,7 @@ whether the method applies and if not why, and ``explain(model, x, target, *, op
 input (1, C, H, W) with row 0 at the bottom and the index of a label and returns an ``Explanation``. Options are
 keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), each described
 in the docstring as ``name: text``; widgets and flags are made from them.
+``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-__all__ = ["EXPLAINERS", "option_help", "options"]
+__all__ = ["EXPLAINERS", "of_the_sky", "option_help", "options"]
 
 EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
     {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
 )
 """File name -> module of every method."""
+
+
+def of_the_sky() -> list[str]:
+    """Names of the methods whose maps lie on the cutout."""
+    return [name for name, module in EXPLAINERS.items() if getattr(module, "ON_SKY", True)]
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:

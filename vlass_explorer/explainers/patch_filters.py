@@ -11,6 +11,7 @@ from ..attention.positions import filter_components
 from ..schema import Explanation, UnsupportedError
 
 TITLE = "Patch filters"
+ON_SKY = False
 
 
 def supports(model: nn.Module) -> tuple[bool, str]:
@@ -33,6 +34,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, components: int = 28) -
         raise UnsupportedError("At least one component is shown.")
     pictures, shares = filter_components(model, components)
     return Explanation(
+        on_sky=False,
         maps=pictures,
         titles=tuple(f"{number + 1}: {share:.1%}" for number, share in enumerate(shares)),
         signed=True,

@@ -15,6 +15,7 @@ from ..schema import Explanation, UnsupportedError
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Position bias"
+ON_SKY = False
 
 
 def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = 0, head: int | None = None) -> Explanation:
@@ -36,6 +37,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = 0, head: i
     words = "added to the score of attention" if chosen.kind == "bias" else "cosine with the vector of no offset"
     gate = {} if chosen.gate is None else {"gate": float(chosen.gate.mean() if head is None else chosen.gate[head])}
     return Explanation(
+        on_sky=False,
         maps=np.nan_to_num(kernel, nan=0.0)[None].astype(np.float32),
         titles=(f"{chosen.name}, {'mean of the heads' if head is None else f'head {head + 1}'}",),
         signed=True,

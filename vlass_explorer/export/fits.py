@@ -27,19 +27,22 @@ def fits_bytes(
     ones large, under a rescaled WCS; ``"native"`` repeats them on the cutout's pixels under the cutout's WCS.  By
     default the grid, unless the WCS has distortions, which a linear rescale cannot carry.  The LTM and LTV keywords
     (IRAF's physical coordinates, known to DS9) lead back to the pixels of the cutout, with or without a WCS.
+    A map that has no place on the sky carries none of them.
     """
     window = preprocess.window(cutout, provenance.card.input_spec)
     if pixels is None:
-        pixels = "native" if cutout.wcs is not None and cutout.wcs.has_distortion else "grid"
+        distorted = cutout.wcs is not None and cutout.wcs.has_distortion
+        pixels = "native" if distorted and explanation.on_sky else "grid"
     elif pixels == "grid" and cutout.wcs is not None and cutout.wcs.has_distortion:
         raise InputError(f"The coordinates of {cutout.name} are distorted; export on native pixels.")
     maps = np.asarray(explanation.maps, np.float32)
     if pixels == "native":
         maps = on_native_pixels(maps, window)
     header = fits.Header()
-    if cutout.wcs is not None and not has_tables(cutout.wcs):
+    if explanation.on_sky and cutout.wcs is not None and not has_tables(cutout.wcs):
         header.update(_celestial_header(cutout.wcs, window, (maps.shape[1], maps.shape[2])))
-    _physical(header, window, (maps.shape[1], maps.shape[2]))
+    if explanation.on_sky:
+        _physical(header, window, (maps.shape[1], maps.shape[2]))
     if maps.shape[0] == 1:
         data = maps[0]
     else:

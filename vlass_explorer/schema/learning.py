@@ -120,6 +120,8 @@ class Explanation:
     signed: bool
     caption: str
     numbers: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    on_sky: bool = True
+    """False where a map belongs to the model alone (offsets, filters): it has no place on the sky."""
 
     def __post_init__(self) -> None:
         if self.maps.ndim != 3 or self.maps.shape[0] != len(self.titles):
