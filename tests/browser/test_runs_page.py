@@ -23,6 +23,8 @@ from vlass_explorer.schema import Run
 pytestmark = pytest.mark.timeout(1500)
 PATIENCE = 300_000
 """Milliseconds for what a training process does; minutes only where the machine is busy."""
+EPOCHS = 16
+"""Of the run that is stopped and resumed: enough to outlive a restart of the app."""
 EACH = 30
 """Cutouts of each class: enough that nothing is asked, few enough for seconds an epoch."""
 
@@ -118,7 +120,7 @@ def drawn_points(page: Page, run: Run, name: str) -> int:
 
 
 def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: App) -> None:
-    fill_form(page, "first/vit-tiny", "browser-vit", 40)
+    fill_form(page, "first/vit-tiny", "browser-vit", EPOCHS)
     launch(page)
     run = newest(app, "browser-vit")
     wait_for(lambda: any("val_loss" in row for row in runs.metrics(run)[0]))
@@ -144,11 +146,11 @@ def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: A
     again.get_by_role("button", name="Resume").click()
     again.get_by_role("button", name="Stop after saving").wait_for(timeout=PATIENCE)
 
-    again.get_by_role("button", name="Use it in Explore").wait_for(timeout=PATIENCE)
+    again.get_by_role("button", name="Use it in Explore").wait_for(timeout=3 * PATIENCE)
     rows, _ = runs.metrics(run)
-    assert [row["epoch"] for row in rows if "val_loss" in row] == list(range(1, 41))
+    assert [row["epoch"] for row in rows if "val_loss" in row] == list(range(1, EPOCHS + 1))
     assert any(row["step"] <= saved for row in rows)
-    wait_for(lambda: drawn_points(again, run, "validation") == 40)
+    wait_for(lambda: drawn_points(again, run, "validation") == EPOCHS)
     assert drawn_points(again, run, "training") == sum("train_loss" in row for row in rows)
     expect(again.locator(f".st-key-confusion-{run.id} .js-plotly-plot")).to_be_visible()
 
