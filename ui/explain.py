@@ -21,7 +21,7 @@ from vlass_explorer.schema import (
     Window,
 )
 
-from . import loaders, options, sky_controls
+from . import loaders, methods, options, sky_controls
 from .text import plain
 from .viewport import Viewport
 
@@ -48,7 +48,7 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
     """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
     with place:
         method = st.selectbox(
-            "Explanation", explainers.of_the_sky(), key="method", persist_state="session", width=190,
+            "Explanation", methods.of_the_sky(), key="method", persist_state="session", width=190,
             format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
         )  # fmt: skip
         explainer = explainers.EXPLAINERS[method]

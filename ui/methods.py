@@ -24,6 +24,12 @@ def title(method: str) -> str:
     return str(explainers.EXPLAINERS[method].TITLE)
 
 
+def of_the_sky() -> list[str]:
+    """Names of the methods whose maps lie on the cutout, the well-known ones first."""
+    names = explainers.of_the_sky()
+    return [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
+
+
 def supported(card: Checkpoint) -> dict[str, str]:
     """Every method with the reason why it does not apply to this checkpoint, empty where it does."""
     answers = {name: loaders.supports(card, name) for name in explainers.of_the_sky()}
@@ -47,9 +53,9 @@ def choose_many(card: Checkpoint, key: str, most: int) -> list[str]:
 
 def choose_one(cards: Sequence[Checkpoint], key: str) -> str:
     """Draw the choice of one method of the shelf, those first that all of these checkpoints support."""
-    names = explainers.of_the_sky()
+    names = of_the_sky()
     short = {name: sum(bool(supported(card)[name]) for card in cards) for name in names}
-    names.sort(key=lambda name: (short[name], FIRST.index(name) if name in FIRST else len(FIRST)))
+    names.sort(key=lambda name: short[name])
     links.follow(key, "method", names, "method")
     chosen = st.selectbox("Method", names, key=key, format_func=title, persist_state="session", width=210)
     links.keep("method", [chosen])
