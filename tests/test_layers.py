@@ -47,10 +47,15 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("first_cnn", {"img_size": 64}, ("features", "channels first", 0, (8, 8))),
     ("d4_resnet", {}, ("stages", "channels first", 0, (4, 6))),
     ("conv_stem_vit_mini", {"img_size": 64}, ("blocks", "tokens", 0, (8, 8))),
+    ("deeplense_cnn", {"img_size": 64}, ("features", "channels first", 0, (3, 3))),
+    ("stn_cnn", {"img_size": 64}, ("features", "channels first", 0, (13, 13))),
+    # Its 16 learned tokens are no grid of 4 x 4, though as many.
+    ("vt_resnet18", {}, ("vt1.projector", "tokens", 0, (4, 4))),
 ]  # fmt: skip
 SQUARE = {"convit_tiny": 64, "cait_xxs24_224": 64, "crossvit_tiny_240": 240, "pit_ti_distilled_224": 224,
           "tnt_s_legacy_patch16_224": 64, "twins_pcpvt_small": 64, "levit_128s": 224, "coat_lite_tiny": 64,
-          "botnet26t_256": 64, "first_cnn": 64, "conv_stem_vit_mini": 64}  # fmt: skip
+          "botnet26t_256": 64, "first_cnn": 64, "conv_stem_vit_mini": 64, "deeplense_cnn": 64, "stn_cnn": 64,
+          "vt_resnet18": 64}  # fmt: skip
 
 
 def image(name: str, args: dict[str, Any], chans: int) -> torch.Tensor:

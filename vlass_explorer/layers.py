@@ -141,7 +141,8 @@ def _place(root: _Call, model: nn.Module, size: Sequence[int]) -> list[Grid]:
         grids.append(tuple(embedding.dynamic_feat_size(tuple(size))))
     prefix = max(2, int(getattr(model, "num_prefix_tokens", 0)))
     for call in root.walk():
-        if call.output is None or len(call.output) != 1:
+        # Learned tokens have no place on the image, however many there are.
+        if call.output is None or len(call.output) != 1 or getattr(call.module, "learned_tokens", False):
             continue
         if call.output.ndim == 4:
             _, a, b, c = call.output.shape

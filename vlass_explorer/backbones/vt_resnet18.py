@@ -47,6 +47,8 @@ def _linear(chans: int, out: int) -> nn.Linear:
 class FilterTokenizer(nn.Module):
     """Tokens by learnt filters: softmax over the pixels of W_a X gathers the values of each token."""
 
+    learned_tokens = True
+
     def __init__(self) -> None:
         super().__init__()
         self.filters, self.values = _linear(CHANS, TOKENS), _linear(CHANS, WIDTH)
@@ -60,6 +62,8 @@ class FilterTokenizer(nn.Module):
 class RecurrentTokenizer(nn.Module):
     """Tokens by filters that the earlier tokens choose."""
 
+    learned_tokens = True
+
     def __init__(self) -> None:
         super().__init__()
         self.filters, self.values = _linear(WIDTH, CHANS), _linear(CHANS, WIDTH)
@@ -72,6 +76,8 @@ class RecurrentTokenizer(nn.Module):
 
 class Transformer(nn.Module):
     """Self-attention with one head, then two matrices, each with a residual; no layer norm."""
+
+    learned_tokens = True
 
     def __init__(self) -> None:
         super().__init__()
