@@ -83,6 +83,7 @@ def test_the_simulated_classifier_on_unseen_simulated_cutouts() -> None:
     assert score >= 0.9
 
 
+@pytest.mark.timeout(900)
 def test_integrated_gradients_of_the_vit_converge_on_most_examples(repo_root: Path) -> None:
     card = checkpoints.find("first-vit-tiny", SHELF)
     model = checkpoints.load(card)

@@ -14,6 +14,7 @@ from steps import choose, click_point, open_page, settle, upload
 
 from vlass_explorer import checkpoints
 
+pytestmark = pytest.mark.timeout(900)
 VLASS = "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
 REAL = (VLASS, "first/3C194.fits", "first/FIRST_J001357-091951.fits")
 LONG = 240_000
