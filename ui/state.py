@@ -99,7 +99,7 @@ def forget_uploads(keys: Sequence[str] | None = None) -> None:
 
 
 def reading(entry: Entry) -> Reading:
-    """How this file is read in this session."""
+    """How this file is read in this browser session."""
     chosen: dict[str, Reading] = st.session_state.setdefault("readings", {})
     return chosen.get(entry.key, Reading())
 

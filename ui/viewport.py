@@ -42,7 +42,7 @@ class Viewport:
 
 
 def current() -> Viewport:
-    """What the browser last told in this session; a usual desktop window before it did."""
+    """What the browser last told in this browser session; a usual desktop window before it did."""
     return st.session_state.get("viewport", Viewport())
 
 
