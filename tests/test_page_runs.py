@@ -92,7 +92,7 @@ def test_a_link_names_its_run_and_its_curves_are_complete() -> None:
     assert page.subheader[0].value == "old" and page.query_params["run"] == old.id
     assert "Stopped on request" in texts(page) and "last words of the old run" in texts(page)
     assert drawn(page) == {("training", "x"): 3, ("validation", "x"): 1, ("validation", "x2"): 1}
-    page.button_group(key=f"view-{old.id}").set_value("Machine").run()
+    page.button_group(key=f"view-{old.id}-Log").set_value("Machine").run()
     assert drawn(page, 1) == {("learning rate", "x"): 3}
 
 
@@ -168,7 +168,7 @@ def test_the_configuration_is_told_by_what_differs_from_its_recipe() -> None:
     config = recipes.with_values(recipes.load("first/cnn"), {"epochs": 7, "mixup": 0.5})
     run = made("cnn", "stopped", config)
     page = runs_page()
-    page.button_group(key=f"view-{run.id}").set_value("Configuration").run()
+    page.button_group(key=f"view-{run.id}-Log").set_value("Configuration").run()
     table = page.dataframe[1].value.set_index("Key")
     assert dict(table["In this run"]) == {"epochs": "7", "mixup": "0.5"}
     assert table.loc["epochs", "In the recipe first/cnn"] == "60"

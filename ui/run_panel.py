@@ -37,7 +37,9 @@ def draw(run: Run) -> None:
     report = report_view.of_run(run)
     views = ["Result", *views] if report else views
     first = "Result" if report else "Log"
-    view = st.segmented_control("View", views, default=first, key=f"view-{run.id}", label_visibility="collapsed")
+    # Another key once there is a result, so that a run that ends under one's eyes shows it.
+    key = f"view-{run.id}-{first}"
+    view = st.segmented_control("View", views, default=first, key=key, label_visibility="collapsed")
     if view == "Result":
         report_view.draw(report, run.id)
     elif view == "Machine":
