@@ -119,7 +119,7 @@ def drawn_points(page: Page, run: Run, name: str) -> int:
     if plot.count() == 0:
         return 0
     count = "(plot, name) => (plot._fullData.find(t => t.name === name && t.xaxis === 'x') || {x: []}).x.length"
-    return int(plot.evaluate(count, name))
+    return int(plot.last.evaluate(count, name))  # while the page is drawn anew, the old one is there, too
 
 
 def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: App) -> None:
