@@ -6,8 +6,9 @@ the thread that entered it: a model shared by threads is recorded by each of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,8 +26,9 @@ class Call:
 
     function: Function
     shape: tuple[int, ...]
-    weigh: Callable[[slice], Tensor]
-    """Weights of a range of axis 1; valid while the call is handled, afterwards the model may work in place."""
+    weigh: Callable[..., Tensor]
+    """Weights of a range (slice) of axis 1, in ``Scratch`` where one is given too; valid while the call is handled,
+    afterwards the model may work in place."""
 
     @property
     def weights(self) -> Tensor:
@@ -50,7 +52,7 @@ def capture(handle: Callable[[Call], None] | None = None, *, dropouts: bool = Fa
         weights = call.weights
         # A copy of what the model owns: it may go on to work in place.
         kept = weights if call.function == "scaled_dot_product_attention" else weights.clone()
-        calls.append(Call(call.function, call.shape, lambda heads: kept[:, heads]))
+        calls.append(Call(call.function, call.shape, lambda heads, scratch=None: kept[:, heads]))
 
     with Interception(handle or collect, dropouts):
         yield calls
@@ -67,15 +69,41 @@ class Interception(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
+        # Every operation of the model passes here: what is not attention must cost next to nothing.
+        read = READERS.get(func)
+        if read is None or (func is F.dropout and not self.dropouts):
+            return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        read = READERS.get(func)
-        if read is not None and (self.dropouts or func is not F.dropout):
-            with torch.no_grad(), torch.autocast(result.device.type, enabled=False):
-                call = read(result, *args, **kwargs)
-                if call is not None:
-                    self.handle(call)
+        kind = result.device.type
+        plain = torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+        with torch.no_grad(), plain:
+            call = read(result, *args, **kwargs)
+            if call is not None:
+                self.handle(call)
         return result
+
+
+class Scratch:
+    """Memory that each layer's matrices are written into, one after the other, where nothing is differentiated.
+
+    Large matrices in fresh memory cost more for its pages than for their numbers.
+    """
+
+    def __init__(self) -> None:
+        self._flat = torch.empty(0)
+
+    def product(self, query: Tensor, key: Tensor, factor: float) -> Tensor:
+        """``factor`` x query x key transposed, (b, h, q, k) of (b, h, q, d) and (b, h, k, d), until the next."""
+        shape = (query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
+        size = math.prod(shape)
+        flat = self._flat
+        if flat.numel() < size or flat.dtype != query.dtype or flat.device != query.device:
+            self._flat = flat = query.new_empty(size)
+        result = flat[:size].view(shape)
+        query_rows, key_columns = query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2)
+        torch.baddbmm(flat[:1].view(1, 1, 1), query_rows, key_columns, beta=0, alpha=factor, out=result)
+        return result.view(*query.shape[:3], key.shape[2])
 
 
 def read_attention(
@@ -101,21 +129,25 @@ def read_attention(
         attn_mask = torch.zeros(attn_mask.shape, device=query.device).masked_fill_(~attn_mask, -torch.inf)
     axis = 1 - query.ndim
 
-    def weigh(part: slice) -> Tensor:
+    def weigh(part: slice, scratch: Scratch | None = None) -> Tensor:
         if query.ndim < 4:
             part = slice(None)
         few = (slice(None), part) if query.ndim >= 4 else ()
         # One key for all heads (multi-query) is shared as it is.
-        keys = key[few] if key.ndim >= 4 and key.shape[1] > 1 else key
-        # The scale goes on the smaller of the two matrices.
-        scores = (at_least_float32(query[few]) * factor) @ at_least_float32(keys).transpose(-2, -1)
+        keys = at_least_float32(key[few] if key.ndim >= 4 and key.shape[1] > 1 else key)
+        queries = at_least_float32(query[few])
+        if scratch is not None and queries.ndim == 4 and keys.shape[:2] == queries.shape[:2]:
+            scores = out = scratch.product(queries, keys, factor)
+        else:
+            # The scale goes on the smaller of the two matrices.
+            scores, out = (queries * factor) @ keys.transpose(-2, -1), None
         if attn_mask is None:
-            return scores.softmax(-1)
+            return torch.softmax(scores, -1, out=out)
         split = query.ndim >= 4 and attn_mask.ndim >= -axis and attn_mask.shape[axis] > 1
         mask = attn_mask.narrow(axis, *_range(part, shape[1])) if split else attn_mask
         # A query that may see nothing attends to nothing, as in the fused kernel.
         blind = mask.isneginf().all(-1, keepdim=True)
-        return (scores + mask).softmax(-1).masked_fill(blind, 0.0)
+        return torch.softmax(torch.add(scores, mask, out=out), -1, out=out).masked_fill(blind, 0.0)
 
     return Call("scaled_dot_product_attention", shape, weigh)
 
@@ -136,7 +168,7 @@ def _read_dropout(result: Tensor, input: Tensor, *_: Any, **__: Any) -> Call | N
 
 
 def _plain(function: Function, weights: Tensor) -> Call:
-    return Call(function, tuple(weights.shape), lambda part: at_least_float32(weights[:, part]))
+    return Call(function, tuple(weights.shape), lambda part, scratch=None: at_least_float32(weights[:, part]))
 
 
 def at_least_float32(values: Tensor) -> Tensor:

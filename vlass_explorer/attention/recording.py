@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ..schema import AttentionLayer, AttentionMaps, FloatArray, UnsupportedError
-from .capture import Call, capture
+from .capture import Call, Scratch, capture
 from .graph import LayerGraph, TokenGraph
 from .graphs import describe
 
 HeadFusion = Literal["mean", "max", "min"]
-FEW = 2**23  # weights that are computed at a time where heads are fused: 32 MB
+FEW = 2**20  # weights that are computed at a time where heads are fused: 4 MB, which caches hold
 
 
 def attention_maps(
@@ -102,6 +102,7 @@ def keeper(
 ) -> Callable[[Call, LayerGraph, int], Tensor]:
     """What is kept of a call: all heads, or one matrix of heads fused, arranged as (b, h, w, q, k)."""
     wanted = {index % len(graph.drawn) for index in whole}
+    scratch = Scratch()
 
     def take(call: Call, layer: LayerGraph, index: int) -> Tensor:
         fused = call.function == "scaled_dot_product_attention"
@@ -112,17 +113,20 @@ def keeper(
             return (
                 weights.mean(1, keepdim=True) if head_fusion == "mean" else getattr(weights, f"a{head_fusion}")(1, True)
             )
-        return arrange(_few_at_a_time(call, layer.heads, batch, head_fusion).unsqueeze(1), layer)
+        return arrange(_few_at_a_time(call, layer.heads, batch, head_fusion, scratch).unsqueeze(1), layer)
 
     return take
 
 
-def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion) -> Tensor:
+def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion, scratch: Scratch) -> Tensor:
     """Heads on axis 1 fused, a few at a time: only so many of the matrices that a fused kernel hides exist at once."""
     step = max(1, FEW // (call.shape[-1] * call.shape[-2] * batch))
+    if step >= heads:
+        part = call.weigh(slice(None), scratch)
+        return part.mean(1) if head_fusion == "mean" else getattr(part, f"a{head_fusion}")(1)
     result: Tensor | None = None
     for start in range(0, heads, step):
-        part = call.weigh(slice(start, start + step))
+        part = call.weigh(slice(start, start + step), scratch)
         part = part.sum(1) if head_fusion == "mean" else getattr(part, f"a{head_fusion}")(1)
         if result is None:
             result = part
