@@ -94,13 +94,18 @@ def test_a_link_to_what_is_not_there_is_said(shelf: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_model_without_attention_says_so_and_offers_integrated_gradients(shelf: Path) -> None:
+def test_a_model_without_attention_says_so_and_another_method_stands_in(shelf: Path) -> None:
     page = explore(checkpoint="tiny-cnn")
-    assert "attention" in page.info[0].value
-    assert "ready" not in texts(page)
+    assert page.info[0].value.startswith("This model has no softmax attention")
+    assert page.info[0].value.endswith("Shown instead: Grad-CAM.")
+    assert page.selectbox(key="method").value == "grad_cam"
+    assert "tiny-cnn grad_cam ready" in texts(page)
+    page.selectbox(key="checkpoint").select("tiny-vit").run()
+    assert page.selectbox(key="method").value == "attention_rollout" and not page.info
     page.selectbox(key="method").select("integrated_gradients").run()
+    page.selectbox(key="checkpoint").select("tiny-cnn").run()
     assert not page.exception
-    assert "tiny-cnn integrated_gradients ready" in texts(page)
+    assert "tiny-cnn integrated_gradients ready" in texts(page) and not page.info
 
 
 def test_an_uploaded_file_comes_into_view_and_stays_on_other_pages(shelf: Path) -> None:

@@ -31,6 +31,9 @@ CONFIG = {
 }  # fmt: skip
 # Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
 AROUND, LEFT = 158, 64
+WANTED = "wanted_method"
+INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
+"""The first that a checkpoint supports is drawn where the chosen method does not apply."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +49,20 @@ class Answer:
 
 def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Answer | None:
     """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
+    method, reason = _method(card)
     with place:
-        method = st.selectbox(
-            "Explanation", methods.of_the_sky(), key="method", persist_state="session", width=190,
+        st.selectbox(
+            "Explanation", methods.of_the_sky(), key="method", width=190, on_change=_want,
             format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
         )  # fmt: skip
         explainer = explainers.EXPLAINERS[method]
-        applies, reason = loaders.supports(card, method)
-        if applies:
-            with st.popover("Options", icon=":material/settings:"):
-                st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
-                names = list(card.label_names)
-                target = st.selectbox("Explained label", names, names.index(prediction.label))
-                chosen = options.draw(
-                    explainers.options(method), explainers.option_help(method), f"{method}_{card.name}"
-                )
-    if not applies:
-        st.info(plain(reason), icon=":material/visibility_off:")
-        st.button("Use integrated gradients", key="use_gradients", on_click=_use, args=("integrated_gradients",))
-        return None
+        with st.popover("Options", icon=":material/settings:"):
+            st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
+            names = list(card.label_names)
+            target = st.selectbox("Explained label", names, names.index(prediction.label))
+            chosen = options.draw(explainers.options(method), explainers.option_help(method), f"{method}_{card.name}")
+    if reason:
+        st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
     try:
         explanation = loaders.explanation(card, cutout, method, names.index(target), tuple(sorted(chosen.items())))
     except (InputError, UnsupportedError) as error:
@@ -76,8 +74,18 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
     return Answer(explanation, overlay, provenance, f"{cutout.sha256[:8]} {card.name} {method}")
 
 
-def _use(method: str) -> None:
+def _method(card: Checkpoint) -> tuple[str, str]:
+    """The method to draw, and why it is not the one that was asked for; the picker shows the one that is drawn."""
+    wanted = st.session_state.get(WANTED, INSTEAD[0])
+    applies, reason = loaders.supports(card, wanted)
+    method = wanted if applies else next(name for name in INSTEAD if loaders.supports(card, name)[0])
     st.session_state["method"] = method
+    return method, "" if applies else reason
+
+
+def _want() -> None:
+    """In a callback: the choice stays when a checkpoint that it does not suit is looked at in between."""
+    st.session_state[WANTED] = st.session_state["method"]
 
 
 def sky_chart(cutout: Cutout, view: SkyView, window: Window | None, *, whole_cutout: bool, width: int) -> None:

@@ -44,10 +44,11 @@ def test_a_real_cutout_through_every_checkpoint(page: Page, app: App, data_dir: 
         assert set(names) == set(card.label_names)
         scores = bars.evaluate("plot => { const x = plot._fullData[0].x; return Array.from(x) }")
         assert scores == sorted(scores, reverse=True) and abs(sum(scores) - 1) < 1e-3
-        if attention.supports(checkpoints.load(card))[0]:
-            page.locator(f"text=/explanation [0-9a-f]{{8}} {card.name} attention_rollout ready/").wait_for()
-        else:
-            expect(page.get_by_role("button", name="Use integrated gradients")).to_be_visible()
+        has_attention = attention.supports(checkpoints.load(card))[0]
+        method = "attention_rollout" if has_attention else "grad_cam"
+        page.locator(f"text=/explanation [0-9a-f]{{8}} {card.name} {method} ready/").wait_for()
+        said = page.get_by_text("no softmax attention; try class activation maps")
+        expect(said).to_have_count(0 if has_attention else 1)
 
 
 def test_a_link_opens_the_checkpoint_and_the_example(page: Page, app: App) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +15,12 @@ import pytest
 from conftest import App
 from playwright.sync_api import Browser, Page, expect
 from steps import choose, fill, open_page, settle
+from training_steps import PATIENCE, arrive, drawn_points, launch, newest, wait_for
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.launchers import local
-from vlass_explorer.schema import Run
 
 pytestmark = pytest.mark.timeout(1500)
-PATIENCE = 300_000
-"""Milliseconds for what a training process does; minutes only where the machine is busy."""
 EPOCHS = 20
 """Of the run that is stopped and resumed: enough to outlive a restart of the app."""
 EACH = 30
@@ -65,17 +62,6 @@ def few_of_first(source: Path, target: Path) -> None:
         writer.writerows(rows)
 
 
-def wait_for(condition: object, seconds: float = PATIENCE / 1000) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
-def newest(app: App, name: str) -> Run:
-    return next(run for run in runs.listing(app.runs) if run.config.name == name)
-
-
 def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
     """A recipe on the FIRST set, without a teacher."""
     page.context.set_default_timeout(PATIENCE)  # the first page of a fresh server loads torch
@@ -96,30 +82,6 @@ def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
     expect(command).to_contain_text(f"name={name}")
     expect(command).to_contain_text(f"epochs={epochs}")
     expect(command).not_to_contain_text("teacher=")
-
-
-def launch(page: Page) -> None:
-    """Press the button and arrive at the Runs page."""
-    page.get_by_role("button", name="Launch").click()
-    arrive(page)
-
-
-def arrive(page: Page) -> None:
-    """Answer a question where one is asked (a busy machine would take long), and see the Runs page."""
-    anyway = page.get_by_role("button", name="Launch anyway")
-    page.get_by_role("heading", name="Runs", exact=True).or_(anyway).wait_for(timeout=PATIENCE)
-    if anyway.count():
-        anyway.click()
-    page.wait_for_url("**/runs?**run=**", timeout=PATIENCE)
-
-
-def drawn_points(page: Page, run: Run, name: str) -> int:
-    """How many points the loss curve of this name has on the page."""
-    plot = page.locator(f".st-key-curves-{run.id} .js-plotly-plot")
-    if plot.count() == 0:
-        return 0
-    count = "(plot, name) => (plot._fullData.find(t => t.name === name && t.xaxis === 'x') || {x: []}).x.length"
-    return int(plot.last.evaluate(count, name))  # while the page is drawn anew, the old one is there, too
 
 
 def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: App) -> None:
