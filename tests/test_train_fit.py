@@ -174,6 +174,10 @@ def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]
     assert (plain["checkpoint"], plain["count"], plain["tta"]) == ("tiny", 8, False)
     assert main(["test", str(checkpoints.find("tiny").path), *data, "--split", "random", "--tta"]) == 0
     assert "eight views" in capsys.readouterr().out
+    assert main(["test", "tiny", *data, "--split", "random", "--keep", "again", "--json"]) == 0
+    kept, shown = checkpoints.find("tiny").metrics["again"], json.loads(capsys.readouterr().out)
+    assert kept["macro_f1"] == shown["macro_f1"] == plain["macro_f1"] and kept["count"] == 8
+    assert "| again | 8 |" in (checkpoints.find("tiny").path / "README.md").read_text()
     assert main(["check", "--json", *tiny_set.words(place / "data")]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["counts"]["train"] == {"long": 16, "round": 16} and found["errors"] == []

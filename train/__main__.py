@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from vlass_explorer import recipes, runs
+from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
 
@@ -32,8 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         result: int = options.action(options)
+        sys.stdout.flush()
     except ExplorerError as error:
         print(f"train: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of a pipe left; nothing more can be printed, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     return result
 
@@ -71,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--split", choices=get_args(get_type_hints(RunConfig)["split"]), default="authors")
     test.add_argument("--fold", type=int, default=0)
     test.add_argument("--part", choices=("validation", "test"), default="validation", help="which part of the split")
+    test.add_argument(
+        "--apart", action="store_true", help="without cutouts that have a training cutout closer than 270 arcsec"
+    )
     test.add_argument("--tta", action="store_true", help="mean over eight rotations and mirror images")
+    test.add_argument("--keep", metavar="WORD", help="write the figures on the checkpoint's card under this word")
     test.add_argument("--device", default="auto")
     test.add_argument("--json", action="store_true")
     test.set_defaults(action=_test)
@@ -145,17 +155,23 @@ def _test(options: argparse.Namespace) -> int:
         fold=options.fold,
         dataset=options.dataset,
         part=options.part,
+        apart=options.apart,
         tta=options.tta,
         device=resolve(options.device),
     )
+    if options.keep:
+        figures = asdict(report)
+        kept = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier")
+        checkpoints.update(card, metrics={options.keep: {key: figures[key] for key in kept}})
     if options.json:
-        shown = ("split", "fold", "part", "tta")
+        shown = ("split", "fold", "part", "apart", "tta")
         head = {"checkpoint": card.name, **{key: getattr(options, key) for key in shown}}
         print(json.dumps({**head, **asdict(report)}))
         return 0
     low, high = report.macro_f1_interval
     views = "eight views a cutout" if options.tta else "one forward pass"
     where = f"{options.part} of fold {options.fold} ({options.split} split)"
+    where += ", 270 arcsec from any training cutout" if options.apart else ""
     print(f"{card.name} on {where}, {report.count} cutouts, {views}")
     print(f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})")
     print(f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints, metrics, runs
+from vlass_explorer.datasets import splits
 from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, RunConfig
 
@@ -62,10 +64,14 @@ def test(
     fold: int,
     dataset: str = "",
     part: str = "validation",
+    apart: bool = False,
     tta: bool = False,
     device: str = "cpu",
 ) -> tuple[Checkpoint, Report]:
-    """Report of a checkpoint on the validation or test part of a split; DatasetError where its classes are others."""
+    """Report of a checkpoint on the validation or test part of a split; DatasetError where its classes are others.
+
+    ``apart`` leaves out cutouts with a training cutout closer than 270 arcsec: what is left is independent on the sky.
+    """
     card = card_of(name)
     provenance = card.provenance
     config = RunConfig(
@@ -86,6 +92,9 @@ def test(
         items = [replace(item, label=order[data_set.label_names[item.label]]) for item in data_set.items]
         data_set = replace(data_set, items=items, label_names=card.label_names)
     indices = test_indices(data_set, config) if part == "test" else split_indices(data_set, config)[1]
+    if apart:
+        training = split_indices(data_set, config)[0]
+        indices = splits.apart(data_set.items, np.asarray(indices), np.asarray(training)).tolist()
     if not indices:
         raise DatasetError(f"The split {split!r} of {data_set.title} has no test part; take --part validation.")
     images = Images(data_set, indices, card.input_spec, None, stretched(data_set, card.input_spec))

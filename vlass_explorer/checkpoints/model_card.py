@@ -87,6 +87,13 @@ def _training(card: Checkpoint) -> str:
     return _table(("", ""), [(title, value) for title, value in known if value not in (None, "", {}, [])])
 
 
+EVALUATIONS = {
+    "validation_apart": "validation, without cutouts that have a training cutout closer than 270″",
+    "sky_folds": "sky-disjoint folds, trained on each of the others, mean",
+    "authors_folds": "the authors' folds, trained on each of the others, mean",
+}
+
+
 def _reality(card: Checkpoint) -> str | None:
     simulated = card.provenance.get("simulated")
     return None if simulated is None else "simulated" if simulated else "real"
@@ -103,7 +110,7 @@ def _scores(reports: Mapping[str, Mapping[str, Any]], floors: Any) -> str:
     rows: list[tuple[Any, ...]] = []
     for name, report in reports.items():
         scores = (_number(report.get("accuracy")), _number(report["macro_f1"]))
-        rows.append((name, report.get("count"), *scores, _interval(report.get("macro_f1_interval"))))
+        rows.append((EVALUATIONS.get(name, name), report.get("count"), *scores, _interval(report.get("macro_f1_interval"))))
     if isinstance(floors, Mapping):
         rows += [(f"floor: {name}", None, None, _number(value), None) for name, value in floors.items()]
     heads = ("evaluation", "cutouts", "accuracy", "macro F1", "95 % bootstrap interval")

@@ -8,6 +8,7 @@ test where it declares none, the same sixth for every fold.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -115,6 +116,15 @@ def groups(items: list[Item], separation: float = SEPARATION) -> Indices:
     one, other = near_pairs(ra, dec, separation)[0].T
     links = coo_array((np.ones(len(one)), (one, other)), shape=(len(items), len(items)))
     return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def apart(items: Sequence[Item], indices: Indices, others: Indices, separation: float = SEPARATION) -> Indices:
+    """Those of ``indices`` that have none of ``others`` closer than ``separation`` arcsec; errors as ``groups``."""
+    both = np.concatenate([indices, others])
+    ra, dec = np.array([position(items[index]) for index in both]).T
+    pairs = near_pairs(ra, dec, separation)[0]
+    across = pairs[(pairs[:, 0] < len(indices)) & (pairs[:, 1] >= len(indices))]
+    return np.delete(indices, np.unique(across[:, 0]))
 
 
 def near_pairs(

@@ -96,6 +96,10 @@ def score_bars(frame: pd.DataFrame, column: str) -> go.Figure:
     return go.Figure({"data": [trace], "layout": layout})
 
 
+TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
+"""Numbers on a logarithmic axis; plotly's own shorten 50 to a small 5."""
+
+
 def against_parameters(frame: pd.DataFrame, column: str, *, height: int = 340) -> go.Figure:
     """A score of each checkpoint against its number of parameters, named."""
     known = frame.dropna(subset=[column])
@@ -106,7 +110,7 @@ def against_parameters(frame: pd.DataFrame, column: str, *, height: int = 340) -
         textposition="top center", marker={"color": BLUE, "size": 11}, cliponaxis=False,
         hovertemplate="%{text}<br>%{x:.3g} million parameters<br>" + column + " %{y:.4f}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title_text="parameters (million)", type="log", dtick="D2", fixedrange=True)
+    figure.update_xaxes(title_text="parameters (million)", type="log", tickvals=TICKS, fixedrange=True)
     low = float(known[column].min()) if len(known) else 0.0
     figure.update_yaxes(title_text=column, range=[max(0.0, low - 0.08), 1.02], fixedrange=True)
     figure.update_layout(height=height, margin={**MARGIN, "t": 24, "r": 40, "l": 40})
