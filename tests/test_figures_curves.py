@@ -40,3 +40,10 @@ def test_several_runs_share_their_panels_each_with_its_own_epochs() -> None:
     assert len(figure.data) == 6 and sum(bool(trace.showlegend) for trace in figure.data) == 2
     colours = {trace.name: trace.line.color for trace in figure.data}
     assert len(set(colours.values())) == 2
+
+
+def test_the_axis_of_a_long_run_grows_with_it() -> None:
+    late = {"train_loss": [(10.0, 2.0), (93.0, 1.0)]}
+    assert tuple(curves(SERIES, steps_per_epoch=10, epochs=400).layout.xaxis.range) == (0, 4)
+    assert tuple(curves(late, steps_per_epoch=10, epochs=400).layout.xaxis.range) == (0, 16)
+    assert tuple(curves(late, steps_per_epoch=10, epochs=10).layout.xaxis.range) == (0, 10)

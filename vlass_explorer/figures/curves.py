@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -36,8 +37,8 @@ def curves(
 ) -> go.Figure:
     """Draw the panels side by side against epochs, from (step, value) points by key.
 
-    ``epochs`` fixes the right end of the axes, so that curves grow into them while the run goes on. A panel without
-    points keeps its axes.
+    With ``epochs``, those that the run will have, the axes end at the next power of two, so that curves grow into them
+    while the run goes on. A panel without points keeps its axes.
     """
     traces: list[dict[str, object]] = []
     named: set[str] = set()
@@ -48,7 +49,9 @@ def curves(
                 traces.append(_line(points, steps_per_epoch, name, colour, number, shown=is_new))
                 named |= {name} if len(lines) > 1 else set()
         traces.append({"type": "scatter", "x": [], "y": [], "showlegend": False, **_axes(number)})
-    return _figure(traces, [title for title, _ in panels], epochs, height)
+    done = max((points[-1][0] for points in series.values() if points), default=0) / steps_per_epoch
+    end = None if epochs is None else min(epochs, max(4, 2 ** math.ceil(math.log2(max(done, 1)))))
+    return _figure(traces, [title for title, _ in panels], end, height)
 
 
 def overlaid(
@@ -86,7 +89,7 @@ def _axes(number: int) -> dict[str, str]:
     return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
 
 
-def _figure(traces: list[dict[str, object]], titles: Sequence[str], epochs: int | None, height: int) -> go.Figure:
+def _figure(traces: list[dict[str, object]], titles: Sequence[str], end: int | None, height: int) -> go.Figure:
     gap = 0.1 / max(1, len(titles) - 1)
     side = (1 - gap * (len(titles) - 1)) / len(titles)
     layout: dict[str, object] = {
@@ -103,7 +106,7 @@ def _figure(traces: list[dict[str, object]], titles: Sequence[str], epochs: int 
         left = number * (side + gap)
         layout[names["xaxis"].replace("x", "xaxis")] = {
             "domain": [left, left + side], "anchor": names["yaxis"], "title": {"text": "epoch"},
-            "rangemode": "tozero", **({"range": [0, epochs]} if epochs else {}),
+            "rangemode": "tozero", **({"range": [0, end]} if end else {}),
         }  # fmt: skip
         layout[names["yaxis"].replace("y", "yaxis")] = {
             "anchor": names["xaxis"], "rangemode": "tozero", **({"range": [0, 1]} if title in SHARES else {}),
