@@ -100,7 +100,7 @@ def main() -> None:
         x = torch.cat([preprocess.to_tensor(cutout, spec) for cutout in cutouts])
         scores = []
         for fold in FOLDS:
-            train, validation = (torch.as_tensor(part) for part in splits.split(data, "authors", fold, 0))
+            train, validation, _ = (torch.as_tensor(part) for part in splits.split(data, "authors", fold, 0))
             scale = x[train].std()
             model = trained(x[train] / scale, y[train], options.epochs)
             with torch.inference_mode():

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import App
 from playwright.sync_api import Locator, Page, expect
-from steps import choose, click_point, open_page, settle
+from steps import choose, click_point, open_page, settle, upload
 
-from vlass_explorer import checkpoints
+from vlass_explorer import attention, checkpoints
+
+REAL = (
+    "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits",
+    "first/3C194.fits",
+    "lotss/P218+55-mosaic.fits",
+)
+LONG = 240_000
+"""Milliseconds for integrated gradients on a busy machine."""
 
 
 @pytest.fixture
@@ -65,3 +75,37 @@ def test_a_model_without_attention_says_why(page: Page, app: App) -> None:
     expect(page.get_by_text("This model has no softmax attention")).to_be_visible()
     expect(page.get_by_test_id("stMetric")).to_contain_text("Completeness error", timeout=60_000)
     settle(page)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", REAL)
+def test_every_look_at_a_real_cutout_through_every_checkpoint(page: Page, app: App, data_dir: Path, name: str) -> None:
+    page.context.set_default_timeout(LONG)
+    open_page(page, "/attention")
+    upload(page, data_dir / "cutouts" / name)
+    for card in checkpoints.listing(app.checkpoints):
+        choose(page, "Checkpoint", card.name)
+        if not attention.supports(checkpoints.load(card))[0]:
+            expect(page.get_by_text("This model has no softmax attention")).to_be_visible()
+            expect(page.get_by_test_id("stMetric")).to_contain_text("Completeness error", timeout=LONG)
+            continue
+        page.get_by_role("tab", name="Layers and heads").click()
+        assert "from the read-out" in title(page, "rolled", card.name)
+        plot = chart(page, "sky", card.name).locator(".js-plotly-plot")
+        patch = "plot => { const t = plot._fullData.find(t => t.name === 'patches'); return [t.x[27], t.y[27]] }"
+        click_point(page, chart(page, "sky", card.name), *plot.evaluate(patch))
+        assert "patch row 3, column 3" in title(page, "rolled", card.name)
+        choose(page, "Layer", "2")
+        choose(page, "Head", "1")
+        words = title(page, "one", card.name)
+        assert "Layer 2 of" in words and "head 1" in words
+        page.get_by_role("tab", name="Position embedding").click()
+        settle(page)
+        chart(page, "positions", card.name).locator(".js-plotly-plot").wait_for()
+        page.get_by_role("tab", name="Integrated gradients").click()
+        expect(page.get_by_test_id("stMetric")).to_contain_text("Completeness error", timeout=LONG)
+        settle(page)
+    page.get_by_role("link", name="Compare").click()
+    settle(page)
+    expect(page.locator(".js-plotly-plot")).to_have_count(5)  # the sky, two maps, two predictions
+    expect(page.get_by_test_id("stMain")).to_contain_text(Path(name).name[:8])
