@@ -21,7 +21,7 @@ from vlass_explorer.schema import (
     Window,
 )
 
-from . import loaders, methods, options, sky_controls
+from . import loaders, methods, options, sky_controls, slow
 from .text import plain
 from .viewport import Viewport
 
@@ -63,10 +63,16 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
             chosen = options.draw(explainers.options(method), explainers.option_help(method), f"{method}_{card.name}")
     if reason:
         st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
+    key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
-        explanation = loaders.explanation(card, cutout, method, names.index(target), tuple(sorted(chosen.items())))
+        explanation = slow.run(
+            st.empty(), f"explore_{cutout.sha256[:8]}_{card.name}_{key}", explainer.TITLE,
+            lambda: loaders.explanation(card, cutout, *key),
+        )  # fmt: skip
     except (InputError, UnsupportedError) as error:
         st.info(plain(error))
+        return None
+    if explanation is None:  # stopped
         return None
     with place:
         overlay = sky_controls.overlay(explanation)
