@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-# cred_expire: a requeued job starts again only when its credential has expired, by default after two minutes.
+# cred_expire: a requeued job starts again only when its credential has expired, by default after two minutes; SLURM
+# ignores less than five seconds.
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CONFIGURATION = """
 ClusterName=test
@@ -23,7 +24,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=3
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 StateSaveLocation={folder}/state

@@ -1,4 +1,4 @@
-"""Runs as jobs of a real SLURM on this machine: submitted, watched, cancelled, requeued, resumed, finished."""
+"""Runs as jobs of a real SLURM on this machine: submitted, watched, cancelled, requeued, resumed, from the page, too."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 import slurm_node
 import tiny_set
+from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import launchers, recipes, runs
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import Run, RunConfig, RunError
 
+ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 60
 WORKING = {"queued", "starting", "loading data", "training", "validating", "saving", "testing"}
 ONE = slurm.Resources(cpus=2, minutes=30)
@@ -46,6 +48,13 @@ def watch(run: Run, goal: Callable[[Run], bool], seconds: float = 240.0) -> list
         assert time.monotonic() < deadline, (now.phase, now.reason, runs.log_tail(now))
         time.sleep(0.05)
     return [*seen, runs.read(run.path).phase]
+
+
+def until(goal: Callable[[], bool], seconds: float = 240.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not goal():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def attempt(run: Run) -> int:
@@ -100,11 +109,54 @@ def test_a_run_is_submitted_requeued_resumed_cancelled_and_finished(place: Path)
     assert [row["epoch"] for row in rows if "val_loss" in row] == list(range(1, EPOCHS + 1))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_job_is_launched_from_the_train_page_and_cancelled_from_the_runs_page(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "slurm")
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(place))
+    config = configured(place, epochs=1000, name="from-the-page")
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    page.session_state["train_way"] = "YAML file"
+    page.switch_page("pages/train.py").run()
+    text = recipes.to_yaml(config, differences=True).encode()
+    page.file_uploader(key="train_yaml").set_value(("mine.yaml", text, "application/yaml")).run()
+    page.segmented_control(key="train_launcher").set_value("SLURM").run()
+    page.text_input(key="train_slurm_partition").set_value("nowhere")
+    page.number_input(key="train_slurm_minutes").set_value(7)
+    page.button(key="train_launch").click().run()
+    until(lambda: "train_anyway" in {button.key for button in page.run().button})  # checked: the set is small
+    page.button(key="train_anyway").click().run()
+    assert "Invalid partition name" in page.error[0].value and not page.exception
+    [refused] = [run for run in runs.listing() if run.config == config]
+    assert refused.phase == "failed" and slurm_node.shell("squeue", "-h") == ""
+
+    page.text_input(key="train_slurm_partition").set_value("main")
+    page.button(key="train_launch").click().run()
+    page.button(key="train_anyway").click().run()
+    assert page.title[0].value == "Runs" and not page.exception
+    run = runs.find(str(page.query_params["run"]))
+    assert run.config == config and launchers.of(run) is slurm
+    assert slurm_node.shell("squeue", "-h", "-o", "%i %P %l %j").split() == [
+        slurm.job(run), "main", "7:00", "from-the-page",
+    ]  # fmt: skip
+    watch(run, lambda now: now.phase == "training" and now.progress > 0)
+    table = page.switch_page("pages/runs.py").run().dataframe[0].value.set_index("Run")
+    assert [phase in WORKING for phase in table.loc["from-the-page", "Phase"]] == [True, False]
+    page.button(key=f"kill-{run.id}").click().run()
+    seen = watch(run, lambda now: not now.is_active)
+    assert set(seen) <= WORKING | {"stopped"}
+    assert runs.read(run.path).reason == f"SLURM job {slurm.job(run)} was cancelled."
+    until(lambda: slurm_node.shell("squeue", "-h") == "")
+    assert f"resume-{run.id}" in {button.key for button in page.run().button}
+
+
 def test_srun_alone_works_without_a_warning(place: Path) -> None:
     words = tiny_set.words(place / "data", epochs=1, name="plain")
     done = subprocess.run(
         ["srun", "--job-name=bash", sys.executable, "-m", "train", "fit", *words],
-        capture_output=True, text=True, check=False, timeout=240, cwd=Path(__file__).parent.parent,
+        capture_output=True, text=True, check=False, timeout=240, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if "Warning" in line and "srun" in line.lower()]

@@ -199,14 +199,30 @@ def test_run_again_with_changes_fills_the_form() -> None:
 
 
 def test_where_training_is_off_runs_can_be_looked_at_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    works, done = made("works", "training", step=5), made("done", "finished", checkpoint="tiny")
-    page = runs_page(works.id)
+    done, works = made("done", "finished", checkpoint="tiny"), made("works", "training", step=5)
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
-    page.button(key=f"kill-{works.id}").click().run()  # it was drawn before the switch
-    assert "switched off" in page.info[0].value and "switched off" in page.toast[0].value
-    assert runs.read(works.path).phase == "training"
+    page = runs_page(works.id)
+    assert "switched off" in page.info[0].value
     assert not any(str(key).split("-")[0] in ("stop", "kill", "resume", "again", "delete") for key in keys(page))
     assert f"explore-{done.id}" in keys(runs_page(done.id))
+
+
+@pytest.mark.parametrize(
+    ("phase", "button"),
+    [("training", "stop"), ("training", "kill"), ("stopped", "resume"), ("stopped", "keep"), ("stopped", "delete")],
+)
+def test_a_button_drawn_before_training_was_switched_off_does_nothing(
+    phase: str, button: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made("old", phase, step=5)
+    (run.path / "last.ckpt").touch()
+    for action in ("launch", "kill"):
+        monkeypatch.setattr(local, action, lambda run: pytest.fail("it was done"))
+    page = runs_page(run.id)
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
+    page.button(key=f"{button}-{run.id}").click().run()
+    assert not page.exception and "switched off" in page.toast[0].value
+    assert runs.read(run.path) == run and not (run.path / "stop").exists()
 
 
 def test_names_are_shown_as_text() -> None:

@@ -136,6 +136,22 @@ def test_no_request_starts_a_run_where_training_is_off(place: Path, monkeypatch:
         launchers.check_allowed()
 
 
+def test_a_launch_that_is_under_way_is_refused_where_training_is_switched_off(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form was drawn and its check passed before the switch: the launch itself refuses, not the hidden button."""
+
+    def switched_off(config: RunConfig, stamp: float) -> Answer:
+        monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
+        return Answer()
+
+    monkeypatch.setattr(run_check, "start", switched_off)
+    monkeypatch.setattr(local, "launch", lambda run: pytest.fail("it was launched"))
+    page = train_page()
+    page.button(key="train_launch").click().run()
+    assert len(page.error) == 1 and "switched off" in page.error[0].value and runs.listing() == []
+
+
 def test_any_architecture_with_its_parameters(place: Path) -> None:
     page = train_page({"train_way": "Architecture"})
     page.selectbox(key="train_architecture_architecture").set_value("resnet18").run()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import partial
-from types import ModuleType
 
 import streamlit as st
 
 from ui import settings
-from vlass_explorer import launchers
 from vlass_explorer.launchers import local, slurm
 from vlass_explorer.launchers.begin import Launch
-from vlass_explorer.schema import Run, RunError, field_help
+from vlass_explorer.schema import RunError, field_help
 
 HERE, CLUSTER = "This machine", "SLURM"
 
@@ -41,18 +39,7 @@ def _resources() -> slurm.Resources:
             if isinstance(field.default, str):
                 value: object = st.text_input(label, field.default, key=key, help=texts[field.name], max_chars=80)
             else:
-                value = st.number_input(label, value=field.default, min_value=0, key=key, help=texts[field.name])
+                zero = type(field.default)(0)  # streamlit refuses a mixture of whole and other numbers
+                value = st.number_input(label, value=field.default, min_value=zero, key=key, help=texts[field.name])
             asked = replace(asked, **{field.name: value})
     return asked
-
-
-def of(run: Run) -> ModuleType:
-    """The launcher that started a run; RunError where training is off."""
-    check_allowed()
-    return launchers.of(run)
-
-
-def again(run: Run) -> Launch:
-    """How to launch an ended run again: where it ran before; a job asks for what the last one asked for."""
-    launch: Launch = of(run).launch
-    return launch

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui import launchers, settings
+from ui import settings
+from ui.launchers import check_allowed
 from ui.text import plain
-from vlass_explorer import runs
+from vlass_explorer import launchers, runs
 from vlass_explorer.launchers import begin
 from vlass_explorer.schema import ExplorerError, Run
 
@@ -79,19 +80,21 @@ def _delete(run: Run) -> None:
 
 
 def _act(what: Callable[[Run], object], run: Run) -> None:
-    """In a callback; that the run has changed meanwhile is said, not an error of the page."""
+    """In a callback; that the run has changed meanwhile, or training is switched off, is said."""
     try:
+        check_allowed()
         what(run)
     except ExplorerError as error:
         st.toast(plain(error), icon=":material/info:")
 
 
-def _resume(run: Run) -> None:
-    begin.resume(run, launchers.again(run), settings.most_runs())
+def _resume(run: Run, *, keep: bool = False) -> None:
+    """Where it ran before; a job asks for what the last one asked for."""
+    begin.resume(run, launchers.of(run).launch, settings.most_runs(), keep=keep)
 
 
 def _keep(run: Run) -> None:
-    begin.resume(run, launchers.again(run), settings.most_runs(), keep=True)
+    _resume(run, keep=True)
 
 
 def _stop(run: Run) -> None:
