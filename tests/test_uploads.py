@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from vlass_explorer.datasets.uploads import Bounds, store, unpack
 from vlass_explorer.schema import DatasetError
 
 BOUNDS = Bounds(files=100, bytes=1 << 20)
+TEN_GIB, BLOCK = 10 << 30, 1 << 20
 
 
 def packed(members: dict[str, bytes]) -> io.BytesIO:
@@ -74,37 +76,54 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: str) -> None:
     assert "leads out" in refused(packed({"a/1.png": b"x", path: b"x"}), tmp_path)
 
 
-def test_a_link_is_refused(tmp_path: Path) -> None:
-    info = zipfile.ZipInfo("a/secret.png")
+@pytest.mark.parametrize(("name", "goal"), [("a/secret.png", "/etc/passwd"), ("a", "/etc"), ("a", "..")])
+def test_a_link_is_refused(tmp_path: Path, name: str, goal: str) -> None:
+    """A link to a file, and one to a folder into which the next member would be written."""
+    info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(info, "/etc/passwd")
+        archive.writestr(info, goal)
+        archive.writestr("a/1.png", b"x")
     assert "is a link" in refused(buffer, tmp_path)
 
 
-def test_a_bomb_is_refused_by_what_it_declares(tmp_path: Path) -> None:
-    """Ten gigabytes of zeros in ten thousand bytes: the size in the archive's own table is enough to refuse it."""
-    archive = packed({"a/1.png": b"x", "a/bomb.fits": b""})
-    content = bytearray(archive.getvalue())
-    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
-        at = content.rindex(signature)
-        content[at + offset : at + offset + 4] = (0xF0000000).to_bytes(4, "little")
-    assert "unpacks to more than" in refused(io.BytesIO(bytes(content)), tmp_path, Bounds(bytes=1 << 30))
+def bomb(declared: int) -> io.BytesIO:
+    """10 GiB of zeros in 10 MB beside one good file; the archive says that the zeros are ``declared`` bytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(bytes(BLOCK)) + packer.flush(zlib.Z_FULL_FLUSH)  # stands alone, so it can be repeated
+    end = packer.flush()
+    assert zlib.decompress(block * 3 + end, -15) == bytes(3 * BLOCK)
+    info = zipfile.ZipInfo("a/bomb.fits")
+    info.compress_type, info.file_size, info.CRC, info.header_offset = zipfile.ZIP_DEFLATED, declared, 0, 0
+    info.compress_size = len(block) * (TEN_GIB // BLOCK) + len(end)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        buffer.write(info.FileHeader(zip64=True) + block * (TEN_GIB // BLOCK) + end)
+        archive.filelist.append(info)
+        archive.start_dir = buffer.tell()
+        archive.writestr("b/1.png", b"x")
+    return buffer
 
 
-def test_a_bomb_that_lies_about_its_size_stops_where_it_said_it_would(tmp_path: Path) -> None:
-    """The table says ten bytes, the data go on for 64 MB: never more than the bound is written."""
-    data = b"\0" * (64 << 20)
-    small, packer = b"0123456789", zlib.compressobj(9, zlib.DEFLATED, -15)
-    deflated = packer.compress(data) + packer.flush()
-    archive = packed({"a/bomb.fits": data, "b/1.png": b"x"})
-    content = bytearray(archive.getvalue())
-    assert deflated[:64] in content
-    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
-        at = content.index(signature)
-        content[at + offset : at + offset + 4] = len(small).to_bytes(4, "little")
-    refused(io.BytesIO(bytes(content)), tmp_path)
+@pytest.mark.parametrize(("declared", "reason"), [(TEN_GIB, "unpacks to more than the 8 GiB"), (1000, "Bad CRC-32")])
+def test_a_bomb_of_ten_gigabytes_is_refused_in_little_memory(tmp_path: Path, declared: int, reason: str) -> None:
+    """By the size in the archive's own table or, where that lies, where the file should have ended."""
+    archive = bomb(declared)
+    assert len(archive.getvalue()) < 11 << 20
+    tracemalloc.start()
+    try:
+        assert reason in refused(archive, tmp_path, Bounds())
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_in_the_archive_is_left_packed_and_left_out(tmp_path: Path) -> None:
+    folder = unpack(
+        packed({"a/1.png": b"x", "b/1.png": b"y", "b/inner.zip": bomb(TEN_GIB).getvalue()}), tmp_path, "s.zip", BOUNDS
+    )
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["1.png", "1.png"]
 
 
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
