@@ -1,4 +1,4 @@
-"""Runs as jobs of a real SLURM on this machine: submitted, watched, cancelled, requeued, resumed, from the page, too."""
+"""Runs as jobs of a real SLURM on this machine: submitted, watched, requeued, resumed, cancelled, also from a page."""
 
 from __future__ import annotations
 

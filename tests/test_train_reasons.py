@@ -17,8 +17,8 @@ import torch
 
 from train import callbacks, module
 from train.fit import run as train
-from train.fit import saved_steps
 from train.reasons import explain
+from train.state import saved_steps
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.schema import Run, RunConfig
 
@@ -75,6 +75,78 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_state(place: Path, monkeyp
     assert runs.read(run.path).reason.startswith("The loss is nan at step 6 (epoch 2)")
     saved = torch.load(run.path / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 4 and all(bool(t.isfinite().all()) for t in saved["state_dict"].values())
+
+
+def spoiled(model: torch.nn.Module, kind: str) -> None:
+    with torch.no_grad():
+        if kind == "statistics":
+            norm = next(part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d))
+            norm.running_mean.fill_(float("nan"))
+        else:
+            list(model.parameters())[-1].fill_(float("nan") if kind == "weights" else 1e5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "kept"),
+    [
+        ("weights", "The logits are not finite in the validation after step 8 (epoch 2); the state of step 4", 4),
+        ("statistics", "The logits are not finite in the validation after step 8 (epoch 2); the state of step 4", 4),
+        ("large", "The weights are too large to be stored in half precision", 8),
+    ],
+)
+def test_weights_that_break_in_the_last_step_end_the_run_with_a_reason(
+    place: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str, kept: int
+) -> None:
+    whole = module.Classifier.optimizer_step
+
+    def step(self: module.Classifier, *arguments: Any, **options: Any) -> None:
+        whole(self, *arguments, **options)
+        if self.global_step == 7:  # it is counted after this hook
+            spoiled(self.model, kind)
+
+    monkeypatch.setattr(module.Classifier, "optimizer_step", step)
+    run = created(place)
+    assert train(run.path) == 2
+    failed = runs.read(run.path)
+    assert failed.phase == "failed" and failed.reason.startswith(reason) and "learning_rate" in failed.reason
+    saved = torch.load(run.path / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == kept and all(bool(t.isfinite().all()) for t in saved["state_dict"].values())
+    assert checkpoints.listing() == []
+
+
+@pytest.mark.parametrize("architecture", ["first_cnn", "resnet18"])
+def test_a_huge_learning_rate_without_clipping_ends_with_a_reason(place: Path, architecture: str) -> None:
+    """One step: its loss is good, the weights after it are not, and the validation is the first to see them."""
+    run = created(place, architecture=architecture, learning_rate=1e30, clip_grad=0, batch_size=32, epochs=1)
+    assert train(run.path) == 2
+    failed = runs.read(run.path)
+    assert failed.phase == "failed" and not (run.path / "last.ckpt").exists()
+    assert failed.reason == (
+        "The logits are not finite in the validation after step 1 (epoch 1); no state was saved before: "
+        "try a smaller learning_rate or clip_grad=1."
+    )
+
+
+def test_a_state_of_another_version_is_refused_in_one_sentence(place: Path) -> None:
+    run = created(place, epochs=1, ema=0.9)
+    assert train(run.path) == 0
+    state = (run.path / "last.ckpt").read_bytes()
+    for *folders, lost in (
+        ("callbacks", "Recorder", "best"), ("callbacks", "Recorder", "best", "marked"), ("losses",), ("average",),
+        ("state_dict", "model.head.bias"), ("loops",), ("optimizer_states",),
+    ):  # fmt: skip
+        older = created(place, epochs=2, ema=0.9)
+        (older.path / "last.ckpt").write_bytes(state)
+        saved = torch.load(older.path / "last.ckpt", weights_only=True)
+        inside = saved
+        for name in folders:
+            inside = inside[name]
+        del inside[lost]
+        torch.save(saved, older.path / "last.ckpt")
+        assert train(older.path, resume=True) == 2
+        failed = runs.read(older.path)
+        assert failed.phase == "failed" and "another version" in failed.reason and repr(lost) in failed.reason
+        assert failed.reason.endswith("start the run again.")
 
 
 class Evil:

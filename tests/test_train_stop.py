@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from train.device import Turn
 from train.fit import run as train
-from train.fit import saved_steps
+from train.state import saved_steps
 from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import local
 from vlass_explorer.runs.folder import read_process

@@ -20,6 +20,7 @@ from . import loggers, ranks
 from .best import Best
 from .module import Classifier
 from .scores import OF_A_CLASS, quick
+from .state import is_finite, of_this_version
 from .stopping import Diverged, StopRequested, StopSignal
 
 STATUS_SECONDS = 1.0
@@ -36,6 +37,7 @@ class Recorder(pl.Callback):
     def __init__(self, folder: Path, config: RunConfig, stop: StopSignal, label_names: tuple[str, ...] = ()) -> None:
         self._folder, self._config, self._stop, self._names = folder, config, stop, label_names
         self._written = self._saved = 0.0
+        self._kept = 0
         self._seconds, self._images = 0.0, 0
         self._tick = 0.0
         self._unread: tuple[str, Tensor] | None = None
@@ -47,14 +49,16 @@ class Recorder(pl.Callback):
         return {"best": self.best.state_dict(), "latest": self.latest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from a saved state."""
-        self.best.load_state_dict(state_dict["best"])
-        self.latest = state_dict["latest"]
+        """Continue from a saved state; RunError where another version wrote it."""
+        with of_this_version():
+            self.best.load_state_dict(state_dict["best"])
+            self.latest = state_dict["latest"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning has put its own handler before ours by now; it would leave without saving the state.
         self._stop.install()
         self._saved = self._tick = time.monotonic()
+        self._kept = trainer.global_step
         self._begin = (time.monotonic(), trainer.global_step)
         self._status(trainer, phase="training")
         # A run that had waited long enough was stopped after that state was saved.
@@ -67,7 +71,7 @@ class Recorder(pl.Callback):
         self._read_loss(pl_module)
         # Lightning has divided the loss by the batches whose gradients it adds up.
         loss = outputs["loss"].detach() * self._config.accumulate
-        self._unread = (f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})", loss)
+        self._unread = (self._where(trainer), loss)
         if pl_module.device.type == "cpu":
             self._read_loss(pl_module)
         now = time.monotonic()
@@ -104,7 +108,7 @@ class Recorder(pl.Callback):
         where, loss = self._unread[0], float(self._unread[1])
         self._unread = None
         if not math.isfinite(loss):
-            raise Diverged(f"The loss is {loss} at {where}; the last saved state is from before.")
+            raise Diverged(f"The loss is {loss} at {where}", self._kept)
         module.loss_sum += loss
         module.loss_count += 1
 
@@ -116,7 +120,10 @@ class Recorder(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
         labels = pl_module.validation_images.labels
-        scores = quick(labels, ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels)), self._names)
+        logits = ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels))
+        if not logits.isfinite().all():
+            raise Diverged(f"The logits are not finite in the validation after {self._where(trainer)}", self._kept)
+        scores = quick(labels, logits, self._names)
         shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
         shown = {key: value for key, value in shown.items() if math.isfinite(value)}
         row = self._row(trainer, pl_module)
@@ -153,15 +160,19 @@ class Recorder(pl.Callback):
         module = trainer.lightning_module
         assert isinstance(module, Classifier)
         self._read_loss(module)
-        if not all(torch.stack([p.isfinite().all() for p in module.model.parameters()]).tolist()):
-            raise Diverged(f"The weights are not finite after step {trainer.global_step}; the last state is kept.")
+        if not is_finite(module.model):
+            raise Diverged(f"The weights are not finite after {self._where(trainer)}", self._kept)
         temporary = self._folder / PARTIAL
         trainer.save_checkpoint(temporary, False)  # False: optimiser, schedule and progress, too
         if trainer.is_global_zero:  # the others took part, but wrote nothing
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(self._folder / "last.ckpt")
-        self._saved = time.monotonic()
+        self._saved, self._kept = time.monotonic(), trainer.global_step
+
+    @staticmethod
+    def _where(trainer: pl.Trainer) -> str:
+        return f"step {trainer.global_step} (epoch {trainer.current_epoch + 1})"
 
     def _row(self, trainer: pl.Trainer, module: Classifier) -> dict[str, float | int]:
         return {

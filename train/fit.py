@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets.items import unreadable
-from vlass_explorer.schema import Checkpoint, RunConfig, RunError
+from vlass_explorer.schema import Checkpoint, RunConfig
 
 from . import cluster, loggers, ranks
 from . import device as devices
@@ -32,6 +30,7 @@ from .patches import thin
 from .reasons import explain
 from .schedule import check_optimiser
 from .start import notes, teachers
+from .state import saved_steps
 from .stopping import StopRequested, StopSignal
 
 
@@ -146,20 +145,6 @@ def _train(
     elif module.average is not None:
         module.average.swap()
     return keep(folder, config, data, model, model_args, device, start)
-
-
-def saved_steps(state: Path) -> int:
-    """Steps that a saved state has behind it; RunError where the file is damaged or would run code when read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of other pickles before it refuses them
-            saved = torch.load(state, map_location="cpu", weights_only=True)
-        return int(saved["global_step"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"{state.name} of {state.parent.name} is damaged or was not written by this program, so it is not opened: "
-            "delete it to begin again."
-        ) from error
 
 
 def trainer(

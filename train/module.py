@@ -18,6 +18,7 @@ from .loss import cross_entropy, distillation, mix, targets, taught
 from .network import settle
 from .schedule import optimiser, schedule
 from .seeds import STEP, mixed
+from .state import check, of_this_version
 
 
 class Classifier(pl.LightningModule):
@@ -127,6 +128,8 @@ class Classifier(pl.LightningModule):
             checkpoint["average"] = self.average.state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.loss_sum, self.loss_count = checkpoint["losses"]["sum"], checkpoint["losses"]["count"]
-        if self.average is not None:
-            self.average.load(checkpoint["average"])
+        check(self, checkpoint)
+        with of_this_version():
+            self.loss_sum, self.loss_count = checkpoint["losses"]["sum"], checkpoint["losses"]["count"]
+            if self.average is not None:
+                self.average.load(checkpoint["average"])

@@ -14,7 +14,11 @@ class StopRequested(Exception):
 
 
 class Diverged(Exception):
-    """The loss is no longer a number."""
+    """Loss, weights or logits are no longer numbers; ``kept`` is the step of the last saved state, 0 for none."""
+
+    def __init__(self, what: str, kept: int) -> None:
+        state = f"the state of step {kept} is kept" if kept else "no state was saved before"
+        super().__init__(f"{what}; {state}: try a smaller learning_rate or clip_grad=1.")
 
 
 class StopSignal:
