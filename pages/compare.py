@@ -8,10 +8,7 @@ from ui.text import plain
 
 through_app()
 screen = viewport.current()
-if screen.narrow:  # the pickers move below the figures, as on Explore
-    st.set_page_config(initial_sidebar_state="collapsed")
-page, foot = st.container(), st.container()
-choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Compare", anchor=False)
@@ -28,13 +25,7 @@ with page:
         height = maps.side(screen.width, columns)
         with cells.cell():
             maps.draw_sky(cutout, about.window, look, height, key="compare_sky")
-        places = [cells.cell() for _ in asked]
-        found = []
-        for ask, place in zip(asked, places, strict=True):
-            with place:
-                explanation = maps.answer(st.empty(), cutout, ask)
-            if explanation is not None:
-                found.append((ask, place, explanation))
+        found = maps.answers(cutout, asked, [cells.cell() for _ in asked])
         drawn = maps.scaled([explanation for *_, explanation in found], look)
         for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
             key = f"compare_{ask.card.name}_{ask.method}"

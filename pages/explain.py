@@ -10,10 +10,7 @@ MOST = 6
 
 through_app()
 screen = viewport.current()
-if screen.narrow:  # the pickers move below the figures, as on Explore
-    st.set_page_config(initial_sidebar_state="collapsed")
-page, foot = st.container(), st.container()
-choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Explain", anchor=False)
@@ -35,13 +32,7 @@ with page:
         with cells.cell():
             maps.draw_sky(cutout, about.window, look, height, key="explain_sky")
         asked = [maps.Ask(card, about.prediction, name, target, against, options[name]) for name in chosen]
-        places = [cells.cell() for _ in asked]
-        found = []
-        for ask, place in zip(asked, places, strict=True):
-            with place:
-                explanation = maps.answer(st.empty(), cutout, ask)
-            if explanation is not None:
-                found.append((ask, place, explanation))
+        found = maps.answers(cutout, asked, [cells.cell() for _ in asked])
         drawn = maps.scaled([explanation for *_, explanation in found], look)
         for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
             with place:

@@ -77,6 +77,19 @@ def look_controls(cutout: Cutout, *, key: str) -> Look:
     return Look(view, whole_cutout, overlay, units == RELATIVE)
 
 
+def answers(
+    cutout: Cutout, asked: Sequence[Ask], places: Sequence[DeltaGenerator]
+) -> list[tuple[Ask, DeltaGenerator, Explanation]]:
+    """Ask all, each in its place, where its progress or the reason of a refusal is shown; those with an answer."""
+    found = []
+    for ask, place in zip(asked, places, strict=True):
+        with place:
+            explanation = answer(st.empty(), cutout, ask)
+        if explanation is not None:
+            found.append((ask, place, explanation))
+    return found
+
+
 def answer(place: DeltaGenerator, cutout: Cutout, ask: Ask) -> Explanation | None:
     """The explanation, computed with its progress in ``place``; where there is none the reason is drawn there."""
     label = f"{methods.title(ask.method)}, {ask.card.name}"

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError
 
 from . import card as card_view
-from . import loaders, state
+from . import loaders, state, viewport
 from .text import plain
 
 
@@ -25,6 +25,14 @@ class Choice:
     card: Checkpoint | None
     place: DeltaGenerator
     """Room below the pickers for what belongs to the page."""
+
+
+def beside(screen: viewport.Viewport) -> tuple[DeltaGenerator, Choice]:
+    """Room for a page and what is chosen; in a narrow window the pickers stand below the page, as on Explore."""
+    if screen.narrow:
+        st.set_page_config(initial_sidebar_state="collapsed")
+    page, foot = st.container(), st.container()
+    return page, draw(foot if screen.narrow else st.sidebar)
 
 
 def draw(place: DeltaGenerator | None = None) -> Choice:

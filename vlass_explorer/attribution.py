@@ -1,4 +1,4 @@
-"""What the attribution methods share: a private copy of the model, gradients, baselines and contrasts of two labels."""
+"""What the attribution methods share: a private copy of the model, gradients, baselines, contrasts of two labels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
+from .attention import AttentionGradients, start_words
 from .progress import report
-from .schema import FloatArray, InputSpec
+from .schema import Explanation, FloatArray, InputSpec
 
 BATCH_SIZE = 25  # images a pass, which bounds the memory
 
@@ -131,3 +132,22 @@ def pixel_map(attribution: Tensor) -> FloatArray:
 def completeness_error(total: float, difference: float) -> float:
     """Relative error of attributions that should sum to the change of the logit; 0 where both are 0."""
     return abs(total - difference) / max(abs(difference), float(np.finfo(np.float32).tiny))
+
+
+def of_tokens(tokens: FloatArray, found: AttentionGradients, title: str, query: int | None) -> Explanation:
+    """Relevance of each token (prefix tokens first) for a label as one unsigned map (gy, gx) of the patches."""
+    maps = found.maps
+    values, total = tokens[maps.prefix_tokens :], tokens.sum()
+    return Explanation(
+        maps=values.reshape(1, *maps.grid),
+        titles=(f"{title} from {start_words(maps, query)}",),
+        signed=False,
+        caption=" ".join(("Where attention raised this label's logit.", *maps.notes)),
+        numbers={
+            "layers": len(maps.layers),
+            "token_graph": maps.kind,
+            "logit": found.score,
+            "sum": float(values.sum()),
+            "prefix_share": float(tokens[: maps.prefix_tokens].sum() / total) if total else 0.0,
+        },
+    )

@@ -15,25 +15,13 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from ..headed import entry
+
 STRIDE = 8
 """Pixels a patch on each axis."""
 
 default_cfgs = generate_default_cfgs(
-    {
-        "conv_stem_vit_mini": {
-            "url": "",
-            "num_classes": 4,
-            "input_size": (1, 64, 64),
-            "fixed_input_size": True,
-            "pool_size": None,
-            "mean": (0.0,),
-            "std": (1.0,),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "first_conv": "patch_embed.backbone.layers.0.0",
-            "classifier": "head",
-        }
-    }
+    {"conv_stem_vit_mini": entry(4, (1, 64, 64), "patch_embed.backbone.layers.0.0", fixed_input_size=True)}
 )
 
 

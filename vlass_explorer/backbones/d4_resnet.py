@@ -15,24 +15,11 @@ import torch.nn.functional as F
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
+from ..headed import Headed, entry
+
 ORIENTATIONS = 8
 
-default_cfgs = generate_default_cfgs(
-    {
-        "d4_resnet": {
-            "url": "",
-            "num_classes": 4,
-            "input_size": (1, 64, 64),
-            "pool_size": (8, 8),
-            "mean": (0.0,),
-            "std": (1.0,),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "first_conv": "stem",
-            "classifier": "head",
-        }
-    }
-)
+default_cfgs = generate_default_cfgs({"d4_resnet": entry(4, (1, 64, 64), "stem", pool_size=(8, 8))})
 
 
 def orientations(size: int) -> Tensor:
@@ -104,7 +91,7 @@ class OrientedBlock(nn.Module):
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-class D4ResNet(nn.Module):
+class D4ResNet(Headed):
     """Stem 5 x 5, one or more blocks a stage, average over pixels and orientations; any even input size from 16 on."""
 
     def __init__(
@@ -127,22 +114,12 @@ class D4ResNet(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.head_drop = nn.Dropout(drop_rate)
-        self.head: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Layer groups, input first: the stem, then each stage or block."""
         return {"stem": r"^stem|^norm", "blocks": r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"}
-
-    def get_classifier(self) -> nn.Module:
-        """The linear layer."""
-        return self.head
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh head for ``num_classes`` classes (0: none)."""
-        self.num_classes = num_classes
-        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Feature map (B, fields * 8, H / 16, W / 16)."""
@@ -156,10 +133,6 @@ class D4ResNet(nn.Module):
             return x
         logits: Tensor = self.head(x)
         return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, num_classes)."""
-        return self.forward_head(self.forward_features(x))
 
 
 @register_model

@@ -12,25 +12,13 @@ import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
+from ..headed import Headed, entry
+
 SMALLEST = 42
 """Pixels of the smallest input that leaves one pixel for the dense layer."""
 
 default_cfgs = generate_default_cfgs(
-    {
-        "deeplense_cnn": {
-            "url": "",
-            "num_classes": 3,
-            "input_size": (1, 150, 150),
-            "fixed_input_size": True,
-            "pool_size": None,
-            "mean": (0.0,),
-            "std": (1.0,),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "first_conv": "features.0.conv",
-            "classifier": "head",
-        }
-    }
+    {"deeplense_cnn": entry(3, (1, 150, 150), "features.0.conv", fixed_input_size=True)}
 )
 
 
@@ -50,7 +38,7 @@ class Stage(nn.Module):
         return self.pool(y) if self.skip is None else y + self.skip(x)
 
 
-class DeepLenseCnn(nn.Module):
+class DeepLenseCnn(Headed):
     """Features of 128 channels, dropout, two hidden layers; input (batch, chan, img_size, img_size).
 
     Raises ValueError for an ``img_size`` below 42.
@@ -76,22 +64,12 @@ class DeepLenseCnn(nn.Module):
         pooled = (((side - 6) // 2 - 2) // 2 - 2) // 2 - 2
         self.drop = nn.Dropout(drop_rate)
         self.hidden = nn.Sequential(nn.Linear(128 * pooled**2, 256), nn.ReLU(), nn.Linear(256, 32), nn.ReLU())
-        self.head: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Layer groups, input first: each convolution with its norm, then the hidden layers."""
         return {"stem": r"^features\.0", "blocks": [(r"^features\.(\d+)", None), (r"^hidden", (10,))]}
-
-    def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
-        return self.head
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh head for ``num_classes`` classes (0: none)."""
-        self.num_classes = num_classes
-        self.head = nn.Linear(32, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Feature map (batch, 128, r, r), r about img_size / 8 - 4.5."""
@@ -102,10 +80,6 @@ class DeepLenseCnn(nn.Module):
         """Logits (batch, num_classes), or the 32 values before them."""
         x = self.hidden(self.drop(x.flatten(1)))
         return x if pre_logits else self.head(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (batch, num_classes)."""
-        return self.forward_head(self.forward_features(x))
 
 
 @register_model

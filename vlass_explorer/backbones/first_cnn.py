@@ -12,23 +12,9 @@ import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-default_cfgs = generate_default_cfgs(
-    {
-        "first_cnn": {
-            "url": "",
-            "num_classes": 4,
-            "input_size": (1, 64, 64),
-            "fixed_input_size": True,
-            "pool_size": None,
-            "mean": (0.0,),
-            "std": (1.0,),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "first_conv": "features.0.0",
-            "classifier": "head",
-        }
-    }
-)
+from ..headed import Headed, entry
+
+default_cfgs = generate_default_cfgs({"first_cnn": entry(4, (1, 64, 64), "features.0.0", fixed_input_size=True)})
 
 
 def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
@@ -41,7 +27,7 @@ def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
     )
 
 
-class FirstCnn(nn.Module):
+class FirstCnn(Headed):
     """Three convolutions, each halved by pooling, then one hidden layer; input (batch, chan, img_size, img_size)."""
 
     def __init__(
@@ -55,22 +41,12 @@ class FirstCnn(nn.Module):
         self.features = nn.Sequential(_stage(in_chans, 75, 0.0), _stage(75, 50, 0.2), _stage(50, 25, 0.0))
         self.hidden = nn.Linear(25 * side * side, 512)
         self.head_drop = nn.Dropout(drop_rate)
-        self.head: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Layer groups, input first: each convolution with its norm, then the hidden layer."""
         return {"stem": r"^features\.0", "blocks": [(r"^features\.(\d+)", None), (r"^hidden", (10,))]}
-
-    def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
-        return self.head
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh head for ``num_classes`` classes (0: none)."""
-        self.num_classes = num_classes
-        self.head = nn.Linear(512, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Feature map (batch, 25, img_size / 8, img_size / 8)."""
@@ -84,10 +60,6 @@ class FirstCnn(nn.Module):
             return x
         logits: Tensor = self.head(x)
         return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (batch, num_classes)."""
-        return self.forward_head(self.forward_features(x))
 
 
 @register_model

@@ -13,29 +13,17 @@ import torch.nn.functional as F
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
+from ..headed import Headed, entry
+
 SMALLEST = 18
 """Pixels of the smallest input that the localisation network can read."""
 
 default_cfgs = generate_default_cfgs(
-    {
-        "stn_cnn": {
-            "url": "",
-            "num_classes": 10,
-            "input_size": (3, 32, 32),
-            "fixed_input_size": True,
-            "pool_size": None,
-            "mean": (0.0, 0.0, 0.0),
-            "std": (1.0, 1.0, 1.0),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "first_conv": ("localisation.0", "features.0"),
-            "classifier": "head",
-        }
-    }
+    {"stn_cnn": entry(10, (3, 32, 32), ("localisation.0", "features.0"), fixed_input_size=True)}
 )
 
 
-class StnCnn(nn.Module):
+class StnCnn(Headed):
     """Localisation network, affine resampling, two convolutions; input (batch, chan, img_size, img_size).
 
     The resampling starts as the identity. Raises ValueError for an ``img_size`` below 18.
@@ -62,7 +50,6 @@ class StnCnn(nn.Module):
         )  # fmt: skip
         self.hidden = nn.Sequential(nn.Linear(20 * (((side - 4) // 2 - 4) // 2) ** 2, 50), nn.ReLU())
         self.head_drop = nn.Dropout(drop_rate)
-        self.head: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
     @torch.jit.ignore
@@ -70,15 +57,6 @@ class StnCnn(nn.Module):
         """Layer groups, input first: the spatial transformer, the convolutions, the hidden layer."""
         blocks = [(r"^features\.0", (1,)), (r"^features\.3", (2,)), (r"^hidden", (3,))]
         return {"stem": r"^localisation|^regressor", "blocks": blocks}
-
-    def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
-        return self.head
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh head for ``num_classes`` classes (0: none)."""
-        self.num_classes = num_classes
-        self.head = nn.Linear(50, num_classes) if num_classes else nn.Identity()
 
     def theta(self, x: Tensor) -> Tensor:
         """Affine matrices (batch, 2, 3) from output to input positions, both in units of the half side (-1 to 1)."""
@@ -99,10 +77,6 @@ class StnCnn(nn.Module):
         """Logits (batch, num_classes), or the 50 values before them."""
         x = self.head_drop(self.hidden(x.flatten(1)))
         return x if pre_logits else self.head(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (batch, num_classes)."""
-        return self.forward_head(self.forward_features(x))
 
 
 @register_model

@@ -18,25 +18,12 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from timm.models.resnet import resnet18
 from torch import Tensor, nn
 
+from ..headed import Headed, entry
+
 CHANS, WIDTH, TOKENS = 256, 1024, 16
 """Channels of the feature map, width of a token, number of tokens."""
 
-default_cfgs = generate_default_cfgs(
-    {
-        "vt_resnet18": {
-            "url": "",
-            "num_classes": 144,
-            "input_size": (3, 224, 224),
-            "pool_size": None,
-            "mean": (0.0, 0.0, 0.0),
-            "std": (1.0, 1.0, 1.0),
-            "interpolation": "bilinear",
-            "crop_pct": 0.875,
-            "first_conv": "stem.0",
-            "classifier": "head",
-        }
-    }
-)
+default_cfgs = generate_default_cfgs({"vt_resnet18": entry(144, (3, 224, 224), "stem.0", crop_pct=0.875)})
 
 
 def _linear(chans: int, out: int) -> nn.Linear:
@@ -118,7 +105,7 @@ class VisualTransformer(nn.Module):
         return (x if self.projector is None else self.projector(x, out)), out
 
 
-class VtResNet18(nn.Module):
+class VtResNet18(Headed):
     """Any input size of the ResNet; the head reads the mean of the tokens."""
 
     def __init__(self, num_classes: int = 144, in_chans: int = 3, drop_rate: float = 0.0) -> None:
@@ -130,7 +117,6 @@ class VtResNet18(nn.Module):
         self.vt1 = VisualTransformer(FilterTokenizer(), project=True)
         self.vt2 = VisualTransformer(RecurrentTokenizer(), project=False)
         self.head_drop = nn.Dropout(drop_rate)
-        self.head: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
     @torch.jit.ignore
@@ -138,15 +124,6 @@ class VtResNet18(nn.Module):
         """Layer groups, input first: the stem, each stage or block, each visual transformer."""
         stages = r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"
         return {"stem": r"^stem", "blocks": [(stages, None), (r"^vt(\d)", (10,))]}
-
-    def get_classifier(self) -> nn.Module:
-        """The linear layer."""
-        return self.head
-
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh head for ``num_classes`` classes (0: none)."""
-        self.num_classes = num_classes
-        self.head = nn.Linear(WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Tokens (B, 16, 1024) of images (B, chan, y, x); the feature map they read is (y / 16, x / 16)."""
@@ -158,10 +135,6 @@ class VtResNet18(nn.Module):
         """Logits (B, num_classes), or the mean token (B, 1024)."""
         x = self.head_drop(x.mean(dim=1))
         return x if pre_logits else self.head(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, num_classes)."""
-        return self.forward_head(self.forward_features(x))
 
 
 @register_model

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import attention_gradients, relevance, start_words, supports
+from ..attention import attention_gradients, relevance, supports
+from ..attribution import of_tokens
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -23,19 +24,4 @@ def explain(model: nn.Module, x: Tensor, target: int, *, query: int | None = Non
     Raises UnsupportedError for an architecture that is not covered or a patch that does not exist.
     """
     found = attention_gradients(model, x, target)
-    maps = found.maps
-    tokens = relevance.generic_relevance(found, query)
-    values = tokens[maps.prefix_tokens :]
-    return Explanation(
-        maps=values.reshape(1, *maps.grid),
-        titles=(f"{TITLE} from {start_words(maps, query)}",),
-        signed=False,
-        caption=" ".join(("Where attention raised this label's logit.", *maps.notes)),
-        numbers={
-            "layers": len(maps.layers),
-            "token_graph": maps.kind,
-            "logit": found.score,
-            "sum": float(values.sum()),
-            "prefix_share": float(tokens[: maps.prefix_tokens].sum() / tokens.sum()) if tokens.sum() else 0.0,
-        },
-    )
+    return of_tokens(relevance.generic_relevance(found, query), found, TITLE, query)
