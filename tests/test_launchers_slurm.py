@@ -27,12 +27,7 @@ ONE = slurm.Resources(cpus=2, minutes=30)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("slurm")
-    tiny_set.make(folder / "data")
-    with pytest.MonkeyPatch.context() as patch, slurm_node.running():
-        patch.setenv("VLASS_EXPLORER_RUNS", str(folder / "runs"))
-        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder / "checkpoints"))
-        patch.setenv("OMP_NUM_THREADS", "1")
+    with tiny_set.place(tmp_path_factory.mktemp("slurm"), OMP_NUM_THREADS="1") as folder, slurm_node.running():
         yield folder
 
 
@@ -177,4 +172,4 @@ def test_a_job_array_of_runs_with_two_processes_each(place: Path) -> None:
         done = runs.read(run.path)
         assert done.phase == "finished", (done.reason, runs.log_tail(done))
         assert "2/2" in (run.path / "train.rank1.log").read_text()
-        assert f"{run.id}: finished" in (run.path / "train.log").read_text()
+        watch(run, lambda now: f"{now.id}: finished" in runs.log_tail(now))  # written just after the status

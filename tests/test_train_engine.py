@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +18,9 @@ VIT = {"architecture": "test_vit", "patch_size": 4, "optimiser": "sgd", "learnin
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    tiny_set.make(tmp_path / "data")
-    monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield tmp_path
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+def place(tmp_path: Path) -> Iterator[Path]:
+    with tiny_set.place(tmp_path) as folder:
+        yield folder
 
 
 def trained(place: Path, **changes: object) -> Run:

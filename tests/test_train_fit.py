@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,15 +22,8 @@ from vlass_explorer.schema import ConfigError, DatasetError, Run, RunConfig
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folders of data, runs and checkpoints of this module; signal handlers are put back."""
-    folder = tmp_path_factory.mktemp("fit")
-    tiny_set.make(folder / "data")
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLASS_EXPLORER_RUNS", str(folder / "runs"))
-        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder / "checkpoints"))
+    with tiny_set.place(tmp_path_factory.mktemp("fit")) as folder:
         yield folder
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def configured(place: Path, **changes: object) -> RunConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -25,18 +24,11 @@ from vlass_explorer.schema import ConfigError, Run, RunConfig
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    tiny_set.make(tmp_path / "data", count=44)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
-        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield tmp_path
+    with tiny_set.place(tmp_path, count=44, OMP_NUM_THREADS="1") as folder:
+        yield folder
     torch.set_num_threads(threads)
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def configured(place: Path, **changes: object) -> RunConfig:

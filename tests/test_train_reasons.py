@@ -6,7 +6,6 @@ import errno
 import os
 import pickle
 import resource
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,9 @@ from vlass_explorer.schema import Run, RunConfig
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    tiny_set.make(tmp_path / "data")
-    monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield tmp_path
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+def place(tmp_path: Path) -> Iterator[Path]:
+    with tiny_set.place(tmp_path) as folder:
+        yield folder
 
 
 def created(place: Path, **changes: object) -> Run:
@@ -57,7 +51,6 @@ def test_a_full_disk_keeps_the_last_good_state(place: Path, monkeypatch: pytest.
     assert failed.phase == "failed" and failed.reason.startswith("The disk is full (File too large)")
     assert saved_steps(run.path / "last.ckpt") == 4 and not (run.path / callbacks.PARTIAL).exists()
     monkeypatch.undo()
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(place / "checkpoints"))
     assert train(runs.new_attempt(failed).path, resume=True) == 0
     assert checkpoints.find("tiny").metrics["validation"]["count"] == 8
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 CLASSES = ("long", "round")
 
@@ -31,3 +35,18 @@ def words(folder: Path, **changes: object) -> list[str]:
         "field_of_view_pixels": 24, "epochs": 2, "batch_size": 8, "warmup_epochs": 0, "device": "cpu", **changes,
     }  # fmt: skip
     return [f"{key}={value}" for key, value in options.items()]
+
+
+@contextmanager
+def place(folder: Path, count: int = 40, **variables: str) -> Iterator[Path]:
+    """The set in ``folder``/data, with runs and checkpoints beside it; environment and signal handlers are put back."""
+    make(folder / "data", count)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLASS_EXPLORER_RUNS", str(folder / "runs"))
+        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder / "checkpoints"))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield folder
+    for number, handler in kept.items():
+        signal.signal(number, handler)
