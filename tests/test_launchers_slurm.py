@@ -111,7 +111,8 @@ def test_a_job_is_launched_from_the_train_page_and_cancelled_from_the_runs_page(
 ) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "slurm")
     monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(place))
-    config = configured(place, epochs=1000, name="from-the-page")
+    config = configured(place, epochs=5000, name="from-the-page")
+    listed = ("squeue", "-h", "--name=from-the-page", "-o", "%i %P %l")
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     page.session_state["train_way"] = "YAML file"
     page.switch_page("pages/train.py").run()
@@ -125,7 +126,7 @@ def test_a_job_is_launched_from_the_train_page_and_cancelled_from_the_runs_page(
     page.button(key="train_anyway").click().run()
     assert "Invalid partition name" in page.error[0].value and not page.exception
     [refused] = [run for run in runs.listing() if run.config == config]
-    assert refused.phase == "failed" and slurm_node.shell("squeue", "-h") == ""
+    assert refused.phase == "failed" and slurm_node.shell(*listed) == ""
 
     page.text_input(key="train_slurm_partition").set_value("main")
     page.button(key="train_launch").click().run()
@@ -133,9 +134,7 @@ def test_a_job_is_launched_from_the_train_page_and_cancelled_from_the_runs_page(
     assert page.title[0].value == "Runs" and not page.exception
     run = runs.find(str(page.query_params["run"]))
     assert run.config == config and launchers.of(run) is slurm
-    assert slurm_node.shell("squeue", "-h", "-o", "%i %P %l %j").split() == [
-        slurm.job(run), "main", "7:00", "from-the-page",
-    ]  # fmt: skip
+    assert slurm_node.shell(*listed).split() == [slurm.job(run), "main", "7:00"]
     watch(run, lambda now: now.phase == "training" and now.progress > 0)
     table = page.switch_page("pages/runs.py").run().dataframe[0].value.set_index("Run")
     assert [phase in WORKING for phase in table.loc["from-the-page", "Phase"]] == [True, False]
@@ -143,7 +142,7 @@ def test_a_job_is_launched_from_the_train_page_and_cancelled_from_the_runs_page(
     seen = watch(run, lambda now: not now.is_active)
     assert set(seen) <= WORKING | {"stopped"}
     assert runs.read(run.path).reason == f"SLURM job {slurm.job(run)} was cancelled."
-    until(lambda: slurm_node.shell("squeue", "-h") == "")
+    until(lambda: slurm_node.shell(*listed) == "")
     assert f"resume-{run.id}" in {button.key for button in page.run().button}
 
 
