@@ -23,8 +23,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__", "attention", "attribution", "augment", "backbones", "checkpoints", "cost", "cutouts", "datasets",
-    "evaluation", "explainers", "export", "figures", "headed", "launchers", "layers", "leaderboard", "measure", "metrics",
-    "predict", "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
+    "evaluation", "explainers", "export", "figures", "headed", "launchers", "layers", "leaderboard", "measure",
+    "metrics", "predict", "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
 ]  # fmt: skip
 
 
