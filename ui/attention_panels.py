@@ -1,4 +1,4 @@
-"""The three parts of the Attention page; each is a fragment, so that a click redraws only its own part."""
+"""The parts of the Attention page; each is a fragment, so that a click redraws only its own part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import attention_loaders, attention_view, downloads, loaders, numbers, position_panel, sky_controls
+from ui import attention_loaders, attention_view, downloads, loaders, numbers, position_panel, sky_controls, token_panel
 from ui import options as option_widgets
 from ui.attention_view import Key
 from ui.text import plain
@@ -25,12 +25,21 @@ from vlass_explorer.schema import (
 
 
 def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
-    """Draw the three parts as tabs; a model without attention that can be placed gets its reason and the gradients.
+    """Draw the parts as tabs; a model without attention that can be placed gets its reason and the gradients.
 
     ``width``: of the main column in pixels.
     """
     key = attention_view.keys(card.name)
     applies, reason = loaders.supports(card, "attention_rollout")
+    if loaders.supports(card, "token_maps")[0]:
+        learned, gradients = st.tabs(["Token maps", "Integrated gradients"], on_change="rerun", key="token_tabs")
+        if learned.open:
+            with learned:
+                token_panel.draw(key, card, cutout, window, prediction, width)
+        if gradients.open:
+            with gradients:
+                integrated_gradients(card, cutout, window, prediction)
+        return
     if not applies:
         st.info(f"No attention to show: {plain(reason)}")
         st.subheader("Integrated gradients", anchor=False)

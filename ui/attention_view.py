@@ -178,13 +178,17 @@ def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, o
         )
 
 
+def input_pixel(cutout: Cutout, window: Window, img_size: int) -> float | None:
+    """Arcsec that a pixel of the model input covers, None where the cutout has no pixel scale."""
+    return None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
+
+
 def draw_distances(
     key: Key, cutout: Cutout, window: Window, img_size: int, distances: Sequence[FloatArray], layer: int,
     head: int | None,
 ) -> None:  # fmt: skip
     """Draw how far each head looks in each layer, in arcsec where the cutout has a pixel scale; a click enlarges it."""
-    arcsec = None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
-    figure = distance_plot(distances, arcsec=arcsec, chosen=(layer, head))
+    figure = distance_plot(distances, arcsec=input_pixel(cutout, window, img_size), chosen=(layer, head))
     tiles = [(row, column) for row, each in enumerate(distances) for column in range(len(each))]
 
     def take(point: int) -> None:

@@ -73,6 +73,8 @@ def _walk() -> dict[type, str]:
 
 def _why_not(model: nn.Module) -> str:
     modules = list(model.modules())
+    if any(getattr(module, "learned_tokens", False) for module in modules):
+        return "Attention runs between learned tokens and the image, not from patch to patch; see its token maps."
     attends = ("num_heads", "fused_attn")
     if any(isinstance(m, nn.MultiheadAttention | nn.Softmax) or any(hasattr(m, a) for a in attends) for m in modules):
         return f"The attention of {type(model).__name__} is not covered yet; try gradients or occlusion instead."
