@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_checkpoint
+import torch
 from page_figures import drawn_map, figure, values
 from streamlit.testing.v1 import AppTest
 
-from vlass_explorer import attention, checkpoints, cutouts, preprocess
+from vlass_explorer import attention, checkpoints, cutouts, explainers, preprocess
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "tiny"
@@ -22,6 +24,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_checkpoint.save(folder / NAME)
     cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1, "img_size": 32})
     tiny_checkpoint.save(folder / "cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1, "img_size": 32})
+    torch.manual_seed(0)
+    vt, spec = checkpoints.create("vt_resnet18", 4, {"in_chans": 1}), replace(tiny_checkpoint.SPEC, img_size=96)
+    tiny_checkpoint.save(folder / "vt", vt, architecture="vt_resnet18", model_args={"in_chans": 1}, input_spec=spec)
     return folder
 
 
@@ -143,3 +148,21 @@ def test_a_model_without_attention_says_so_and_offers_gradients(shelf: Path, mon
     page = attention_page(shelf, monkeypatch, checkpoint="cnn")
     assert "no softmax attention" in page.info[0].value
     assert [metric.label for metric in page.metric] == ["Completeness error"]
+
+
+def test_learned_tokens_have_maps_and_numbers(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch, checkpoint="vt")
+    card = checkpoints.find("vt")
+    cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
+    x = preprocess.to_tensor(cutout, card.input_spec)
+    every = explainers.EXPLAINERS["token_maps"].token_maps(checkpoints.load(card), x)
+    assert len(figure(page, "attention_token_overview_vt")["data"][0]["text"]) == 2 * (16 + 1)
+    assert np.allclose(drawn_map(page, "attention_token_map_vt")[0], every[1].maps.mean(0), atol=1e-6)
+    page.selectbox(key="attention_tokenizer_vt").set_value(0)
+    page.selectbox(key="attention_token_vt").set_value("7").run()
+    assert not page.exception
+    assert np.allclose(drawn_map(page, "attention_token_map_vt")[0], every[0].maps[6], atol=1e-6)
+    [table] = [frame.value for frame in page.dataframe if "Entropy" in frame.value]
+    pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 96
+    assert np.allclose(table["Spread"], pixel * every[0].spread, rtol=1e-6)
+    assert np.allclose(table["Entropy"], every[0].entropy)
