@@ -120,8 +120,8 @@ def layers_and_heads(
 
 
 def _controls() -> DeltaGenerator:
-    """Room of one height for the controls of each panel, so that the three pictures stand level."""
-    return st.container(height=160, border=False, vertical_alignment="bottom")
+    """Room of one line for the controls of each panel, so that the three pictures stand level."""
+    return st.container(height=84, border=False, vertical_alignment="bottom")
 
 
 def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction) -> None:

@@ -42,10 +42,11 @@ def pick(chart: str, take: Callable[[int], None]) -> Callable[[], None]:
 
 def query_controls(key: Key, grid: tuple[int, int]) -> int | None:
     """Draw the choice of where attention starts; return the patch (row * gx + column) or None for the read-out."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xxsmall"):
         start = st.segmented_control(
-            "Attention from", [READOUT, PATCH], default=READOUT, required=True, key=key("start")
-        )
+            "Attention from", [READOUT, PATCH], default=READOUT, required=True, key=key("start"),
+            help="A patch has a row, 0 at the bottom, and a column, 0 at the left; a click on the sky chooses one.",
+        )  # fmt: skip
         patch = patch_inputs(key, "start", grid, disabled=start != PATCH)
     return patch if start == PATCH else None
 
@@ -56,10 +57,8 @@ def patch_inputs(key: Key, part: str, grid: tuple[int, int], *, disabled: bool =
     row_key, column_key = key(f"{part}_row"), key(f"{part}_column")
     st.session_state.setdefault(row_key, gy // 2)
     st.session_state.setdefault(column_key, gx // 2)
-    row = st.number_input("Row", 0, gy - 1, key=row_key, width=78, disabled=disabled, help="Patch row, 0 at the bottom")
-    column = st.number_input(
-        "Column", 0, gx - 1, key=column_key, width=78, disabled=disabled, help="Patch column, 0 at the left"
-    )
+    row = st.number_input("Row", 0, gy - 1, key=row_key, width=60, disabled=disabled)
+    column = st.number_input("Column", 0, gx - 1, key=column_key, width=60, disabled=disabled)
     return int(row) * gx + int(column)
 
 
@@ -81,12 +80,12 @@ def layer_controls(key: Key, layers: int, heads: int) -> tuple[int, int | None]:
 
 def rollout_controls(key: Key) -> dict[str, str | float]:
     """Draw the options of the rollout; return them by name."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         fusion = st.segmented_control(
             "Heads fused by", ["mean", "max", "min"], default="mean", required=True, key=key("fusion")
         )
         discard = st.select_slider(
-            "Discarded", [round(0.05 * i, 2) for i in range(20)], 0.0, key=key("discard"), width=116,
+            "Discarded", [round(0.05 * i, 2) for i in range(20)], 0.0, key=key("discard"), width=92,
             help="Share of the weakest links of each layer that is dropped before the layers are multiplied.",
         )  # fmt: skip
     return {"head_fusion": fusion, "discard_ratio": discard}

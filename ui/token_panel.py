@@ -83,16 +83,19 @@ def _overview(key: Key, every: tuple[TokenMaps, ...], tokenizer: int, token: int
 def _numbers(found: TokenMaps, arcsec: float | None) -> None:
     """A row a token: how evenly, how locally and how widely it gathers."""
     columns = {
-        "Token": np.arange(1, len(found.maps) + 1), "Entropy": found.entropy, "of largest": 100 * found.entropy_share,
-        "Localness": 100 * found.localness, "Spread": found.spread if arcsec is None else arcsec * found.spread,
+        "Token": np.arange(1, len(found.maps) + 1), "Entropy": found.entropy, "Even": 100 * found.entropy_share,
+        "Local": 100 * found.localness, "Spread": found.spread if arcsec is None else arcsec * found.spread,
     }  # fmt: skip
     unit = "px" if arcsec is None else "″"
-    numbers = st.column_config.NumberColumn
+    number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(columns), hide_index=True, height=attention_view.PANEL_HEIGHT - 20,
         alt="Entropy, localness and spread of every token",
         column_config={
-            "Entropy": numbers("Entropy (nats)", format="%.2f"), "of largest": numbers(format="%.0f %%"),
-            "Localness": numbers(format="%.0f %%"), "Spread": numbers(f"Spread ({unit})", format="%.1f"),
+            "Token": number(width=48),
+            "Entropy": number(format="%.2f", width=58, help="In nats; 0 for a single cell."),
+            "Even": number(format="%.0f %%", width=54, help="Entropy as a share of that of an even map."),
+            "Local": number(format="%.0f %%", width=54, help="Share inside the 3 x 3 cells around the strongest."),
+            "Spread": number(f"Spread ({unit})", format="%.1f", width=74, help="Mean distance from the centroid."),
         },
     )  # fmt: skip
