@@ -8,7 +8,17 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import attention_loaders, attention_view, downloads, loaders, numbers, position_panel, sky_controls, token_panel
+from ui import (
+    attention_loaders,
+    attention_view,
+    distance_panel,
+    downloads,
+    loaders,
+    numbers,
+    position_panel,
+    sky_controls,
+    token_panel,
+)
 from ui import options as option_widgets
 from ui.attention_view import Key
 from ui.text import plain
@@ -45,11 +55,14 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
         st.subheader("Integrated gradients", anchor=False)
         integrated_gradients(card, cutout, window, prediction)
         return
-    names = ["Layers and heads", "Position embedding", "Integrated gradients"]
-    layers, positions, gradients = st.tabs(names, on_change="rerun", key="attention_tabs")
+    names = ["Layers and heads", "How far each head looks", "Position embedding", "Integrated gradients"]
+    layers, far, positions, gradients = st.tabs(names, on_change="rerun", key="attention_tabs")
     if layers.open:
         with layers:
             layers_and_heads(key, card, cutout, window, prediction, width)
+    if far.open:
+        with far:
+            distance_panel.draw(key, card, cutout, window)
     if positions.open:
         with positions:
             position_panel.draw(key, card, cutout, window)
@@ -96,16 +109,6 @@ def layers_and_heads(
     if play.open:
         with play:
             attention_view.draw_player(key, cutout, window, every, overlay)
-    far = st.expander("How far each head looks", icon=":material/straighten:", on_change="rerun", key=key("far"))
-    if far.open:
-        with far:
-            attention_view.draw_distances(
-                key, cutout, window, card.input_spec.img_size, attention_loaders.distances(card, cutout), layer, head
-            )
-            st.caption(
-                "Attention times distance between patch centres, mean over all patches; attention on class tokens "
-                "counts as 0. Heads that look near work like a convolution."
-            )
     shown = {
         "Rollout": (rollout, "attention_rollout", rollout_options),
         "Layer": (layer_map, "layer_attention", layer_options),

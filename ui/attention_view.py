@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 
 from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP, SkyView
-from vlass_explorer.figures.distance import distance_plot
 from vlass_explorer.figures.layers import layer_player
 from vlass_explorer.figures.overview import overview, png, scaled, tiled
 from vlass_explorer.figures.sky import Overlay, sky_panels
@@ -72,9 +71,11 @@ def layer_controls(key: Key, layers: int, heads: int) -> tuple[int, int | None]:
     """Draw the choice of layer and head; return their indices from 0, None for the mean over heads."""
     st.session_state.setdefault(key("layer"), layers - 1)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = st.selectbox("Layer", range(layers), format_func=lambda i: f"{i + 1}", key=key("layer"), width=110)
+        layer = st.selectbox(
+            "Layer", range(layers), format_func=lambda i: f"{i + 1}", key=key("layer"), width=110, persist_state="page"
+        )
         names = [MEAN, *(str(head + 1) for head in range(heads))]
-        head = st.selectbox("Head", names, key=key("head"), width=110)
+        head = st.selectbox("Head", names, key=key("head"), width=110, persist_state="page")
     return layer, None if head == MEAN else int(head) - 1
 
 
@@ -180,25 +181,6 @@ def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, o
 def input_pixel(cutout: Cutout, window: Window, img_size: int) -> float | None:
     """Arcsec that a pixel of the model input covers, None where the cutout has no pixel scale."""
     return None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
-
-
-def draw_distances(
-    key: Key, cutout: Cutout, window: Window, img_size: int, distances: Sequence[FloatArray], layer: int,
-    head: int | None,
-) -> None:  # fmt: skip
-    """Draw how far each head looks in each layer, in arcsec where the cutout has a pixel scale; a click enlarges it."""
-    figure = distance_plot(distances, arcsec=input_pixel(cutout, window, img_size), chosen=(layer, head))
-    tiles = [(row, column) for row, each in enumerate(distances) for column in range(len(each))]
-
-    def take(point: int) -> None:
-        chosen_layer, chosen_head = tiles[point]
-        st.session_state.update({key("layer"): chosen_layer, key("head"): str(chosen_head + 1)})
-
-    chart = key("distances")
-    st.plotly_chart(
-        figure, key=chart, on_select=pick(chart, take), selection_mode="points", config={"displayModeBar": False},
-        alt="Attention distance of each head against the layers",
-    )  # fmt: skip
 
 
 def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:
