@@ -78,7 +78,7 @@ REFUSED = [
     ("lambda_resnet26t", {}, "lambda layer"),
     ("mobilevitv2_050", {}, "Linear attention"),
     ("efficientformerv2_s0", {}, "mixes heads after the softmax"),
-    ("crossvit_tiny_240", {"depth": ((1, 1, 0),)}, "not covered yet"),
+    ("crossvit_tiny_240", {"depth": ((1, 1, 2),)}, "read each other once"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": "max"}, "'max'"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": ""}, "no pooled read-out"),
     ("vit_small_patch16_18x2_224", VIT, "ParallelThingsBlock"),
@@ -94,7 +94,7 @@ def test_what_cannot_be_placed_is_refused_with_its_reason(
     model = small(architecture, **options)
     answer, text = supports(model)
     assert not answer and reason in text and text.endswith(".")
-    with pytest.raises(UnsupportedError, match="covered|attention|attends|pool|lambda|softmax"):
+    with pytest.raises(UnsupportedError, match="covered|attention|attends|pool|lambda|softmax|read"):
         describe(model)
 
 

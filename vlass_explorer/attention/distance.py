@@ -79,11 +79,13 @@ def _numbers(index: IndexArray | None, tokens: Tokens) -> IndexArray:
 
 def _centres(tokens: Tokens, image_size: tuple[int, int]) -> FloatArray:
     """Pixel (y, x) of each token, NaN for prefix tokens and, at the end, for padding (-1)."""
-    rows, columns = (
-        (np.arange(n) + 0.5) * size / n if n else np.zeros(0) for n, size in zip(tokens.grid, image_size, strict=True)
-    )
-    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-    return np.concatenate([np.full((tokens.prefix, 2), np.nan), grid, np.full((1, 2), np.nan)])
+    sets = [np.full((tokens.prefix, 2), np.nan)]
+    for grid in (tokens.grid, tokens.second):
+        rows, columns = (
+            (np.arange(n) + 0.5) * size / n if n else np.zeros(0) for n, size in zip(grid, image_size, strict=True)
+        )
+        sets.append(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2))
+    return np.concatenate([*sets, np.full((1, 2), np.nan)])
 
 
 def _key_centres(place: Place, image_size: tuple[int, int]) -> FloatArray:

@@ -18,11 +18,13 @@ class Tokens:
 
     prefix: int
     grid: tuple[int, int]
+    second: tuple[int, int] = (0, 0)
+    """Grid of a second set of patches over the same image, which stand last; (0, 0) where there is none."""
 
     @property
     def patches(self) -> int:
         """Number of patches."""
-        return self.grid[0] * self.grid[1]
+        return self.grid[0] * self.grid[1] + self.second[0] * self.second[1]
 
     @property
     def size(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from timm.models.coat import CoaT
 from timm.models.cpubone import CPUBone
-from timm.models.crossvit import CrossVit
 from timm.models.csatv2 import CSATv2
 from timm.models.davit import DaVit
 from timm.models.edgenext import EdgeNeXt
@@ -24,7 +23,6 @@ REFUSED = {
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
     EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
     EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
-    CrossVit: "CrossViT has two token grids that read each other through their class tokens; this is not covered yet.",
     CSATv2: "CSATv2 gates its convolutions with an attention of their own; this is not covered yet.",
     LowFormer: "LowFormer attends on a coarser grid and convolves back; this is not covered yet.",
     CPUBone: "CPUBone attends on a coarser grid and convolves back; this is not covered yet.",
