@@ -164,5 +164,5 @@ def only(module: Any, *types: type) -> None:
     """Refuse a module whose type is not exactly one of these: a relative of it may attend in another way."""
     if type(module) not in types:
         raise UnsupportedError(
-            f"{type(module).__name__} is no single softmax attention a layer and is not covered yet."
+            f"{type(module).__name__} is no single softmax attention a layer, which is what rollout needs."
         )

@@ -13,6 +13,9 @@ from timm.models.lowformer import LowFormer
 from timm.models.swiftformer import SwiftFormer
 from timm.models.xcit import Xcit
 
+UPSAMPLED = (
+    "attends between groups of patches and spreads the answer by learned filters: no row of attention is a patch's"
+)
 CHANNELS = "attends between channels, not between patches: there is no map to draw"
 
 REFUSED = {
@@ -23,7 +26,7 @@ REFUSED = {
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
     EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
     EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
-    CSATv2: "CSATv2 gates its convolutions with an attention of their own; this is not covered yet.",
-    LowFormer: "LowFormer attends on a coarser grid and convolves back; this is not covered yet.",
-    CPUBone: "CPUBone attends on a coarser grid and convolves back; this is not covered yet.",
+    CSATv2: "CSATv2 multiplies features by gates that half of its attention makes: a product is no share to roll out.",
+    LowFormer: f"LowFormer {UPSAMPLED}.",
+    CPUBone: f"CPUBone {UPSAMPLED}.",
 }
