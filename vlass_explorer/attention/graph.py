@@ -64,6 +64,8 @@ class TokenGraph:
     layers: tuple[LayerGraph, ...]
     readout: FloatArray
     notes: tuple[str, ...] = field(default=())
+    registers: int = 0
+    """How many of the prefix tokens, the last ones, are registers."""
 
     @property
     def drawn(self) -> tuple[LayerGraph, ...]:

@@ -62,6 +62,16 @@ def token_rollout(
     return walk(maps, matrices, start, stochastic(identity_weight))
 
 
+def prefix_shares(maps: AttentionMaps, tokens: FloatArray) -> dict[str, float]:
+    """Share of a row (token,) that ended on class tokens and on registers; empty for a model without registers."""
+    if not maps.registers:
+        return {}
+    classes, registers, _ = np.split(tokens, [maps.prefix_tokens - maps.registers, maps.prefix_tokens])
+    total = float(tokens.sum()) or 1.0
+    found = {"class_token_share": float(classes.sum()) / total} if classes.size else {}
+    return found | {"register_share": float(registers.sum()) / total}
+
+
 def stochastic(identity_weight: float = 0.5) -> Split:
     """Rollout's rule: (1 - w) A + w I with rows normalised; raises UnsupportedError for a weight out of [0, 1)."""
     if not 0.0 <= identity_weight < 1.0:

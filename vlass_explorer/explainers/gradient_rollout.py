@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import attention_gradients, relevance, start_words, supports
+from ..attention import attention_gradients, prefix_shares, relevance, start_words, supports
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -38,5 +38,6 @@ def explain(model: nn.Module, x: Tensor, target: int, *, query: int | None = Non
             "logit": found.score,
             "sum": float(values.sum()),
             "prefix_share": float(tokens[: maps.prefix_tokens].sum() / tokens.sum()) if tokens.sum() else 0.0,
+            **prefix_shares(maps, tokens),
         },
     )

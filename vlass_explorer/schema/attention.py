@@ -81,5 +81,7 @@ class AttentionMaps:
     """Row vector over the tokens after the last layer from which the head reads, summing to 1."""
     image_size: tuple[int, int]
     """Pixels (ny, nx) of the model input."""
+    registers: int = 0
+    """How many of the prefix tokens, the last ones, are registers."""
     notes: tuple[str, ...] = ()
     """What the maps leave out or approximate in this architecture, one sentence each."""

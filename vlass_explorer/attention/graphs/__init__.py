@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -43,7 +44,8 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
         raise UnsupportedError(reason)
     if type(model) not in _DESCRIBERS:
         raise UnsupportedError(_why_not(model))
-    return _DESCRIBERS[type(model)](model, size or own_size(model))
+    graph = _DESCRIBERS[type(model)](model, size or own_size(model))
+    return replace(graph, registers=_registers(model))
 
 
 def supports(model: nn.Module) -> tuple[bool, str]:
@@ -61,6 +63,15 @@ def own_size(model: Any) -> Size:
     if made is None:
         made = (getattr(model, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[1:]
     return int(made[0]), int(made[1])
+
+
+def _registers(model: Any) -> int:
+    """Registers of a model: timm puts them behind the class token."""
+    for owner in (model, getattr(model, "embeds", None)):
+        token = getattr(owner, "reg_token", None)
+        if token is not None:
+            return int(token.shape[1])
+    return 0
 
 
 @cache
