@@ -95,6 +95,7 @@ def test_an_even_token_and_one_of_a_single_cell(model: torch.nn.Module) -> None:
     cell = int(first.maps[1].argmax())
     assert first.maps[0] == pytest.approx(1 / 24) and first.maps[1].ravel()[cell] == pytest.approx(1.0)
     assert first.entropy[:2] == pytest.approx([math.log(24), 0.0], abs=1e-6)
+    assert first.entropy_share.max() <= 1.0 + 1e-12
     assert first.entropy_share[:2] == pytest.approx([1.0, 0.0], abs=1e-6)
     assert first.spread[1] == pytest.approx(0.0, abs=1e-4) and first.localness[1] == pytest.approx(1.0)
     distances = [math.hypot(row - 1.5, column - 2.5) for row in range(4) for column in range(6)]

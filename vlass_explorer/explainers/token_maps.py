@@ -110,6 +110,7 @@ def token_maps(model: nn.Module, x: Tensor, *, after_attention: bool = False) ->
 def _measured(maps: FloatArray) -> TokenMaps:
     """Entropy, localness and spread of maps (token, gy, gx), each summing to 1."""
     cells = maps.reshape(len(maps), -1).astype(np.float64)
+    cells /= cells.sum(axis=1, keepdims=True)  # rows of float32 sum to 1 but for rounding
     entropy = -np.sum(cells * np.log(cells, out=np.zeros_like(cells), where=cells > 0), axis=1)
     rows, columns = (each.ravel() for each in np.indices(maps.shape[1:]))
     strongest = cells.argmax(axis=1)
