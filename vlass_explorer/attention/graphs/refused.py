@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from timm.models.coat import CoaT
 from timm.models.cpubone import CPUBone
-from timm.models.csatv2 import CSATv2
 from timm.models.davit import DaVit
 from timm.models.edgenext import EdgeNeXt
 from timm.models.efficientformer_v2 import EfficientFormerV2
@@ -26,7 +25,6 @@ REFUSED = {
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
     EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
     EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
-    CSATv2: "CSATv2 multiplies features by gates that half of its attention makes: a product is no share to roll out.",
     LowFormer: f"LowFormer {UPSAMPLED}.",
     CPUBone: f"CPUBone {UPSAMPLED}.",
 }
