@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from timm.models import hieradet_sam2, maxxvit, nest, swin_transformer, vision_transformer_sam
 from torch import Tensor, nn
 
+from .dense_branches import dense_branches
 from .dense_rollout import Grid, lifted, local, numbered, pooling, record, rolled, scatter
 
 
@@ -32,6 +33,8 @@ def dense_token_rollout(model: nn.Module, x: Tensor, readout: str, prefix: int) 
 
     ``readout``: first (token), two (the mean of the first two), patches, all, pool (what the last layer says).
     """
+    if type(model).__name__ == "CrossVit":
+        return dense_branches(model, x, readout)
     layers = dense_layers(model, x, prefix)
     last = layers[-1]
     row = np.zeros(1 if last.attention.shape[0] == 1 else prefix + math.prod(last.after))

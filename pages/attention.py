@@ -7,10 +7,7 @@ from ui.entry import through_app
 
 through_app()
 screen = viewport.current()
-if screen.narrow:  # the pickers move below the figures, as on Explore
-    st.set_page_config(initial_sidebar_state="collapsed")
-page, foot = st.container(), st.container()
-choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Attention", anchor=False)

@@ -7,8 +7,9 @@ import pytest
 import timm
 import torch
 
+from vlass_explorer import progress
 from vlass_explorer.attention import attention_maps, gated
-from vlass_explorer.attention.distance import attention_distances, mean_attention_distances, query_distances
+from vlass_explorer.attention.distance import attention_distances, many_attention_distances, query_distances
 from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens, UnsupportedError
 
 
@@ -51,16 +52,19 @@ def test_windows_look_no_further_than_their_window() -> None:
     assert query_distances(maps, 1).shape == (2, 256)
 
 
-def test_many_images_give_the_mean() -> None:
+def test_many_images_give_each_and_report_progress() -> None:
     torch.manual_seed(0)
     model = timm.create_model("vit_tiny_patch16_224", num_classes=4, img_size=64, depth=2).eval()
     images = [torch.rand(1, 3, 64, 64) for _ in range(3)]
     single = [attention_distances(attention_maps(model, image)[1]) for image in images]
-    found = mean_attention_distances(model, images)
+    seen: list[float] = []
+    with progress.watch(seen.append):
+        found = many_attention_distances(model, iter(images), len(images))
+    assert seen == pytest.approx([1 / 3, 2 / 3, 1.0])
     for layer in range(2):
-        assert np.allclose(found[layer], np.mean([each[layer] for each in single], axis=0), atol=1e-4)
+        assert found[layer].shape == (3, 3) and np.array_equal(found[layer], [each[layer] for each in single])
     with pytest.raises(ValueError, match="no image"):
-        mean_attention_distances(model, [])
+        many_attention_distances(model, [])
 
 
 def test_gates_of_convit_equal_timms_own_map() -> None:

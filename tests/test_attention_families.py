@@ -39,6 +39,7 @@ FAMILIES = [
     ("halonet26t", {"size": 256}),
     ("mobilevit_xxs", {"size": 128}),
     ("caformer_s18", {"size": 64}),
+    ("csatv2", {"size": 256}),
     ("cait_xxs24_224", {"img_size": 64, "depth": 2}),
     ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 2}),
     ("samvit_base_patch16_224", {"img_size": 128, "window_size": 4, **TINY}),

@@ -8,7 +8,10 @@ import timm
 import torch
 from torch import nn
 
+from benchmarks.attention_coverage import sharpen
+from benchmarks.dense_layers import dense_token_rollout
 from vlass_explorer.attention import attention_maps, describe, supports
+from vlass_explorer.explainers import attention_rollout
 from vlass_explorer.schema import UnsupportedError
 
 
@@ -49,6 +52,43 @@ def test_readout_names_the_tokens_that_the_head_reads(
     assert len(np.unique(maps.readout[maps.readout > 0])) == 1, "every token that is read counts the same"
 
 
+@pytest.mark.parametrize(
+    ("architecture", "classes", "registers"),
+    [
+        ("vit_small_patch14_reg4_dinov2", 1, 4), ("vit_wee_patch16_reg1_gap_256", 0, 1),
+        ("vit_small_patch16_dinov3", 1, 4), ("naflexvit_base_patch16_gap", 0, 4), ("vit_tiny_patch16_224", 1, 0),
+    ],
+)  # fmt: skip
+def test_what_ended_on_registers_is_told_apart(architecture: str, classes: int, registers: int) -> None:
+    side = 56 if "14" in architecture else 64
+    model = small(architecture, **{**VIT, "img_size": side})
+    sharpen(model, 6.0)
+    if "naflex" in architecture:
+        side = 384
+    x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    _, maps = attention_maps(model, x)
+    assert maps.registers == registers and maps.prefix_tokens == classes + registers
+    readout = "first" if maps.kind == "class_token" else "patches"
+    _, expected = dense_token_rollout(model, x, readout, classes + registers)
+    answer = attention_rollout.explain(model, x, 0)
+    assert answer.numbers["prefix_share"] == pytest.approx(expected[: classes + registers].sum(), abs=2e-6)
+    assert ("register_share" in answer.numbers) == (registers > 0)
+    assert ("class_token_share" in answer.numbers) == (registers > 0 and classes > 0)
+    if registers:
+        share = answer.numbers["register_share"]
+        assert share == pytest.approx(expected[classes:][:registers].sum(), abs=2e-6) and share > 1e-4
+        assert f"{share:.1%} on registers." in answer.caption
+
+
+def test_registers_stand_behind_the_class_token() -> None:
+    model = small("vit_small_patch14_reg4_dinov2", **{**VIT, "img_size": 56})
+    with torch.no_grad():
+        model.cls_token.fill_(1.0)
+        model.reg_token.fill_(2.0)
+        tokens = model._pos_embed(model.patch_embed(torch.rand(1, 3, 56, 56)))
+    assert (tokens[0, 0] == 1.0).all() and (tokens[0, 1:5] == 2.0).all() and tokens.shape[1] == 5 + 16
+
+
 @pytest.mark.parametrize("architecture", ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"])
 def test_grid_of_a_rectangle_is_rows_by_columns(architecture: str) -> None:
     model = small(architecture, **{**VIT, "img_size": (32, 80)})
@@ -78,7 +118,7 @@ REFUSED = [
     ("lambda_resnet26t", {}, "lambda layer"),
     ("mobilevitv2_050", {}, "Linear attention"),
     ("efficientformerv2_s0", {}, "mixes heads after the softmax"),
-    ("crossvit_tiny_240", {"depth": ((1, 1, 0),)}, "not covered yet"),
+    ("crossvit_tiny_240", {"depth": ((1, 1, 2),)}, "read each other once"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": "max"}, "'max'"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": ""}, "no pooled read-out"),
     ("vit_small_patch16_18x2_224", VIT, "ParallelThingsBlock"),
@@ -94,7 +134,7 @@ def test_what_cannot_be_placed_is_refused_with_its_reason(
     model = small(architecture, **options)
     answer, text = supports(model)
     assert not answer and reason in text and text.endswith(".")
-    with pytest.raises(UnsupportedError, match="covered|attention|attends|pool|lambda|softmax"):
+    with pytest.raises(UnsupportedError, match="covered|attention|attends|pool|lambda|softmax|read"):
         describe(model)
 
 

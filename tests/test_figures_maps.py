@@ -65,6 +65,9 @@ def test_distances_are_points_by_layer_in_the_unit_of_the_sky() -> None:
     assert list(heads.marker.line.width) == [0, 0, 0, 0, 2.5]
     assert mean.y[0] == 3.0 and "″" in figure.layout.yaxis.title.text
     assert "pixels" in distance.distance_plot(found).layout.yaxis.title.text
+    barred = distance.distance_plot(found, spread=[np.array([0.5, 0.25]), np.array([1.0, np.nan, 0.0])], arcsec=2.0)
+    np.testing.assert_array_equal(barred.data[0].error_y.array, [1.0, 0.5, 2.0, np.nan, 0.0])
+    assert list(np.round(barred.data[0].x)) == [1, 1, 2, 2, 2] and len(set(barred.data[0].x)) == 5
 
 
 def test_curves_of_trust_show_their_areas_and_chance() -> None:

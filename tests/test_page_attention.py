@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_checkpoint
+import torch
 from page_figures import drawn_map, figure, values
 from streamlit.testing.v1 import AppTest
 
-from vlass_explorer import attention, checkpoints, cutouts, preprocess
+from ui import state
+from vlass_explorer import attention, checkpoints, cutouts, explainers, preprocess
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "tiny"
@@ -22,6 +25,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_checkpoint.save(folder / NAME)
     cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1, "img_size": 32})
     tiny_checkpoint.save(folder / "cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1, "img_size": 32})
+    torch.manual_seed(0)
+    vt, spec = checkpoints.create("vt_resnet18", 4, {"in_chans": 1}), replace(tiny_checkpoint.SPEC, img_size=96)
+    tiny_checkpoint.save(folder / "vt", vt, architecture="vt_resnet18", model_args={"in_chans": 1}, input_spec=spec)
     return folder
 
 
@@ -80,7 +86,9 @@ def test_all_layers_play_in_the_browser(shelf: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_distance_of_every_head_is_drawn_in_arcsec(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = attention_page(shelf, monkeypatch)
-    page.session_state[f"attention_far_{NAME}"] = True
+    page.selectbox(key=f"attention_layer_{NAME}").set_value(0)
+    page.selectbox(key=f"attention_head_{NAME}").set_value("3").run()
+    page.session_state["attention_tabs"] = "How far each head looks"
     page.run()
     assert not page.exception
     points = figure(page, f"attention_distances_{NAME}")["data"][0]
@@ -89,6 +97,43 @@ def test_the_distance_of_every_head_is_drawn_in_arcsec(shelf: Path, monkeypatch:
     _, maps = attention.attention_maps(checkpoints.load(card), preprocess.to_tensor(cutout, card.input_spec))
     pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 32
     assert np.allclose(values(points, "y"), pixel * np.concatenate(attention.distance.attention_distances(maps)))
+    assert values(points["marker"]["line"], "width").tolist() == [0, 0, 2.5, 0, 0, 0]  # chosen in the other tab
+
+
+def distances_of(files: list[Path], *, arcsec: bool) -> np.ndarray:
+    """Distances (file, layer and head) straight from the core, of files with a pixel scale in arcsec if asked."""
+    card = checkpoints.find(NAME)
+    model, found = checkpoints.load(card), []
+    for cutout in map(cutouts.read, files):
+        _, maps = attention.attention_maps(model, preprocess.to_tensor(cutout, card.input_spec))
+        pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 32 if arcsec else 1.0
+        found.append(pixel * np.concatenate(attention.distance.attention_distances(maps)))
+    return np.asarray(found)
+
+
+def test_the_distance_over_many_cutouts_has_mean_and_spread(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    files = sorted((ROOT / "examples").glob("sim_*_1.fits"))
+    contents = [path.read_bytes() for path in files]
+    page.session_state["uploads"] = {
+        path.name: state.Entry(path.name, f"own {path.name}", path.name, "upload", path.name, content=content)
+        for path, content in zip(files, contents, strict=True)
+    }
+    page.session_state["attention_tabs"] = "How far each head looks"
+    page.run()
+    over = page.segmented_control(key=f"attention_far_over_{NAME}")
+    assert over.options == ["this cutout", "all own cutouts", "all examples"]
+    examples = [path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in (".fits", ".png")]
+    for choice, chosen in (("all own cutouts", files), ("all examples", examples)):
+        page.segmented_control(key=f"attention_far_over_{NAME}").set_value(choice).run()
+        assert not page.exception
+        expected = distances_of(chosen, arcsec=chosen is files)  # two examples are pictures without a scale
+        shown = figure(page, f"attention_distances_{NAME}")
+        points = shown["data"][0]
+        assert np.allclose(values(points, "y"), expected.mean(0))
+        assert np.allclose(values(points["error_y"], "array"), expected.std(0), atol=1e-5) and expected.std(0).min() > 0
+        assert ("″" in shown["layout"]["yaxis"]["title"]["text"]) == (chosen is files)
+        assert any(f"over {len(chosen)} cutouts." in caption.value for caption in page.caption)
 
 
 def test_rollout_options_reach_the_core(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +188,21 @@ def test_a_model_without_attention_says_so_and_offers_gradients(shelf: Path, mon
     page = attention_page(shelf, monkeypatch, checkpoint="cnn")
     assert "no softmax attention" in page.info[0].value
     assert [metric.label for metric in page.metric] == ["Completeness error"]
+
+
+def test_learned_tokens_have_maps_and_numbers(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch, checkpoint="vt")
+    card = checkpoints.find("vt")
+    cutout = cutouts.read(ROOT / "examples" / "sim_double_lobes_1.fits")
+    x = preprocess.to_tensor(cutout, card.input_spec)
+    every = explainers.EXPLAINERS["token_maps"].token_maps(checkpoints.load(card), x)
+    assert len(figure(page, "attention_token_overview_vt")["data"][0]["text"]) == 2 * (16 + 1)
+    assert np.allclose(drawn_map(page, "attention_token_map_vt")[0], every[1].maps.mean(0), atol=1e-6)
+    page.selectbox(key="attention_tokenizer_vt").set_value(0)
+    page.selectbox(key="attention_token_vt").set_value("7").run()
+    assert not page.exception
+    assert np.allclose(drawn_map(page, "attention_token_map_vt")[0], every[0].maps[6], atol=1e-6)
+    [table] = [frame.value for frame in page.dataframe if "Entropy" in frame.value]
+    pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 96
+    assert np.allclose(table["Spread"], pixel * every[0].spread, rtol=1e-6)
+    assert np.allclose(table["Entropy"], every[0].entropy)

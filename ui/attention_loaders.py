@@ -9,6 +9,8 @@ from ui import loaders
 from vlass_explorer import attention
 from vlass_explorer.attention import position_bias
 from vlass_explorer.attention.position_bias import PositionBias
+from vlass_explorer.explainers import token_maps
+from vlass_explorer.explainers.token_maps import TokenMaps
 from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray
 
 
@@ -47,6 +49,12 @@ def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | 
 def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
     """Mean attention distance of each head (head,) in pixels of the model input, one array a layer."""
     return attention.distance.attention_distances(maps(card, cutout))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=loaders.HASHES)
+def tokens(card: Checkpoint, cutout: Cutout, after_attention: bool) -> tuple[TokenMaps, ...]:
+    """Where the learned tokens of each tokenizer gather from; shared, so never change it; raises UnsupportedError."""
+    return token_maps.token_maps(loaders.model(card), loaders.tensor(card, cutout), after_attention=after_attention)
 
 
 @st.cache_data(show_spinner=False, max_entries=16, hash_funcs=loaders.HASHES)

@@ -1,4 +1,4 @@
-"""The three parts of the Attention page; each is a fragment, so that a click redraws only its own part."""
+"""The parts of the Attention page; each is a fragment, so that a click redraws only its own part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import attention_loaders, attention_view, downloads, loaders, numbers, position_panel, sky_controls
+from ui import (
+    attention_loaders,
+    attention_view,
+    distance_panel,
+    downloads,
+    loaders,
+    numbers,
+    position_panel,
+    sky_controls,
+    slow,
+    token_panel,
+)
 from ui import options as option_widgets
 from ui.attention_view import Key
 from ui.text import plain
@@ -25,22 +36,34 @@ from vlass_explorer.schema import (
 
 
 def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
-    """Draw the three parts as tabs; a model without attention that can be placed gets its reason and the gradients.
+    """Draw the parts as tabs; a model without attention that can be placed gets its reason and the gradients.
 
     ``width``: of the main column in pixels.
     """
     key = attention_view.keys(card.name)
     applies, reason = loaders.supports(card, "attention_rollout")
+    if loaders.supports(card, "token_maps")[0]:
+        learned, gradients = st.tabs(["Token maps", "Integrated gradients"], on_change="rerun", key="token_tabs")
+        if learned.open:
+            with learned:
+                token_panel.draw(key, card, cutout, window, prediction, width)
+        if gradients.open:
+            with gradients:
+                integrated_gradients(card, cutout, window, prediction)
+        return
     if not applies:
         st.info(f"No attention to show: {plain(reason)}")
         st.subheader("Integrated gradients", anchor=False)
         integrated_gradients(card, cutout, window, prediction)
         return
-    names = ["Layers and heads", "Position embedding", "Integrated gradients"]
-    layers, positions, gradients = st.tabs(names, on_change="rerun", key="attention_tabs")
+    names = ["Layers and heads", "How far each head looks", "Position embedding", "Integrated gradients"]
+    layers, far, positions, gradients = st.tabs(names, on_change="rerun", key="attention_tabs")
     if layers.open:
         with layers:
             layers_and_heads(key, card, cutout, window, prediction, width)
+    if far.open:
+        with far:
+            distance_panel.draw(key, card, cutout, window)
     if positions.open:
         with positions:
             position_panel.draw(key, card, cutout, window)
@@ -87,16 +110,6 @@ def layers_and_heads(
     if play.open:
         with play:
             attention_view.draw_player(key, cutout, window, every, overlay)
-    far = st.expander("How far each head looks", icon=":material/straighten:", on_change="rerun", key=key("far"))
-    if far.open:
-        with far:
-            attention_view.draw_distances(
-                key, cutout, window, card.input_spec.img_size, attention_loaders.distances(card, cutout), layer, head
-            )
-            st.caption(
-                "Attention times distance between patch centres, mean over all patches; attention on class tokens "
-                "counts as 0. Heads that look near work like a convolution."
-            )
     shown = {
         "Rollout": (rollout, "attention_rollout", rollout_options),
         "Layer": (layer_map, "layer_attention", layer_options),
@@ -111,8 +124,8 @@ def layers_and_heads(
 
 
 def _controls() -> DeltaGenerator:
-    """Room of one height for the controls of each panel, so that the three pictures stand level."""
-    return st.container(height=160, border=False, vertical_alignment="bottom")
+    """Room of one line for the controls of each panel, so that the three pictures stand level."""
+    return st.container(height=84, border=False, vertical_alignment="bottom")
 
 
 def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction) -> None:
@@ -124,11 +137,16 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
         chosen = option_widgets.draw(
             explainers.options(method), explainers.option_help(method), f"attention_{method}_{card.name}"
         )
+    key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
-        with st.spinner("Integrating the gradients"):
-            explanation = loaders.explanation(card, cutout, method, names.index(target), tuple(sorted(chosen.items())))
+        explanation = slow.run(
+            st.empty(), f"attention_{cutout.sha256[:8]}_{card.name}_{key}", "Integrating the gradients",
+            lambda: loaders.explanation(card, cutout, *key),
+        )  # fmt: skip
     except (InputError, UnsupportedError) as error:
         st.info(plain(error))
+        return
+    if explanation is None:  # stopped
         return
     with st.container(horizontal=True):
         overlay = sky_controls.overlay(explanation)

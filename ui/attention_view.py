@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 
 from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP, SkyView
-from vlass_explorer.figures.distance import distance_plot
 from vlass_explorer.figures.layers import layer_player
 from vlass_explorer.figures.overview import overview, png, scaled, tiled
 from vlass_explorer.figures.sky import Overlay, sky_panels
@@ -42,10 +41,11 @@ def pick(chart: str, take: Callable[[int], None]) -> Callable[[], None]:
 
 def query_controls(key: Key, grid: tuple[int, int]) -> int | None:
     """Draw the choice of where attention starts; return the patch (row * gx + column) or None for the read-out."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xxsmall"):
         start = st.segmented_control(
-            "Attention from", [READOUT, PATCH], default=READOUT, required=True, key=key("start")
-        )
+            "Attention from", [READOUT, PATCH], default=READOUT, required=True, key=key("start"),
+            help="A patch has a row, 0 at the bottom, and a column, 0 at the left; a click on the sky chooses one.",
+        )  # fmt: skip
         patch = patch_inputs(key, "start", grid, disabled=start != PATCH)
     return patch if start == PATCH else None
 
@@ -56,10 +56,8 @@ def patch_inputs(key: Key, part: str, grid: tuple[int, int], *, disabled: bool =
     row_key, column_key = key(f"{part}_row"), key(f"{part}_column")
     st.session_state.setdefault(row_key, gy // 2)
     st.session_state.setdefault(column_key, gx // 2)
-    row = st.number_input("Row", 0, gy - 1, key=row_key, width=78, disabled=disabled, help="Patch row, 0 at the bottom")
-    column = st.number_input(
-        "Column", 0, gx - 1, key=column_key, width=78, disabled=disabled, help="Patch column, 0 at the left"
-    )
+    row = st.number_input("Row", 0, gy - 1, key=row_key, width=60, disabled=disabled)
+    column = st.number_input("Column", 0, gx - 1, key=column_key, width=60, disabled=disabled)
     return int(row) * gx + int(column)
 
 
@@ -73,20 +71,22 @@ def layer_controls(key: Key, layers: int, heads: int) -> tuple[int, int | None]:
     """Draw the choice of layer and head; return their indices from 0, None for the mean over heads."""
     st.session_state.setdefault(key("layer"), layers - 1)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = st.selectbox("Layer", range(layers), format_func=lambda i: f"{i + 1}", key=key("layer"), width=110)
+        layer = st.selectbox(
+            "Layer", range(layers), format_func=lambda i: f"{i + 1}", key=key("layer"), width=110, persist_state="page"
+        )
         names = [MEAN, *(str(head + 1) for head in range(heads))]
-        head = st.selectbox("Head", names, key=key("head"), width=110)
+        head = st.selectbox("Head", names, key=key("head"), width=110, persist_state="page")
     return layer, None if head == MEAN else int(head) - 1
 
 
 def rollout_controls(key: Key) -> dict[str, str | float]:
     """Draw the options of the rollout; return them by name."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         fusion = st.segmented_control(
             "Heads fused by", ["mean", "max", "min"], default="mean", required=True, key=key("fusion")
         )
         discard = st.select_slider(
-            "Discarded", [round(0.05 * i, 2) for i in range(20)], 0.0, key=key("discard"), width=116,
+            "Discarded", [round(0.05 * i, 2) for i in range(20)], 0.0, key=key("discard"), width=92,
             help="Share of the weakest links of each layer that is dropped before the layers are multiplied.",
         )  # fmt: skip
     return {"head_fusion": fusion, "discard_ratio": discard}
@@ -178,24 +178,9 @@ def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, o
         )
 
 
-def draw_distances(
-    key: Key, cutout: Cutout, window: Window, img_size: int, distances: Sequence[FloatArray], layer: int,
-    head: int | None,
-) -> None:  # fmt: skip
-    """Draw how far each head looks in each layer, in arcsec where the cutout has a pixel scale; a click enlarges it."""
-    arcsec = None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
-    figure = distance_plot(distances, arcsec=arcsec, chosen=(layer, head))
-    tiles = [(row, column) for row, each in enumerate(distances) for column in range(len(each))]
-
-    def take(point: int) -> None:
-        chosen_layer, chosen_head = tiles[point]
-        st.session_state.update({key("layer"): chosen_layer, key("head"): str(chosen_head + 1)})
-
-    chart = key("distances")
-    st.plotly_chart(
-        figure, key=chart, on_select=pick(chart, take), selection_mode="points", config={"displayModeBar": False},
-        alt="Attention distance of each head against the layers",
-    )  # fmt: skip
+def input_pixel(cutout: Cutout, window: Window, img_size: int) -> float | None:
+    """Arcsec that a pixel of the model input covers, None where the cutout has no pixel scale."""
+    return None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
 
 
 def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from .attention import AttentionGradients, start_words
+from .attention import AttentionGradients, prefix_shares, start_words
 from .progress import report
 from .schema import Explanation, FloatArray, InputSpec
 
@@ -149,5 +149,6 @@ def of_tokens(tokens: FloatArray, found: AttentionGradients, title: str, query: 
             "logit": found.score,
             "sum": float(values.sum()),
             "prefix_share": float(tokens[: maps.prefix_tokens].sum() / total) if total else 0.0,
+            **prefix_shares(maps, tokens),
         },
     )

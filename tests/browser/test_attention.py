@@ -56,6 +56,22 @@ def test_a_clicked_patch_and_a_clicked_tile_change_the_maps(page: Page, model: s
     assert download.value.suggested_filename == "attention_overview.png"
 
 
+def test_the_distance_over_all_examples_and_a_clicked_head(page: Page, model: str) -> None:
+    open_page(page, f"/attention?checkpoint={model}&example=sim_double_lobes_1.fits")
+    page.get_by_role("tab", name="How far each head looks").click()
+    page.get_by_role("radio", name="all examples").click()
+    expect(page.get_by_text("Mean and standard deviation over")).to_be_visible(timeout=60_000)
+    settle(page)
+    plot = chart(page, "distances", model).locator(".js-plotly-plot")
+    assert plot.evaluate("plot => Math.max(...plot._fullData[0].error_y.array)") > 0
+    x, y = plot.evaluate("plot => [plot._fullData[0].x[1], plot._fullData[0].y[1]]")
+    click_point(page, chart(page, "distances", model), x, y)
+    page.get_by_role("tab", name="Layers and heads").click()
+    chart(page, "one", model).locator(".js-plotly-plot").wait_for()
+    settle(page)
+    assert "Layer 1 of" in title(page, "one", model) and "head 2" in title(page, "one", model)
+
+
 def test_position_similarity_and_gradients(page: Page, model: str) -> None:
     open_page(page, f"/attention?checkpoint={model}&example=sim_double_lobes_1.fits")
     page.get_by_role("tab", name="Position embedding").click()

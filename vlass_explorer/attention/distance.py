@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from torch import Tensor, nn
 
+from ..progress import report
 from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Tokens
 from .recording import attention_maps
 
@@ -24,20 +25,20 @@ def attention_distances(maps: AttentionMaps) -> tuple[FloatArray, ...]:
     return tuple(_mean(query_distances(maps, layer)) for layer in range(len(maps.layers)))
 
 
-def mean_attention_distances(model: nn.Module, images: Iterable[Tensor]) -> tuple[FloatArray, ...]:
-    """The same as a mean over many images, each (1, C, H, W); one image is in memory at a time.
+def many_attention_distances(model: nn.Module, images: Iterable[Tensor], count: int = 0) -> tuple[FloatArray, ...]:
+    """The same of many images, each (1, C, H, W): for each layer (image, head), in pixels; their mean is figure 7.
 
-    Raises ValueError without an image, UnsupportedError as ``attention_maps`` does.
+    One image is in memory at a time; with their ``count``, progress is reported. Raises ValueError without an image,
+    UnsupportedError as ``attention_maps`` does.
     """
-    total: list[FloatArray] = []
-    count = 0
-    for image in images:
-        found = attention_distances(attention_maps(model, image)[1])
-        total = [a + b for a, b in zip(total, found, strict=True)] if count else list(found)
-        count += 1
-    if not count:
+    found = []
+    for number, image in enumerate(images, start=1):
+        found.append(attention_distances(attention_maps(model, image)[1]))
+        if count:
+            report(number, count)
+    if not found:
         raise ValueError("There is no image to measure attention distance on.")
-    return tuple(each / count for each in total)
+    return tuple(np.stack(layer) for layer in zip(*found, strict=True))
 
 
 def query_distances(maps: AttentionMaps, layer: int) -> FloatArray:
@@ -78,11 +79,13 @@ def _numbers(index: IndexArray | None, tokens: Tokens) -> IndexArray:
 
 def _centres(tokens: Tokens, image_size: tuple[int, int]) -> FloatArray:
     """Pixel (y, x) of each token, NaN for prefix tokens and, at the end, for padding (-1)."""
-    rows, columns = (
-        (np.arange(n) + 0.5) * size / n if n else np.zeros(0) for n, size in zip(tokens.grid, image_size, strict=True)
-    )
-    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-    return np.concatenate([np.full((tokens.prefix, 2), np.nan), grid, np.full((1, 2), np.nan)])
+    sets = [np.full((tokens.prefix, 2), np.nan)]
+    for grid in (tokens.grid, tokens.second):
+        rows, columns = (
+            (np.arange(n) + 0.5) * size / n if n else np.zeros(0) for n, size in zip(grid, image_size, strict=True)
+        )
+        sets.append(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2))
+    return np.concatenate([*sets, np.full((1, 2), np.nan)])
 
 
 def _key_centres(place: Place, image_size: tuple[int, int]) -> FloatArray:

@@ -64,6 +64,8 @@ class TokenGraph:
     layers: tuple[LayerGraph, ...]
     readout: FloatArray
     notes: tuple[str, ...] = field(default=())
+    registers: int = 0
+    """How many of the prefix tokens, the last ones, are registers."""
 
     @property
     def drawn(self) -> tuple[LayerGraph, ...]:
@@ -164,5 +166,5 @@ def only(module: Any, *types: type) -> None:
     """Refuse a module whose type is not exactly one of these: a relative of it may attend in another way."""
     if type(module) not in types:
         raise UnsupportedError(
-            f"{type(module).__name__} is no single softmax attention a layer and is not covered yet."
+            f"{type(module).__name__} is no single softmax attention a layer, which is what rollout needs."
         )

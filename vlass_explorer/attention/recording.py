@@ -53,7 +53,9 @@ def maps_of(graph: TokenGraph, kept: Sequence[Tensor], image: int, x: Tensor) ->
     )
     size = (int(x.shape[-2]), int(x.shape[-1]))
     grid = layers[0].place.before.grid
-    return AttentionMaps(layers, graph.kind, grid, graph.prefix_tokens, graph.readout, size, graph.notes)
+    return AttentionMaps(
+        layers, graph.kind, grid, graph.prefix_tokens, graph.readout, size, graph.registers, graph.notes
+    )  # fmt: skip
 
 
 class Placing:

@@ -10,9 +10,9 @@ from typing import get_args
 
 import numpy as np
 
-from ..schema import AttentionMaps, FloatArray, Tokens, UnsupportedError
+from ..schema import AttentionMaps, FloatArray, Place, Tokens, UnsupportedError
 from .recording import HeadFusion
-from .walk import Split, answers, carry, spread, to_before, walk
+from .walk import Split, answers, carry, folded, spread, to_before, walk
 
 
 def rollout(
@@ -57,9 +57,19 @@ def token_rollout(
     for layer in maps.layers:
         fused = getattr(np, head_fusion)(layer.weights, axis=0) if len(layer.weights) > 1 else layer.weights[0]
         if discard_ratio:
-            fused = _strongest(fused, discard_ratio, _protected(start, maps, layer.place.after))
+            fused = _strongest(fused, discard_ratio, _protected(start, maps, layer.place))
         matrices.append(fused)
     return walk(maps, matrices, start, stochastic(identity_weight))
+
+
+def prefix_shares(maps: AttentionMaps, tokens: FloatArray) -> dict[str, float]:
+    """Share of a row (token,) that ended on class tokens and on registers; empty for a model without registers."""
+    if not maps.registers:
+        return {}
+    classes, registers, _ = np.split(tokens, [maps.prefix_tokens - maps.registers, maps.prefix_tokens])
+    total = float(tokens.sum()) or 1.0
+    found = {"class_token_share": float(classes.sum()) / total} if classes.size else {}
+    return found | {"register_share": float(registers.sum()) / total}
 
 
 def stochastic(identity_weight: float = 0.5) -> Split:
@@ -93,10 +103,10 @@ def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: i
     if head is not None and len(chosen.weights) != chosen.heads:
         raise UnsupportedError("The heads of this layer were fused when they were recorded; record it whole.")
     place = chosen.place
-    row, _ = _row(maps, place.after, query)
+    row = _asking(_row(maps, place.after, query)[0], place)
     stack = chosen.weights if head is None else chosen.weights[head : head + 1]
-    over_heads = [to_before(answers(row, place, weights), place)[place.before.prefix :] for weights in stack]
-    fine: FloatArray = spread(np.mean(over_heads, axis=0), place.before.grid, maps.grid).reshape(maps.grid)
+    over_heads = [to_before(answers(row, place, weights), place) for weights in stack]
+    fine: FloatArray = folded(np.mean(over_heads, axis=0), place.before, maps.grid).reshape(maps.grid)
     return fine
 
 
@@ -137,9 +147,22 @@ def _row(maps: AttentionMaps, tokens: Tokens, query: int | None) -> tuple[FloatA
     row = np.zeros(tokens.size, readout.dtype)
     one = np.zeros(gy * gx)
     one[query] = 1.0
-    # The patch of a coarser layer that covers most of it.
-    row[tokens.prefix + int(np.argmax(spread(one, maps.grid, tokens.grid)))] = 1.0
+    # The patch of a coarser layer that covers most of it; of two sets of patches one of each.
+    place = tokens.prefix + int(np.argmax(spread(one, maps.grid, tokens.grid)))
+    row[place] = 1.0
+    if tokens.second != (0, 0):
+        other = int(np.argmax(spread(one, maps.grid, tokens.second, cut=False)))
+        row[[place, tokens.prefix + tokens.grid[0] * tokens.grid[1] + other]] = 0.5
     return row, True
+
+
+def _asking(row: FloatArray, place: Place) -> FloatArray:
+    """The part of a row on the tokens that ask in a layer, with the same sum; the row where that part is nothing."""
+    if place.query_index is None:
+        return row
+    asks = np.bincount(place.query_index.ravel() + 1, minlength=row.size + 1)[1:] > 0
+    part = np.where(asks, row, np.zeros((), row.dtype))
+    return part * (row.sum() / part.sum()) if part.any() and not asks.all() else row
 
 
 def _even(tokens: Tokens) -> FloatArray:
@@ -148,13 +171,15 @@ def _even(tokens: Tokens) -> FloatArray:
     return row
 
 
-def _protected(start: FloatArray, maps: AttentionMaps, tokens: Tokens) -> np.ndarray:
+def _protected(start: FloatArray, maps: AttentionMaps, place: Place) -> np.ndarray:
     """Tokens whose links are never discarded: those that are read, unless the average over all patches is."""
-    last = maps.layers[-1].place.after
+    last, tokens = maps.layers[-1].place.after, place.after
     read = start > 0
     if read.sum() >= last.patches or tokens.grid != last.grid:
         return np.zeros(tokens.size, bool)
-    return read[last.prefix - tokens.prefix :]
+    protected = read[last.prefix - tokens.prefix :]
+    # One branch of two: its own tokens.
+    return protected[place.query_index[0]] if tokens.second != (0, 0) and place.query_index is not None else protected
 
 
 def _strongest(fused: FloatArray, discard_ratio: float, protected: np.ndarray) -> FloatArray:

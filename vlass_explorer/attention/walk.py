@@ -34,7 +34,7 @@ def walk(maps: AttentionMaps, matrices: list[FloatArray], start: FloatArray, spl
     # Prefix tokens that the first layer still has are the last of the model's.
     prefix = np.zeros_like(held)
     prefix[held.size - tokens.prefix :] = row[: tokens.prefix]
-    return np.concatenate([prefix + held, row[tokens.prefix :]])
+    return np.concatenate([prefix + held, folded(row, tokens, maps.grid)])
 
 
 def carry(row: FloatArray, source: Tokens, target: Tokens) -> tuple[FloatArray, FloatArray]:
@@ -90,24 +90,31 @@ def add_up(values: FloatArray, index: IndexArray | None, size: int) -> FloatArra
     return sums
 
 
-def spread(values: FloatArray, source: tuple[int, int], target: tuple[int, int]) -> FloatArray:
+def spread(values: FloatArray, source: tuple[int, int], target: tuple[int, int], *, cut: bool = True) -> FloatArray:
     """Patches of a coarse grid spread evenly over the patches of a finer one that they cover; the sum stays.
 
     Exact where a coarse patch is the mean of the fine ones; strided convolutions are taken as such. Going to a coarser
-    grid, patches are added up.
+    grid, patches are added up. ``cut``: the last coarse patch of a row may be smaller; else all are of one size.
     """
     if source == target or not source[0] * source[1]:
         return values if source == target else np.zeros(target[0] * target[1], values.dtype)
-    rows, columns = _cover(source[0], target[0]), _cover(source[1], target[1])
+    rows, columns = (_cover(coarse, fine, cut) for coarse, fine in zip(source, target, strict=True))
     spreaded: FloatArray = (rows.T @ values.reshape(source) @ columns).ravel().astype(values.dtype)
     return spreaded
 
 
+def folded(values: FloatArray, tokens: Tokens, grid: tuple[int, int]) -> FloatArray:
+    """Values (token,) as sums on the patches of a grid: prefix tokens left out, a second set of patches added."""
+    first, second = np.split(values[tokens.prefix :], [tokens.grid[0] * tokens.grid[1]])
+    sums = spread(first, tokens.grid, grid)
+    return sums + spread(second, tokens.second, grid, cut=False) if second.size else sums
+
+
 @lru_cache(maxsize=128)
-def _cover(coarse: int, fine: int) -> FloatArray:
+def _cover(coarse: int, fine: int, cut: bool) -> FloatArray:
     """Share (coarse, fine) of each coarse cell that lies on each fine one; rows sum to 1."""
     stride = -(-fine // coarse)
-    if -(-fine // stride) == coarse:
+    if cut and -(-fine // stride) == coarse:
         # Cells of a whole stride, the last one cut: what padded merging and strided convolutions do.
         edges = np.minimum(np.arange(coarse + 1) * stride, fine).astype(np.float64)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..attention import attention_maps, distance, supports
-from ..attention.walk import spread
+from ..attention.walk import folded
 from ..schema import Explanation, UnsupportedError
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -36,9 +36,13 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: 
     if np.isnan(values).all():
         raise UnsupportedError("No patch asks in this layer; choose an earlier one.")
     one = values.mean(axis=0) if head is None else values[head]
-    grid = chosen.place.after.grid
+    tokens, asked = chosen.place.after, ~np.isnan(one)
     # A coarse patch stands for all that it covers: the value stays, not the sum.
-    fine = spread(one, grid, maps.grid) / spread(np.ones_like(one), grid, maps.grid)
+    sums, counts = (
+        folded(np.pad(each, (tokens.prefix, 0)), tokens, maps.grid)
+        for each in (np.where(asked, one, 0.0).astype(one.dtype), asked.astype(one.dtype))
+    )
+    fine = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     means = [float(np.nanmean(each)) for each in distance.attention_distances(maps) if not np.isnan(each).all()]
     which = "mean of the heads" if head is None else f"head {head + 1}"
     return Explanation(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import HeadFusion, attention_maps, start_words, supports, token_rollout
+from ..attention import HeadFusion, attention_maps, prefix_shares, start_words, supports, token_rollout
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -40,7 +40,13 @@ def explain(
     )
     shares = tokens[maps.prefix_tokens :]
     elsewhere = max(0.0, 1.0 - float(shares.sum()))
-    sentences = ("Where attention flowed, not a cause.", f"{elsewhere:.0%} ended on tokens that are no patches.")
+    absorbed = prefix_shares(maps, tokens)
+    names = {"class_token_share": "the class token", "register_share": "registers"}
+    split = ", ".join(f"{share:.1%} on {names[name]}" for name, share in absorbed.items())
+    sentences = (
+        "Where attention flowed, not a cause.",
+        f"{elsewhere:.0%} ended on tokens that are no patches{f': {split}' if split else ''}.",
+    )
     return Explanation(
         maps=shares.reshape(1, *maps.grid),
         titles=(f"Rollout from {start_words(maps, query)}",),
@@ -51,5 +57,6 @@ def explain(
             "token_graph": maps.kind,
             "prefix_tokens": maps.prefix_tokens,
             "prefix_share": elsewhere,
+            **absorbed,
         },
     )

@@ -13,14 +13,14 @@ HEAD, MEAN = "rgba(31,111,139,0.65)", "#c2410c"
 
 
 def distance_plot(
-    distances: Sequence[FloatArray], *, arcsec: float | None = None, chosen: tuple[int, int | None] | None = None,
-    height: int = 320,
+    distances: Sequence[FloatArray], *, spread: Sequence[FloatArray] | None = None, arcsec: float | None = None,
+    chosen: tuple[int, int | None] | None = None, height: int = 320,
 ) -> go.Figure:  # fmt: skip
     """Draw one point a head (layer across, mean distance up) and a line through the means of the layers.
 
-    ``distances``: one array (head,) a layer, in pixels of the model input, NaN where no patch asks. ``arcsec``: size
-    of such a pixel, for sky units. ``chosen``: layer and head that get a ring. Point ``i`` of the trace "heads" has
-    layer and head in its customdata.
+    ``distances``: one array (head,) a layer, in pixels of the model input, NaN where no patch asks; ``spread``: the
+    same for the length of their bars. ``arcsec``: size of such a pixel, for sky units. ``chosen``: layer and head that
+    get a ring. Point ``i`` of the trace "heads" has layer and head in its customdata.
     """
     unit, factor = ("pixels of the model input", 1.0) if arcsec is None else ("″", arcsec)
     layers = np.concatenate([np.full(len(each), number) for number, each in enumerate(distances)])
@@ -30,12 +30,17 @@ def distance_plot(
     if chosen is not None:
         layer, head = chosen
         ring[(layers == layer) & ((heads == head) if head is not None else True)] = 2.5
+    bars = None if spread is None else factor * np.concatenate(list(spread)).astype(np.float32)
+    # Bars of the heads of a layer stand beside each other.
+    beside = 0.0 if bars is None else 0.5 * ((heads + 0.5) / (heads.max() + 1) - 0.5)
     figure = go.Figure()
     figure.add_scatter(
-        x=layers + 1, y=values, mode="markers", name="heads", text=[f"{head + 1}" for head in heads],
+        x=layers + 1 + beside, y=values, mode="markers", name="heads",
+        error_y=None if bars is None else {"array": bars, "thickness": 1, "width": 2},
+        text=[f"layer {layer + 1}, head {head + 1}" for layer, head in zip(layers, heads, strict=True)],
         customdata=np.stack([layers, heads], axis=1),
         marker={"size": 9, "color": HEAD, "line": {"width": ring, "color": MEAN}},
-        hovertemplate=f"layer %{{x}}, head %{{text}}<br>%{{y:.1f}} {unit}<extra></extra>",
+        hovertemplate=f"%{{text}}<br>%{{y:.1f}} {unit}<extra></extra>",
     )  # fmt: skip
     means = [factor * float(each.mean()) for each in distances]
     figure.add_scatter(

@@ -18,11 +18,13 @@ class Tokens:
 
     prefix: int
     grid: tuple[int, int]
+    second: tuple[int, int] = (0, 0)
+    """Grid of a second set of patches over the same image, which stand last; (0, 0) where there is none."""
 
     @property
     def patches(self) -> int:
         """Number of patches."""
-        return self.grid[0] * self.grid[1]
+        return self.grid[0] * self.grid[1] + self.second[0] * self.second[1]
 
     @property
     def size(self) -> int:
@@ -79,5 +81,7 @@ class AttentionMaps:
     """Row vector over the tokens after the last layer from which the head reads, summing to 1."""
     image_size: tuple[int, int]
     """Pixels (ny, nx) of the model input."""
+    registers: int = 0
+    """How many of the prefix tokens, the last ones, are registers."""
     notes: tuple[str, ...] = ()
     """What the maps leave out or approximate in this architecture, one sentence each."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -43,7 +44,8 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
         raise UnsupportedError(reason)
     if type(model) not in _DESCRIBERS:
         raise UnsupportedError(_why_not(model))
-    return _DESCRIBERS[type(model)](model, size or own_size(model))
+    graph = _DESCRIBERS[type(model)](model, size or own_size(model))
+    return replace(graph, registers=_registers(model))
 
 
 def supports(model: nn.Module) -> tuple[bool, str]:
@@ -63,6 +65,15 @@ def own_size(model: Any) -> Size:
     return int(made[0]), int(made[1])
 
 
+def _registers(model: Any) -> int:
+    """Registers of a model: timm puts them behind the class token."""
+    for owner in (model, getattr(model, "embeds", None)):
+        token = getattr(owner, "reg_token", None)
+        if token is not None:
+            return int(token.shape[1])
+    return 0
+
+
 @cache
 def _walk() -> dict[type, str]:
     refused: dict[type, str] = {}
@@ -73,6 +84,8 @@ def _walk() -> dict[type, str]:
 
 def _why_not(model: nn.Module) -> str:
     modules = list(model.modules())
+    if any(getattr(module, "learned_tokens", False) for module in modules):
+        return "Attention runs between learned tokens and the image, not from patch to patch; see its token maps."
     attends = ("num_heads", "fused_attn")
     if any(isinstance(m, nn.MultiheadAttention | nn.Softmax) or any(hasattr(m, a) for a in attends) for m in modules):
         return f"The attention of {type(model).__name__} is not covered yet; try gradients or occlusion instead."

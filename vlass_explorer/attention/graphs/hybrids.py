@@ -1,7 +1,7 @@
 """Convolutional networks with attention in their later stages: rollout inside those stages, enlarged to the image.
 
-EfficientFormer, CAFormer, FastViT, Visformer, iFormer, MobileNetV4 hybrids, SHViT; BoTNet, HaloNet and MobileViT;
-ResNets that read by attention pooling (CLIP).
+EfficientFormer, CAFormer, FastViT, Visformer, iFormer, MobileNetV4 hybrids, SHViT, CSATv2; BoTNet, HaloNet and
+MobileViT; ResNets that read by attention pooling (CLIP).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from timm.layers.attention import Attention
 from timm.layers.attention2d import MultiQueryAttention2d
 from timm.layers.attention_pool2d import AttentionPool2d, RotAttentionPool2d
 from timm.layers.bottleneck_attn import BottleneckAttn
@@ -17,6 +18,7 @@ from timm.layers.halo_attn import HaloAttn
 from timm.layers.lambda_layer import LambdaLayer
 from timm.layers.non_local_attn import NonLocalAttn
 from timm.models.byobnet import ByobNet
+from timm.models.csatv2 import CSATv2
 from timm.models.efficientformer import Attention as EfficientFormerAttention
 from timm.models.efficientformer import EfficientFormer
 from timm.models.fastvit import Attention as FastAttention
@@ -50,7 +52,7 @@ from .windowed import CONVOLUTIONS, window_layer
 NONE = "This model has no softmax attention; try class activation maps or integrated gradients instead."
 
 
-@describes(EfficientFormer, MetaFormer, FastVit, Visformer, IFormer, MobileNetV3, SHViT)
+@describes(EfficientFormer, MetaFormer, FastVit, Visformer, IFormer, MobileNetV3, SHViT, CSATv2)
 def stages(model: Any, size: Size) -> TokenGraph:
     """Models whose attention layers are found by their type, each on the grid of its stage."""
     layers = [
@@ -58,7 +60,7 @@ def stages(model: Any, size: Size) -> TokenGraph:
     ]
     if not layers:
         raise UnsupportedError(NONE)
-    part = ("Attention runs over a part of the channels; the others are taken along.",) if type(model) is SHViT else ()
+    part = (_NOTES[type(model)],) if type(model) in _NOTES else ()
     pooling = getattr(model, "global_pool", None) or model.head
     return average_pool(layers, pooling, (CONVOLUTIONS, *part))
 
@@ -93,6 +95,11 @@ _LAYERS: dict[type, Callable[[str, Any, Size], LayerGraph]] = {
     SHMA: _iformer,
     SHSA: _one_head,
     MultiQueryAttention2d: _multi_query,
+    Attention: _plain,
+}
+_NOTES: dict[type, str] = {
+    SHViT: "Attention runs over a part of the channels; the others are taken along.",
+    CSATv2: "Gates that multiply the convolutions, made of a 7 x 7 summary of the image, are left out.",
 }
 
 

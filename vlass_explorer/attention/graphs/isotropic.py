@@ -143,7 +143,7 @@ def _layers(blocks: Any, tokens: Tokens) -> tuple[LayerGraph, ...]:
             continue
         if type(block) is ParallelThingsBlock:
             raise UnsupportedError(
-                "ParallelThingsBlock adds several attentions side by side, which is not covered yet."
+                "ParallelThingsBlock adds several attentions to one residual: rollout knows no share for each of them."
             )
         if isinstance(block, Block | ResPostBlock):
             only(block, Block, ResPostBlock)

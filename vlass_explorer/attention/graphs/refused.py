@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from timm.models.coat import CoaT
 from timm.models.cpubone import CPUBone
-from timm.models.crossvit import CrossVit
-from timm.models.csatv2 import CSATv2
 from timm.models.davit import DaVit
 from timm.models.edgenext import EdgeNeXt
 from timm.models.efficientformer_v2 import EfficientFormerV2
@@ -14,6 +12,9 @@ from timm.models.lowformer import LowFormer
 from timm.models.swiftformer import SwiftFormer
 from timm.models.xcit import Xcit
 
+UPSAMPLED = (
+    "attends between groups of patches and spreads the answer by learned filters: no row of attention is a patch's"
+)
 CHANNELS = "attends between channels, not between patches: there is no map to draw"
 
 REFUSED = {
@@ -24,8 +25,6 @@ REFUSED = {
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
     EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax inside the layer, where it cannot be read.",
     EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
-    CrossVit: "CrossViT has two token grids that read each other through their class tokens; this is not covered yet.",
-    CSATv2: "CSATv2 gates its convolutions with an attention of their own; this is not covered yet.",
-    LowFormer: "LowFormer attends on a coarser grid and convolves back; this is not covered yet.",
-    CPUBone: "CPUBone attends on a coarser grid and convolves back; this is not covered yet.",
+    LowFormer: f"LowFormer {UPSAMPLED}.",
+    CPUBone: f"CPUBone {UPSAMPLED}.",
 }
