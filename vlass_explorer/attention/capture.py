@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,12 +76,16 @@ class Interception(TorchFunctionMode):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         kind = result.device.type
-        plain = torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-        with torch.no_grad(), plain:
-            call = read(result, *args, **kwargs)
-            if call is not None:
-                self.handle(call)
+        if torch.is_grad_enabled() or torch.is_autocast_enabled(kind):
+            with torch.no_grad(), torch.autocast(kind, enabled=False):
+                self._read(read(result, *args, **kwargs))
+        else:
+            self._read(read(result, *args, **kwargs))
         return result
+
+    def _read(self, call: Call | None) -> None:
+        if call is not None:
+            self.handle(call)
 
 
 class Scratch:

@@ -106,7 +106,8 @@ def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: i
     row = _asking(_row(maps, place.after, query)[0], place)
     stack = chosen.weights if head is None else chosen.weights[head : head + 1]
     over_heads = [to_before(answers(row, place, weights), place) for weights in stack]
-    fine: FloatArray = folded(np.mean(over_heads, axis=0), place.before, maps.grid).reshape(maps.grid)
+    mean = over_heads[0] if len(over_heads) == 1 else np.mean(over_heads, axis=0)
+    fine: FloatArray = folded(mean, place.before, maps.grid).reshape(maps.grid)
     return fine
 
 
