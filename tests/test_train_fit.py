@@ -16,7 +16,7 @@ from train.__main__ import main
 from train.evaluate import test as evaluated
 from train.fit import run as train
 from vlass_explorer import checkpoints, metrics, recipes, runs
-from vlass_explorer.schema import ConfigError, DatasetError, Run, RunConfig
+from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Run, RunConfig
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +176,20 @@ def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]
     assert found["parameters"] == sum(p.numel() for p in checkpoints.load(checkpoints.find("tiny")).parameters())
     assert main(["test", "tiny", *data, "--split", "random_test", "--part", "test", "--json"]) == 0
     assert 4 < json.loads(capsys.readouterr().out)["count"] < 9
+
+
+def test_a_model_that_is_broken_gets_no_report(done: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = checkpoints.load
+
+    def broken(card: Checkpoint, device: str = "cpu") -> torch.nn.Module:
+        model = load(card, device)
+        with torch.no_grad():
+            next(model.parameters()).fill_(torch.nan)
+        return model
+
+    monkeypatch.setattr(checkpoints, "load", broken)
+    with pytest.raises(CheckpointError, match="no finite score for 8 of 8 cutouts"):
+        evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
 
 
 def test_check_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

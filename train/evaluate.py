@@ -35,8 +35,10 @@ def scores(model: nn.Module, images: Images, *, device: str = "cpu", tta: bool =
 def evaluate(
     model: nn.Module, images: Images, label_names: tuple[str, ...], *, device: str = "cpu", tta: bool = False
 ) -> Report:
-    """The report of record of a model on a split."""
+    """The report of record of a model on a split; CheckpointError where its scores are no numbers."""
     probabilities = scores(model, images, device=device, tta=tta)
+    if broken := int((~probabilities.isfinite()).any(dim=1).sum()):
+        raise CheckpointError(f"The model gives no finite score for {broken} of {len(probabilities)} cutouts.")
     return metrics.report(images.labels.numpy(), probabilities.numpy(), label_names, names=images.names)
 
 
