@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,17 @@ def data_dir() -> Path:
     if not (folder / "cutouts").is_dir():
         pytest.skip(f"real data absent: set VLASS_EXPLORER_DATA to a folder that holds cutouts/ (looked in {folder})")
     return folder
+
+
+@pytest.fixture
+def one_thread_inside_torch() -> Iterator[None]:
+    """Sums depend on how many threads torch itself uses, and tiny models only wait for more."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import timm
@@ -18,17 +16,10 @@ from vlass_explorer.attention.walk import spread, step
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.schema import UnsupportedError
 
+pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
+
 X = torch.randn(1, 3, 72, 72, generator=torch.Generator().manual_seed(1))
 SINGLE = "blocks.0.fusion.0.0.attn"
-
-
-@pytest.fixture(autouse=True)
-def one_thread_inside_torch() -> Iterator[None]:
-    """Tiny models only wait for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(**options: object) -> nn.Module:

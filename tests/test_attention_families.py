@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import timm
@@ -14,6 +12,8 @@ from benchmarks.attention_coverage import READOUTS, sharpen
 from benchmarks.dense_layers import dense_token_rollout
 from vlass_explorer.attention import attention_maps, batch_attention_maps, layer_map, rollout, token_rollout
 from vlass_explorer.attention.walk import spread
+
+pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 
 TINY = {"depth": 2, "embed_dim": 48, "num_heads": 3}
 # Small members of each family at a small size; a few are as small as timm allows.
@@ -46,15 +46,6 @@ FAMILIES = [
     ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}),
     ("eva02_tiny_patch14_224", {"img_size": 56, "depth": 2}),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread_inside_torch() -> Iterator[None]:
-    """Tiny models only wait for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(architecture: str, options: dict[str, object]) -> tuple[nn.Module, torch.Tensor]:

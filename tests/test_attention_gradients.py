@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import networkx as nx
 import numpy as np
@@ -15,19 +14,12 @@ from torch import Tensor, nn
 from vlass_explorer.attention import attention_gradients, attention_maps, flow, relevance
 from vlass_explorer.schema import UnsupportedError
 
+pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
+
 VIT = {"img_size": 48, "patch_size": 16, "embed_dim": 48, "num_heads": 3, "depth": 4}
 
 
 SWIN = {"img_size": 32, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
-
-
-@pytest.fixture(autouse=True)
-def one_thread_inside_torch() -> Iterator[None]:
-    """Tiny models only wait for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def vit(architecture: str = "vit_tiny_patch16_224", **more: object) -> nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,17 +17,10 @@ from torch import nn
 from vlass_explorer.attention import attention_gradients, attention_maps, relevance, rollout, token_rollout
 from vlass_explorer.attention.capture import capture
 
+pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
+
 VIT = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "num_heads": 3, "depth": 3, "in_chans": 1}
 SWIN = {"img_size": 32, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32, "in_chans": 1}
-
-
-@pytest.fixture(autouse=True)
-def one_thread_inside_torch() -> Iterator[None]:
-    """Sums depend on how many threads torch itself uses, and tiny models only wait for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def vit(**more: object) -> nn.Module:
