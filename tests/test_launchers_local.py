@@ -18,7 +18,7 @@ from vlass_explorer.launchers import local
 from vlass_explorer.runs.folder import read_process
 from vlass_explorer.schema import Run, RunConfig, RunError
 
-WRITES_AND_WAITS = "import sys,time; print('x' * 10_000_000); sys.stdout.flush(); time.sleep(60)"
+WRITES_AND_WAITS = "import sys,time; print('x' * 50_000_000); sys.stdout.flush(); time.sleep(60)"
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -40,7 +40,7 @@ def stands_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 def test_a_run_nobody_reads_is_not_held_up_by_its_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     stands_in(monkeypatch, WRITES_AND_WAITS)
     local.launch(run)
-    until(lambda: (run.path / "train.log").stat().st_size >= 10_000_000)
+    until(lambda: (run.path / "train.log").stat().st_size >= 50_000_000)
     process = psutil.Process(read_process(run.path)["pid"])
     assert os.getsid(process.pid) == process.pid != os.getsid(0)
     with pytest.raises(RunError, match="not launched twice"):
