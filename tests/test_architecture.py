@@ -16,10 +16,10 @@ CORE = ROOT / "vlass_explorer"
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
     {"schema", "progress"},
-    {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment", "metrics"},
+    {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
-    {"validity", "predict", "explainers", "evaluation", "leaderboard", "cost"},
+    {"validity", "predict", "explainers", "evaluation"},
     {"trust"},
     {"figures", "export"},
     {"runs", "launchers"},

@@ -14,7 +14,7 @@ from torch import nn
 
 from train.__main__ import main
 from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints import averaging
+from vlass_explorer.evaluation import averaging
 from vlass_explorer.schema import Checkpoint, CheckpointError, InputSpec
 
 CNN_SPEC = InputSpec(img_size=16, field_of_view_pixels=24)

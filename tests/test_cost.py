@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import nn
 
-from vlass_explorer import cost
+from vlass_explorer.evaluation import cost
 from vlass_explorer.schema import InputSpec
 
 SPEC = InputSpec(img_size=64)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vlass_explorer import metrics
+from vlass_explorer.evaluation import metrics
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Report
 

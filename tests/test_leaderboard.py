@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vlass_explorer import leaderboard
+from vlass_explorer.evaluation import leaderboard
 from vlass_explorer.schema import Checkpoint, InputSpec
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from vlass_explorer import metrics
+from vlass_explorer.evaluation import metrics
 
 NAMES = ("Bent", "Compact", "FRI", "FRII")
 

@@ -11,7 +11,8 @@ import pytest
 import tiny_checkpoint
 from streamlit.testing.v1 import AppTest
 
-from vlass_explorer import metrics, runs
+from vlass_explorer import runs
+from vlass_explorer.evaluation import metrics
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import Run, RunConfig
 

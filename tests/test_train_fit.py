@@ -15,7 +15,8 @@ from train import device
 from train.__main__ import main
 from train.evaluate import test as evaluated
 from train.fit import run as train
-from vlass_explorer import checkpoints, metrics, recipes, runs
+from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.evaluation import metrics
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Run, RunConfig
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints import averaging
 from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.evaluation import averaging
 from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
 
 from .data import Images, open_data_set, split_indices

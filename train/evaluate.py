@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints, metrics, runs
+from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets import splits
 from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.evaluation import metrics
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, RunConfig
 
 from .data import Images, open_data_set, split_indices, test_indices

@@ -1,4 +1,4 @@
-"""Scores of one epoch for the curves; the report of record is vlass_explorer.metrics."""
+"""Scores of one epoch for the curves; the report of record is vlass_explorer.evaluation.metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor
 
-from vlass_explorer.metrics import aurocs
+from vlass_explorer.evaluation.metrics import aurocs
 
 OF_A_CLASS = "val_auroc_"
 

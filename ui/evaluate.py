@@ -6,9 +6,9 @@ from functools import partial
 
 import streamlit as st
 
-from vlass_explorer import datasets, metrics
+from vlass_explorer import datasets
 from vlass_explorer.datasets import DataSet, splits
-from vlass_explorer.evaluation import Evaluation, evaluate
+from vlass_explorer.evaluation import Evaluation, evaluate, metrics
 from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError
 
 from . import loaders, report_view, settings, state

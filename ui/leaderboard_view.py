@@ -7,7 +7,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from vlass_explorer import cost, leaderboard
+from vlass_explorer.evaluation import cost, leaderboard
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Checkpoint
 

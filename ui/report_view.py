@@ -7,7 +7,8 @@ import math
 import pandas as pd
 import streamlit as st
 
-from vlass_explorer import metrics, runs
+from vlass_explorer import runs
+from vlass_explorer.evaluation import metrics
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Report, Run
 

@@ -5,7 +5,6 @@ with ``timm.create_model("local-dir:FOLDER", pretrained=True)`` once ``vlass_exp
 it ourselves because timm is silent about a wrong number of classes.
 """
 
-from .averaging import average
 from .config import CONFIG, WEIGHTS
 from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
@@ -15,7 +14,7 @@ from .transfer import adopt, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "average", "check_name", "classifiers", "create", "delete", "find",
+    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "check_name", "classifiers", "create", "delete", "find",
     "folder", "listing", "load", "model_card", "pack", "problems", "read", "rename", "save", "unpack", "update",
     "with_mlp_head",
 ]  # fmt: skip

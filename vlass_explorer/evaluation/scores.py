@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from . import metrics, preprocess
-from .datasets import DataSet
-from .schema import Checkpoint, DatasetError, ExplorerError, FloatArray, Report
+from .. import preprocess
+from ..datasets import DataSet
+from ..schema import Checkpoint, DatasetError, ExplorerError, FloatArray, Report
+from . import metrics
 
 BATCH_SIZE = 64
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .schema import InputSpec
+from ..schema import InputSpec
 
 
 def flops(model: nn.Module, spec: InputSpec) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from .schema import Checkpoint
+from ..schema import Checkpoint
 
 # Options of a run that augment, by their defaults where its configuration does not name them.
 AUGMENTATION = {"rotate": True, "flip": 0.5, "shift": 2.0, "zoom": 0.1, "noise": 0.0, "mixup": 0.0, "cutmix": 0.0}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, roc_curve
 
-from .schema import FloatArray, Mistake, Report, RocCurve
+from ..schema import FloatArray, Mistake, Report, RocCurve
 
 BINS = 15
 MISTAKES = 100

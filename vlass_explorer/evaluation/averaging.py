@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoints import load
 from ..schema import Checkpoint, CheckpointError, InputSpec
-from .weights import load
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
