@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import tiny_set
 import torch
 
+from train import module
+from train.__main__ import main
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.schema import RunConfig, RunError
@@ -47,6 +51,37 @@ def test_what_a_stopped_run_has_saved_becomes_its_checkpoint(tmp_path: Path, mon
     assert finished.metrics["macro_f1"] == runs.read_report(run.path)["macro_f1"]
     for number, handler in kept.items():
         signal.signal(number, handler)
+
+
+def test_statistics_beyond_half_precision_are_kept_in_single(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A batch norm behind bright inputs may well have a variance above 65,504; what is reported is what is stored."""
+    whole = module.Classifier.optimizer_step
+
+    def step(self: module.Classifier, *arguments: object, **options: object) -> None:
+        whole(self, *arguments, **options)
+        if self.global_step == 3:  # it is counted after this hook
+            norm = next(part for part in self.model.modules() if isinstance(part, torch.nn.BatchNorm2d))
+            norm.running_var[0] = 1e6
+
+    monkeypatch.setattr(module.Classifier, "optimizer_step", step)
+    with tiny_set.place(tmp_path):
+        words = tiny_set.words(tmp_path / "data", epochs=1)
+        run = runs.create(recipes.with_values(RunConfig(), recipes.parse(words)))
+        assert train(run.path) == 0
+        card = checkpoints.find("tiny")
+        stored = safetensors.torch.load_file(card.path / checkpoints.WEIGHTS)
+        single = [key for key, tensor in stored.items() if tensor.dtype == torch.float32]
+        assert len(single) == 1 and single[0].endswith("running_var") and float(stored[single[0]][0]) == 1e6
+        assert torch.equal(checkpoints.load(card).state_dict()[single[0]], stored[single[0]])
+        capsys.readouterr()
+        data = ["--data-dir", str(tmp_path / "data"), "--split", "random", "--device", "cpu", "--json"]
+        assert main(["test", "tiny", *data]) == 0
+        again = json.loads(capsys.readouterr().out)
+        assert {key: again[key] for key in ("loss", "accuracy")} == {
+            key: card.metrics["validation"][key] for key in ("loss", "accuracy")
+        }
 
 
 def test_nothing_saved_is_nothing_to_keep(tmp_path: Path) -> None:

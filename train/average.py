@@ -50,9 +50,7 @@ def run(options: argparse.Namespace) -> int:
     model, chosen = averaging.average(
         cards, data.inputs if data else None, score if options.greedy else None, device=device
     )
-    for tensor in model.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.copy_(tensor.half().float())  # as it will be stored, so that the report is of the stored weights
+    checkpoints.as_stored(model)
     metrics = {}
     if data is not None:
         metrics["validation"] = asdict(evaluate(model, data.validation, cards[0].label_names, device=device))

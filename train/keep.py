@@ -18,11 +18,10 @@ import vlass_explorer
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.recipes import to_yaml
-from vlass_explorer.schema import Checkpoint, RunConfig, RunError
+from vlass_explorer.schema import Checkpoint, RunConfig
 
 from .data import Data
 from .evaluate import evaluate
-from .state import is_finite
 
 
 def keep(
@@ -38,15 +37,7 @@ def keep(
 
     The test split is read here for the first time, after everything is decided.
     """
-    for tensor in model.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.copy_(tensor.half().float())
-    if not is_finite(model):
-        raise RunError(
-            "The weights are too large to be stored in half precision, so no checkpoint was made; the last state is "
-            "kept: start again with a smaller learning_rate or with clip_grad=1."
-        )
-    model.eval()
+    checkpoints.as_stored(model).eval()
     splits = {"validation": data.validation}
     if data.test_indices:
         splits["test"] = data.test()

@@ -8,13 +8,13 @@ it ourselves because timm is silent about a wrong number of classes.
 from .config import CONFIG, WEIGHTS
 from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
-from .saving import save, update
+from .saving import as_stored, save, update
 from .shelf import check_name, find, folder, listing, problems, read
 from .transfer import adopt, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "check_name", "classifiers", "create", "delete", "find",
+    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "as_stored", "check_name", "classifiers", "create", "delete", "find",
     "folder", "listing", "load", "model_card", "pack", "problems", "read", "rename", "save", "unpack", "update",
     "with_mlp_head",
 ]  # fmt: skip

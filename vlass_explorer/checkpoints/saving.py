@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # What timm keeps about an architecture that is no claim about where weights come from.
 STRUCTURAL = ("first_conv", "pool_size", "fixed_input_size")
+LARGEST_HALF = 65504.0
 
 
 def save(
@@ -126,6 +127,23 @@ def _try_out(card: Checkpoint) -> None:
         raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of one a label.")
 
 
+def as_stored(model: nn.Module) -> nn.Module:
+    """The same model, its weights rounded in place as ``save`` stores them: what is evaluated is what is kept."""
+    import torch
+
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(_stored(tensor))
+    return model
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    """A floating point tensor in half precision; in float32 where one of its values would overflow that."""
+    single = tensor.detach().float()
+    return single.half() if bool((single.abs() < LARGEST_HALF).all()) else single
+
+
 def _tensors(model: nn.Module, half: bool) -> dict[str, Tensor]:
     """Copies of all tensors on the CPU, floating point ones in half precision where their values allow it."""
     tensors: dict[str, Tensor] = {}
@@ -134,9 +152,7 @@ def _tensors(model: nn.Module, half: bool) -> dict[str, Tensor]:
         if copy.is_floating_point():
             if not bool(copy.isfinite().all()):
                 raise CheckpointError(f"{key} holds values that are not finite; the training diverged.")
-            copy = copy.float()
-            if half and copy.numel() and float(copy.abs().max()) < 65504.0:
-                copy = copy.half()
+            copy = _stored(copy) if half else copy.float()
         tensors[key] = copy
     return tensors
 
