@@ -23,12 +23,12 @@ import os
 from itertools import islice
 from pathlib import Path
 
+from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets.uploads import Bounds
 from vlass_explorer.schema import ConfigError, DatasetError
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_LISTING = 200
-IMAGE_SUFFIXES = {".fits", ".fit", ".gz", ".fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
 SPLIT_NAMES = {"train", "val", "valid", "validation", "test", "annotations"}
 
 
@@ -134,4 +134,4 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _has_class_folders(folder: Path) -> bool:
     classes = [path for path in _subfolders(folder) if path.name.lower() not in SPLIT_NAMES]
-    return sum(any(p.suffix.lower() in IMAGE_SUFFIXES for p in islice(path.iterdir(), 50)) for path in classes) > 1
+    return sum(any(is_cutout(p.name) for p in islice(path.iterdir(), 50)) for path in classes) > 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError
 
 from . import card as card_view
@@ -75,7 +76,7 @@ def _drop_zone() -> None:
     key = f"upload_{turn}"
     st.file_uploader(
         "Drop cutouts", accept_multiple_files=True, key=key, on_change=_take, args=(key,),
-        help="FITS (.fits, .fits.gz, .fits.fz), PNG, JPEG, TIFF and NPY. They stay in this browser session.",
+        help=f"{FORMATS}, packed ones too. They stay in this browser session.",
     )  # fmt: skip
     if uploads := st.session_state.get("uploads"):
         word = "file" if len(uploads) == 1 else "files"

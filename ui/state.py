@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.schema import Checkpoint, Cutout, Row0
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 MOST_FILES = 500
 FAVOURITE = "first-vit-tiny"
 """Checkpoint that a new session starts with, where it exists: it shows attention."""
@@ -125,7 +125,7 @@ def _examples() -> dict[str, Entry]:
         return {}
     found = {}
     for path in sorted(EXAMPLES.iterdir()):
-        if path.name.lower().endswith(SUFFIXES):
+        if is_cutout(path.name):
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             key = f"example:{path.name}"
             found[key] = Entry(key, path.name, path.name, "example", sha256, path)

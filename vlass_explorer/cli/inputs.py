@@ -9,12 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .. import cutouts
 from .terminal import complain
-
-SUFFIXES = (
-    ".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fits.z", ".fits.bz2",
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy",
-)  # fmt: skip
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -86,7 +82,7 @@ def _files(argument: str) -> tuple[list[str], str]:
 
 
 def _below(folder: str) -> list[str]:
-    paths = sorted(path for path in Path(folder).rglob("*") if path.name.lower().endswith(SUFFIXES) and path.is_file())
+    paths = sorted(path for path in Path(folder).rglob("*") if cutouts.is_cutout(path.name) and path.is_file())
     return [str(path) for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
 
 

@@ -14,14 +14,14 @@ from ..schema import Cutout, CutoutError, Row0
 from . import fits, images
 from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
 from .extent import extent
+from .names import FORMATS, is_cutout, is_fits
 from .origin import by_name
 from .raw import Cut, Raw
 from .sky import region
 
-__all__ = ["extent", "read", "safe_name"]
+__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name"]
 
 MAX_HASHED_BYTES = 64 * 2**20  # a larger file on disk is not read whole for its hash
-FORMATS = "FITS (.fits, .fits.gz, .fits.fz), PNG, JPEG, TIFF or NPY"
 
 
 def read(

@@ -26,7 +26,6 @@ from .items import DataSet, Item, chosen
 TITLE = "Catalogue beside FITS images"
 LABEL_NAMES = None
 TABLES = ("catalogue.csv", "catalog.csv")
-SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz")
 SIDE = 540.0  # arcsec
 
 
@@ -70,7 +69,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
 
 def _covering(root: Path, places: NDArray[np.float64], names: Sequence[str]) -> list[Path]:
     """The image in which each place (N, 2) lies farthest inside."""
-    files = sorted(path for path in root.rglob("*") if path.name.lower().endswith(SUFFIXES))
+    files = sorted(path for path in root.rglob("*") if cutouts.is_fits(path.name))
     depth, best, failures = np.zeros(len(places)), np.full(len(places), -1), []
     for number, path in enumerate(files):
         try:

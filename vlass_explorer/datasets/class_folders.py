@@ -27,7 +27,6 @@ from .items import DataSet, Item, chosen, unreadable
 TITLE = "Folder of cutouts"
 LABEL_NAMES = None
 
-SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
@@ -59,7 +58,7 @@ def rows(root: Path) -> list[dict[str, str]]:
     if not found:
         raise DatasetError(
             f"{root} holds no labelled images: give a labels.csv (path,label) or one sub-folder of "
-            f"{', '.join(SUFFIXES)} files a class."
+            f"{cutouts.FORMATS} files a class."
         )
     return sorted(found, key=lambda row: row["path"])
 
@@ -167,7 +166,7 @@ def _folders(root: Path) -> list[dict[str, str]]:
         for folder in root.iterdir()
         if folder.is_dir() and not folder.name.startswith(".")
         for file in folder.iterdir()
-        if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
+        if cutouts.is_cutout(file.name)
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .. import cutouts
 from ..schema import DatasetError
 from . import class_folders
 from .items import DataSet
@@ -49,8 +50,7 @@ def labels_are_numbers(labels: set[str]) -> bool:
 
 
 def _files(root: Path) -> list[Path]:
-    suffixes = class_folders.SUFFIXES
-    return sorted(path for path in root.iterdir() if path.name.lower().endswith(suffixes) and path.name[0] != ".")
+    return sorted(path for path in root.iterdir() if cutouts.is_cutout(path.name))
 
 
 def _label(path: Path) -> str:

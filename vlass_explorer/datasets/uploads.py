@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from .. import cutouts
 from ..schema import DatasetError
-from .class_folders import SUFFIXES
 
 TABLES = ("labels.csv", "dataset.yaml")
 DEEPEST, LONGEST_NAME = 4, 200
@@ -92,7 +92,7 @@ def _path(text: str) -> PurePosixPath:
 def _wanted(found: Sequence[_File]) -> list[_File]:
     """Images and tables, without hidden files and without a folder that holds everything."""
     kept = [f for f in found if not any(part.startswith(".") for part in f.path.parts)]
-    kept = [f for f in kept if f.path.name in TABLES or f.path.name.lower().endswith(SUFFIXES)]
+    kept = [f for f in kept if f.path.name in TABLES or cutouts.is_cutout(f.path.name)]
     tops = {f.path.parts[0] for f in kept}
     has_table = any(f.path.name == "labels.csv" for f in kept)
     wrapped = len(tops) == 1 and all(len(f.path.parts) > (1 if has_table else 2) or f.path.name in TABLES for f in kept)
@@ -104,7 +104,7 @@ def _wanted(found: Sequence[_File]) -> list[_File]:
 def _write(found: Sequence[_File], archive: zipfile.ZipFile | None, parent: Path, name: str, bounds: Bounds) -> Path:
     files = _wanted(found)
     if not files:
-        raise DatasetError(f"{name} holds no cutouts: pack one folder of {', '.join(SUFFIXES)} files a class.")
+        raise DatasetError(f"{name} holds no cutouts: pack one folder of {cutouts.FORMATS} files a class.")
     if len(found) > bounds.files:
         raise DatasetError(f"{name} holds {len(found):,} files, more than the {bounds.files:,} that are allowed here.")
     _check_size(sum(f.size for f in files), name, bounds)

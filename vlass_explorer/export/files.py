@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..cutouts import names
 from ..schema import Cutout, Explanation
 from .fits import fits_bytes
 from .manifest import Provenance, manifest_json
 from .png import png_bytes
 from .regions import regions_bytes
 
-SUFFIXES = (".fits", ".fit", ".fts", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".fz", ".gz", ".z")
-
 
 def safe_stem(name: str) -> str:
     """The last part of a file name without its suffixes, in letters, digits, dots, dashes, underscores and plus."""
-    stem = re.split(r"[/\\]", name)[-1]
-    while stem.lower().endswith(SUFFIXES):
-        stem = stem[: stem.rindex(".")]
+    stem = names.stem(re.split(r"[/\\]", name)[-1])
     stem = re.sub(r"[^A-Za-z0-9._+-]+", "_", stem)
     stem = re.sub(r"\.{2,}", ".", stem).strip(".").lstrip("-")[:100]
     return stem or "cutout"
