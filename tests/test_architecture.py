@@ -15,7 +15,7 @@ CORE = ROOT / "vlass_explorer"
 
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
-    {"schema", "progress"},
+    {"schema", "progress", "foreign"},
     {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..foreign import mapped, reason
 from ..measure import noise
 from ..schema import Cutout, CutoutError, Row0
 from . import fits, images
@@ -17,10 +18,11 @@ from .extent import extent
 from .names import FORMATS, is_cutout, is_fits
 from .origin import by_name
 from .raw import Cut, Raw
-from .sky import region
+from .sky import region, to_pixels
 
-__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name"]
+__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name", "to_pixels"]
 
+SIMPLE = b"SIMPLE  ="  # the first card of every FITS file
 MAX_HASHED_BYTES = 64 * 2**20  # a larger file on disk is not read whole for its hash
 
 
@@ -69,18 +71,19 @@ def read(
 
 def _opened(path: Path) -> bytes | Path:
     """Bytes of a small file, the path itself of a FITS file, which is mapped instead."""
-    try:
+    with mapped(_unopened):
         if not path.is_file():
             raise CutoutError("There is no such file: check the path.")
         with path.open("rb") as stream:
-            if stream.read(6) == b"SIMPLE":
+            if stream.read(len(SIMPLE)) == SIMPLE:
                 return path
         if path.stat().st_size > MAX_FILE_BYTES:
             raise CutoutError(f"The file is larger than {size_text(MAX_FILE_BYTES)}: cut out a part.")
-        return _bounded(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CutoutError(f"The file cannot be opened ({reason}): check path and permissions.") from error
+        return path.read_bytes()
+
+
+def _unopened(error: Exception) -> CutoutError:
+    return CutoutError(f"The file cannot be opened ({reason(error)}): check path and permissions.")
 
 
 def _bounded(data: bytes) -> bytes:
@@ -108,8 +111,8 @@ def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut:
     if isinstance(data, bytes) and data[:2] in (b"\x1f\x8b", b"BZ"):
         data = unpacked(data)
     head = data[:160] if isinstance(data, bytes) else _head(data)
-    if b"SIMPLE  =" in head:
-        if not head.startswith(b"SIMPLE") or b"\n" in head[:82]:
+    if SIMPLE in head:
+        if not head.startswith(SIMPLE) or b"\n" in head[:82]:
             raise CutoutError("This is a FITS header saved as text, without pixels: choose the FITS file itself.")
         return fits.read(data, name, plane, cut)
     assert isinstance(data, bytes)
@@ -173,6 +176,7 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         row0=facing,
         sha256=digest,
         colour=None if raw.colour is None else np.ascontiguousarray(np.moveaxis(raw.colour, -1, 0)),
+        planes=raw.planes,
     )
     if pixel_scale is not None and raw.wcs is None:
         cutout = replace(cutout, declared_scale=pixel_scale)

@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from ..foreign import mapped, reason
 from ..schema import CutoutError
 
 MAX_FILE_BYTES = 512 * 2**20  # of a file that is read into memory; a FITS file on disk is mapped and may be larger
@@ -64,19 +65,21 @@ def unpacked(data: bytes, limit: int = MAX_FILE_BYTES) -> bytes:
     is_gzip = data[:2] == b"\x1f\x8b"
     parts: list[bytes] = []
     total = 0
-    try:
-        while data:
-            stream = zlib.decompressobj(wbits=31) if is_gzip else bz2.BZ2Decompressor()
+    while data:
+        stream = zlib.decompressobj(wbits=31) if is_gzip else bz2.BZ2Decompressor()
+        with mapped(_damaged):
             part = stream.decompress(data, limit + 1 - total)
-            parts.append(part)
-            total += len(part)
-            if total > limit:
-                raise CutoutError(f"Unpacked the file is larger than {size_text(limit)}: unpack it, then cut a part.")
-            if not stream.eof:
-                raise CutoutError("The compressed file is cut short: copy or download it again.")
-            data = stream.unused_data.lstrip(b"\0")
-            if data[:2] not in (b"\x1f\x8b", b"BZ"):
-                break  # bytes behind the last member are padding
-    except (zlib.error, OSError) as error:
-        raise CutoutError(f"The compressed file is damaged ({error}): copy or download it again.") from error
+        parts.append(part)
+        total += len(part)
+        if total > limit:
+            raise CutoutError(f"Unpacked the file is larger than {size_text(limit)}: unpack it, then cut a part.")
+        if not stream.eof:
+            raise CutoutError("The compressed file is cut short: copy or download it again.")
+        data = stream.unused_data.lstrip(b"\0")
+        if data[:2] not in (b"\x1f\x8b", b"BZ"):
+            break  # bytes behind the last member are padding
     return b"".join(parts)
+
+
+def _damaged(error: Exception) -> CutoutError:
+    return CutoutError(f"The compressed file is damaged ({reason(error)}): copy or download it again.")

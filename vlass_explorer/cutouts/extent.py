@@ -7,6 +7,7 @@ from pathlib import Path
 from astropy.io import fits as astropy_fits
 from astropy.wcs import WCS
 
+from ..foreign import mapped
 from ..schema import CutoutError
 from . import fits, sky, structure
 from .astropy_notes import collected
@@ -18,7 +19,7 @@ def extent(path: Path) -> WCS:
     Raises CutoutError for a file that is no FITS image or has no sky coordinates.
     """
     notes: list[str] = []
-    try:
+    with mapped(fits.damaged):
         with path.open("rb") as whole:
             structure.check(whole, path.stat().st_size)
         with collected(notes), astropy_fits.open(path, memmap=False) as opened:
@@ -26,8 +27,6 @@ def extent(path: Path) -> WCS:
             y, x = image.axes
             count = len(image.shape)
             wcs = sky.celestial(image.hdu.header, (count - x, count - y), image.size, notes)
-    except fits.FITS_ERRORS as error:
-        raise fits.damaged(error) from error
     if wcs is None:
         raise CutoutError("The file has no usable sky coordinates (WCS).")
     return wcs

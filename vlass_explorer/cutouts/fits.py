@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.card import Undefined
-from astropy.io.fits.hdu.compressed._compression import CfitsioException
+from astropy.io.fits.hdu.compressed._compression import CfitsioException  # has no public name
 from astropy.io.fits.verify import VerifyError
 from numpy.typing import NDArray
 
-from ..schema import CutoutError
+from ..foreign import mapped, reason
+from ..schema import CutoutError, NeedsPart
 from . import beams, sky, structure
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, MIN_SIDE, check_side, size_text
 from .origin import STOKES, origin
 from .raw import Cut, Raw, plane_index
 
-# What astropy raises on damaged FITS files.
-FITS_ERRORS = (
-    OSError,
-    VerifyError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    OverflowError,
-) + (
-    CfitsioException,  # has no public name and no common base
-)
 STRUCTURE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "BLANK")
 
 
@@ -73,11 +61,9 @@ def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
     with source.open("rb") if isinstance(source, Path) else BytesIO(source) as whole:
         structure.check(whole, size)
     with collected(notes):
-        try:
+        with mapped(damaged):
             # Without astropy's memory map (it refuses scaled integers); only the asked section is read, row by row.
             opened = fits.open(stream, memmap=False)
-        except FITS_ERRORS as error:
-            raise damaged(error) from error
         with opened:
             images, others = scan(opened)
             image = choose(images, others, notes)
@@ -86,9 +72,9 @@ def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
 
 def damaged(error: Exception) -> CutoutError:
     """What is said of a file that astropy cannot read."""
-    told = isinstance(error, (OSError, VerifyError, CfitsioException)) and str(error)
-    reason = " ".join(str(error).split())[:100].rstrip(".") if told else "its header makes no sense"
-    return CutoutError(f"The FITS file is damaged ({reason}): copy or download it again.")
+    is_told = isinstance(error, OSError | VerifyError | CfitsioException)
+    why = reason(error) if is_told else "its header makes no sense"
+    return CutoutError(f"The FITS file is damaged ({why}): copy or download it again.")
 
 
 def scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
@@ -97,13 +83,15 @@ def scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
     others: list[str] = []
     for index in range(structure.MAX_HDUS):
         try:
-            hdu = hdus[index]
-            shape = tuple(int(n) for n in hdu.shape) if hdu.is_image else ()
-        except IndexError:
-            break
-        except FITS_ERRORS as error:
+            with mapped(damaged):
+                try:
+                    hdu = hdus[index]
+                except IndexError:
+                    break
+                shape = tuple(int(n) for n in hdu.shape) if hdu.is_image else ()
+        except CutoutError:
             if not images:
-                raise damaged(error) from error
+                raise
             break  # what was read before the damage is kept; astropy's note tells of the rest
         if isinstance(hdu, fits.GroupsHDU):
             others.append("random-groups visibilities")
@@ -153,7 +141,7 @@ def _load(image: Image, primary: fits.Header, name: str, plane: int, cut: Cut, s
     pixels = y1 - y0, x1 - x0
     if pixels[0] * pixels[1] > MAX_PIXELS:
         text = f"{pixels[1]:,} × {pixels[0]:,} pixels"
-        raise CutoutError(
+        raise NeedsPart(
             f"A cut of {text} is too large: choose a smaller one."
             if cut
             else f"The image has {text}: give a position (RA, Dec) or a pixel box to cut from it."
@@ -176,7 +164,7 @@ def _load(image: Image, primary: fits.Header, name: str, plane: int, cut: Cut, s
         notes.append(f"The plane shows Stokes {STOKES[stokes]}.")
     beam = beams.beam(header, where.survey, sky.mean_scale(wcs) if wcs is not None else None, notes)
     facing = sky.row0(wcs) if wcs is not None else "unknown"
-    return Raw(part, "fits", notes, unit, wcs, beam, header, where, facing)
+    return Raw(part, "fits", notes, unit, wcs, beam, header, where, facing, planes=prod(image.lead))
 
 
 def _note_axes(image: Image, notes: list[str]) -> None:
@@ -192,8 +180,9 @@ def _check_length(image: Image, size: int) -> None:
         if int(np.prod(image.hdu.tile_shape, dtype=np.float64)) > MAX_PIXELS:
             raise CutoutError("The compressed image has tiles larger than the limit: store it with smaller tiles.")
         return
-    start = int(image.hdu.fileinfo()["datLoc"])
-    promised = abs(int(image.hdu.header["BITPIX"])) // 8 * int(np.prod(image.shape, dtype=object))
+    with mapped(damaged):
+        start = int(image.hdu.fileinfo()["datLoc"])
+        promised = abs(int(image.hdu.header["BITPIX"])) // 8 * int(np.prod(image.shape, dtype=object))
     if start + promised > size:
         raise CutoutError(
             f"The file is cut short: its header promises {size_text(promised)} of pixels and {size_text(size - start)} "
@@ -203,10 +192,8 @@ def _check_length(image: Image, size: int) -> None:
 
 def _pixels(image: Image, key: tuple[Any, ...]) -> NDArray[np.float32]:
     """The part as native float32, read without the rest of the file, with BSCALE, BZERO and BLANK applied."""
-    try:
+    with mapped(damaged):
         data = np.asarray(image.hdu.section[key])
-    except FITS_ERRORS as error:
-        raise damaged(error) from error
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array(data, dtype=np.float32)
 
@@ -218,8 +205,9 @@ def _cards(header: fits.Header, primary: fits.Header | None, notes: list[str]) -
     for source in (header, primary):
         for card in source.cards if source is not None else ():
             try:
-                keyword, value = card.keyword, card.value
-            except (VerifyError, ValueError):
+                with mapped(damaged):
+                    keyword, value = card.keyword, card.value
+            except CutoutError:
                 bad += 1
                 continue
             if keyword in ("COMMENT", "HISTORY"):

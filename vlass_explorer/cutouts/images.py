@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from math import prod
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ..foreign import mapped, reason
 from ..schema import CutoutError, Row0
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side
@@ -24,27 +24,30 @@ GREY_MODES = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     """A PNG, JPEG or TIFF: grey as it is, colour as luminance; the top row of the file becomes the last row."""
     notes: list[str] = []
-    try:
-        with collected(notes, Warning), Image.open(BytesIO(data), formats=("PNG", "JPEG", "TIFF")) as image:
+    formats = ("PNG", "JPEG", "TIFF")
+    with mapped(_damaged), collected(notes, Warning), Image.open(BytesIO(data), formats=formats) as image:
+        _check_size(image.width, image.height)
+        frames = int(getattr(image, "n_frames", 1))
+        plane_index((frames,), plane, notes)
+        if frames > 1:
+            image.seek(plane)
             _check_size(image.width, image.height)
-            frames = int(getattr(image, "n_frames", 1))
-            plane_index((frames,), plane, notes)
-            if frames > 1:
-                image.seek(plane)
-                _check_size(image.width, image.height)
-            deep = image.format == "PNG" and data[24:25] == b"\x10"
-            pixels, colour = _grey(image, deep, notes)
-    except Image.DecompressionBombError as error:
-        raise CutoutError(_too_large(None)) from error
-    except UnidentifiedImageError as error:
-        raise CutoutError("The picture has a form that cannot be read: save it as 8- or 16-bit PNG.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise CutoutError(f"The picture is damaged ({_short(error)}): copy or download it again.") from error
+        deep = image.format == "PNG" and data[24:25] == b"\x10"
+        pixels, colour = _grey(image, deep, notes)
     notes.append("A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates.")
     if row0 != "south":
         pixels, colour = pixels[::-1], None if colour is None else colour[::-1]
     facing: Row0 = "unknown" if row0 in (None, "unknown") else "south"
-    return Raw(pixels, "image", notes, unit="count", row0=facing, colour=colour)
+    return Raw(pixels, "image", notes, unit="count", row0=facing, colour=colour, planes=frames)
+
+
+def _damaged(error: Exception) -> CutoutError:
+    """What is said of a picture that Pillow cannot read."""
+    if isinstance(error, Image.DecompressionBombError):
+        return CutoutError(_too_large(None))
+    if isinstance(error, UnidentifiedImageError):
+        return CutoutError("The picture has a form that cannot be read: save it as 8- or 16-bit PNG.")
+    return CutoutError(f"The picture is damaged ({reason(error, 80)}): copy or download it again.")
 
 
 def _check_size(width: int, height: int) -> None:
@@ -56,10 +59,6 @@ def _check_size(width: int, height: int) -> None:
 def _too_large(size: tuple[int, int] | None) -> str:
     text = f"{size[0]:,} × {size[1]:,} pixels" if size else "far too many pixels"
     return f"The picture has {text}; up to {MAX_PIXELS:,} are read: cut out the part around the source."
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:80].rstrip(".") or type(error).__name__
 
 
 def _grey(image: Image.Image, deep: bool, notes: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -116,7 +115,7 @@ def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     if len(shape) < 2:
         raise CutoutError(f"The array has the shape {shape}; an image needs two axes.")
     notes: list[str] = []
-    planes: NDArray[np.float32] | None = None
+    channels: NDArray[np.float32] | None = None
     colour = len(shape) == 3 and shape[2] in (3, 4)
     long = [n for n in shape if n != 1]
     if not colour and len(long) >= 2 and len(long) < len(shape):
@@ -134,27 +133,32 @@ def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     with np.errstate(over="ignore", invalid="ignore"):
         if colour:
             plane_index((1,), plane, notes)
-            channels = values[..., :3].astype(np.float32)
-            pixels, planes = luminance(channels, notes), in_colour(channels)
+            three = values[..., :3].astype(np.float32)
+            pixels, channels = luminance(three, notes), in_colour(three)
         else:
             values = values.reshape(shape_used)
             pixels = values[plane_index(shape_used[:-2], plane, notes)].astype(np.float32)
     if row0 == "north":
-        pixels, planes = pixels[::-1], None if planes is None else planes[::-1]
+        pixels, channels = pixels[::-1], None if channels is None else channels[::-1]
     notes.append("An array without unit, beam or sky coordinates.")
     facing: Row0 = "unknown" if row0 in (None, "unknown") else "south"
-    return Raw(pixels, "array", notes, row0=facing, colour=planes)
+    planes = 1 if colour else prod(shape_used[:-2])
+    return Raw(pixels, "array", notes, row0=facing, colour=channels, planes=planes)
 
 
 def _npy_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """Shape, order, type and start of the numbers; the header is a literal, never evaluated."""
     stream = BytesIO(data)
-    try:
+    with mapped(_garbled):
         version = npy.read_magic(stream)
         reader = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if reader is None:
             raise ValueError(f"version {version}")
         shape, fortran, dtype = reader(stream)
-    except (ValueError, TypeError, SyntaxError, EOFError, TokenError) as error:
-        raise CutoutError(f"The NPY header cannot be read ({_short(error)}): save the array again.") from error
-    return tuple(int(n) for n in shape), bool(fortran), dtype, stream.tell()
+        if any(n < 0 for n in shape):
+            raise ValueError(f"the shape {shape}")
+        return tuple(int(n) for n in shape), bool(fortran), dtype, stream.tell()
+
+
+def _garbled(error: Exception) -> CutoutError:
+    return CutoutError(f"The NPY header cannot be read ({reason(error, 80)}): save the array again.")

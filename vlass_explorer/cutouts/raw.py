@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from ..schema import Beam, CutoutError, Origin, Row0
+from ..schema import Beam, NoSuchPlane, Origin, Row0
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Raw:
     row0: Row0 = "unknown"
     colour: NDArray[np.float32] | None = None
     """Channels (ny, nx, 3) where they differ, rows as in ``pixels``."""
+    planes: int = 1
+    """How many planes the file offers, of which ``pixels`` is one."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,9 @@ class Cut:
 
 def plane_index(lead: tuple[int, ...], plane: int, notes: list[str]) -> tuple[int, ...]:
     """Index of a plane along the leading axes of a cube, counted in C order, with a note on what was left out."""
-    count = int(np.prod(lead, dtype=np.int64)) if lead else 1
+    count = prod(lead)
     if not 0 <= plane < count:
-        known = "the image has one plane" if count == 1 else f"the cube has planes 0 to {count - 1}"
-        raise CutoutError(f"There is no plane {plane}: {known}.")
+        raise NoSuchPlane(plane, count)
     if count > 1:
         notes.append(f"A cube of {count} planes: plane {plane} is shown.")
     return tuple(int(i) for i in np.unravel_index(plane, lead)) if lead else ()

@@ -6,17 +6,17 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.fits import Header
-from astropy.io.fits.verify import VerifyError
-from astropy.wcs import WCS, Sip
+from astropy.wcs import WCS, NoConvergence, Sip
 from astropy.wcs.utils import proj_plane_pixel_scales
+from astropy.wcs.wcsapi.high_level_api import high_level_objects_to_values
+from numpy.typing import NDArray
 
-from ..schema import CutoutError, Row0
+from ..foreign import mapped, reason
+from ..schema import CutoutError, NeedsPart, Row0
 from .beams import number
 from .raw import Cut
 
 DEFAULT_SIZE = 540.0  # arcsec; wide enough to measure the noise beside the source
-# What astropy and wcslib raise on garbage in a header; each means that this header gives no coordinates.
-WCS_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, MemoryError, VerifyError)
 
 
 def celestial(header: Header, axes: tuple[int, int], shape: tuple[int, int], notes: list[str]) -> WCS | None:
@@ -28,22 +28,26 @@ def celestial(header: Header, axes: tuple[int, int], shape: tuple[int, int], not
         notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {missing}.")
         return None
     try:
-        full = WCS(header)
-        wcs = full.sub(list(axes)) if max(axes) <= full.naxis else None
-        if wcs is None or not wcs.has_celestial:
-            notes.append("The header's coordinates are not sky coordinates; they are left out.")
-            return None
-        scale = proj_plane_pixel_scales(wcs)
-        centre = wcs.all_pix2world([[(shape[1] - 1) / 2, (shape[0] - 1) / 2]], 0)
-    except WCS_ERRORS as error:
-        reason = " ".join(str(error).split())[:100].rstrip(".") or type(error).__name__
-        notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {reason}.")
+        with mapped(_unusable):
+            full = WCS(header)
+            wcs = full.sub(list(axes)) if max(axes) <= full.naxis else None
+            if wcs is None or not wcs.has_celestial:
+                notes.append("The header's coordinates are not sky coordinates; they are left out.")
+                return None
+            scale = proj_plane_pixel_scales(wcs)
+            centre = wcs.all_pix2world([[(shape[1] - 1) / 2, (shape[0] - 1) / 2]], 0)
+    except CutoutError as error:
+        notes.append(str(error))
         return None
     if not (np.isfinite(centre).all() and np.isfinite(scale).all() and (scale > 0).all() and (scale < 90).all()):
         notes.append("The sky coordinates (WCS) give no position for the centre of the image and are left out.")
         return None
     wcs.array_shape = shape
     return wcs
+
+
+def _unusable(error: Exception) -> CutoutError:
+    return CutoutError(f"The sky coordinates (WCS) cannot be used and are left out: {reason(error)}.")
 
 
 def _missing(header: Header, axes: tuple[int, int]) -> str | None:
@@ -53,8 +57,9 @@ def _missing(header: Header, axes: tuple[int, int]) -> str | None:
         needed = [f"CRVAL{axis}", *(matrix or [f"CDELT{axis}"])]
         for key in (*needed, *([f"CRPIX{axis}"] if f"CRPIX{axis}" in header else [])):
             try:
-                value = header.get(key)
-            except VerifyError:
+                with mapped(_unusable):
+                    value = header.get(key)
+            except CutoutError:
                 value = "unreadable"
             if number(value) is None:
                 return f"{key} is absent" if value is None else f"{key} is no number"
@@ -80,31 +85,54 @@ def row0(wcs: WCS) -> Row0:
     return "south" if north > 0 else "north"
 
 
+def to_pixels(wcs: WCS, places: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixel coordinates (x, y) of places, from 0; NaN where the projection or its distortion (SIP) reaches none.
+
+    ``WCS.world_to_pixel`` warns of an iteration that runs away and returns where it stood.
+    """
+    with mapped(_unfound):
+        values = high_level_objects_to_values(places, low_level_wcs=wcs)
+        x, y = _converged(wcs, *(np.asarray(value, np.float64) for value in values))
+    return x, y
+
+
+def _converged(wcs: WCS, *values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pixels (2, ...) of world coordinates; one place that does not converge costs no other."""
+    try:
+        return np.asarray(wcs.all_world2pix(*values, 0), np.float64)
+    except NoConvergence:
+        if values[0].size == 1:
+            return np.full((2, *values[0].shape), np.nan)
+        each = [_converged(wcs, *place) for place in zip(*(value.ravel() for value in values), strict=True)]
+        return np.stack(each, axis=-1).reshape(2, *values[0].shape)
+
+
+def _unfound(error: Exception) -> NeedsPart:
+    return NeedsPart(f"The image's coordinates find no pixel ({reason(error)}): give a pixel box.")
+
+
 def region(cut: Cut, wcs: WCS | None, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """Pixel edges (y0, y1, x0, x1) of a cut; those of a position may reach beyond the image, it stays centred."""
     ny, nx = shape
     if cut.box is not None:
         y0, y1, x0, x1 = cut.box
         if not (0 <= y0 < y1 <= ny and 0 <= x0 < x1 <= nx):
-            raise CutoutError(
+            raise NeedsPart(
                 f"The pixel box (y {y0} to {y1}, x {x0} to {x1}) does not lie inside the image of {nx} × {ny} pixels."
             )
         return y0, y1, x0, x1
     assert cut.position is not None
     if wcs is None:
-        raise CutoutError("The image has no sky coordinates to find the position with: give a pixel box.")
+        raise NeedsPart("The image has no sky coordinates to find the position with: give a pixel box.")
     ra, dec = cut.position
     if not (np.isfinite([ra, dec]).all() and -360 <= ra <= 360 and -90 <= dec <= 90):
-        raise CutoutError(f"RA {ra:g}°, Dec {dec:g}° is no position on the sky: give both in degrees.")
-    try:
-        x, y = (float(v) for v in wcs.world_to_pixel(SkyCoord(ra * u.deg, dec * u.deg)))
-    except WCS_ERRORS:
-        x = y = float("nan")
+        raise NeedsPart(f"RA {ra:g}°, Dec {dec:g}° is no position on the sky: give both in degrees.")
+    x, y = (float(v) for v in to_pixels(wcs, SkyCoord(ra * u.deg, dec * u.deg)))
     if not (np.isfinite([x, y]).all() and -0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
-        raise CutoutError(f"RA {ra:.5f}°, Dec {dec:+.5f}° lies outside the image: choose a position inside it.")
+        raise NeedsPart(f"RA {ra:.5f}°, Dec {dec:+.5f}° lies outside the image: choose a position inside it.")
     size = DEFAULT_SIZE if cut.size_arcsec is None else cut.size_arcsec
     if not (np.isfinite(size) and size > 0):
-        raise CutoutError(f"A cut of {size:g}″ is impossible: give a positive size in arcsec.")
+        raise NeedsPart(f"A cut of {size:g}″ is impossible: give a positive size in arcsec.")
     side = max(8, min(round(size / mean_scale(wcs)), 2 * max(ny, nx)))
     y0, x0 = (round(v + 0.5 - side / 2 - 1e-6) for v in (y, x))  # the lower one of two equally good
     return y0, y0 + side, x0, x0 + side

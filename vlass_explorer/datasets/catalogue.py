@@ -98,7 +98,7 @@ def _depth(wcs: WCS, places: NDArray[np.float64]) -> NDArray[np.float64]:
     near = sky.separation(centre).deg <= scale * np.hypot(nx, ny)  # a projection knows nothing of the far side
     found = np.zeros(len(places))
     if near.any():
-        x, y = wcs.world_to_pixel(sky[near])
+        x, y = cutouts.to_pixels(wcs, sky[near])
         inside = np.minimum.reduce([x + 0.5, nx - 0.5 - x, y + 0.5, ny - 0.5 - y]) * scale
         found[near] = np.clip(np.nan_to_num(inside, nan=0.0), 0.0, SIDE / 7200)
     return found

@@ -8,6 +8,8 @@ from .errors import (
     DatasetError,
     ExplorerError,
     InputError,
+    NeedsPart,
+    NoSuchPlane,
     RunError,
     UnsupportedError,
 )
@@ -27,6 +29,7 @@ from .training import Phase, Run, RunConfig, field_help
 __all__ = [
     "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "IndexArray", "InputError",
-    "InputSpec", "Mistake", "Noise", "Origin", "Phase", "Place", "Prediction", "Report", "RocCurve", "Row0", "Run",
-    "RunConfig", "RunError", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
+    "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Phase", "Place", "Prediction", "Report",
+    "RocCurve", "Row0", "Run", "RunConfig", "RunError", "Tokens", "UnsupportedError", "Validity", "Window",
+    "field_help",
 ]  # fmt: skip

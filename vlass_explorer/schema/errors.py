@@ -1,5 +1,7 @@
 """Typed exceptions: each is one sentence for the user, never a bug."""
 
+from __future__ import annotations
+
 
 class ExplorerError(Exception):
     """Bad input, told in one sentence that says what is wrong and what to do; never a bug."""
@@ -7,6 +9,23 @@ class ExplorerError(Exception):
 
 class CutoutError(ExplorerError):
     """A file cannot be read as a cutout."""
+
+
+class NeedsPart(CutoutError):
+    """Which part of a readable image to cut out has to be said, or said anew: a position or a pixel box."""
+
+
+class NoSuchPlane(CutoutError):
+    """A cube or a TIFF has no such plane."""
+
+    def __init__(self, plane: int, planes: int) -> None:
+        self.plane, self.planes = plane, planes
+        known = "the image has one plane" if planes == 1 else f"the cube has planes 0 to {planes - 1}"
+        super().__init__(f"There is no plane {plane}: {known}.")
+
+    def __reduce__(self) -> tuple[type[NoSuchPlane], tuple[int, int]]:
+        """Errors are kept in caches and cross processes: made again from the fields, not from the sentence."""
+        return type(self), (self.plane, self.planes)
 
 
 class InputError(ExplorerError):

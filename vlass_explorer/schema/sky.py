@@ -88,6 +88,8 @@ class Cutout:
     """Pixel size in arcsec that the user or a data set declares where the file has no WCS."""
     colour: NDArray[np.float32] | None = None
     """Channels (3, ny, nx) of a colour picture, whose luminance ``pixels`` is; None for everything else."""
+    planes: int = 1
+    """How many planes of a cube or pages of a TIFF the file offers, of which this is one."""
 
     def __post_init__(self) -> None:
         if self.colour is not None and self.colour.shape != (3, *self.pixels.shape):
