@@ -158,10 +158,65 @@ def test_what_was_used_longest_ago_goes_first(home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(cache.SIZE, "3e-6")
     last = cache.entry("d", fill)
     assert {path for path in places if path.exists()} == {places[0], places[2]} and last.exists()
-    (home / ".left.over").mkdir()
-    os.utime(home / ".left.over", (0, 0))
-    assert cache.prune(home, 0.0, kept=last) and not (home / ".left.over").exists()
+    assert cache.prune(home, 0.0, kept=last)
     assert [path for path in home.glob("*/") if not path.name.startswith(".")] == [last]
+
+
+def test_what_killed_processes_left_goes_and_nothing_else(home: Path) -> None:
+    """A cache folder may be named that holds other things, hidden ones among them: they stay however old they are."""
+    kept = [home / ".ssh", home / "results", home / ".short.lock", home / ".0123.d"]
+    left = [home / f".{'0a' * 16}.x7", home / f".{'1b' * 16}.y8"]
+    for folder in (*kept, *left):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        (folder / cache.STAMP).touch()
+        os.utime(folder, (0, 0))
+    (home / f".{'0a' * 16}.lock").touch()
+    made = cache.entry("key", lambda folder: None)
+    assert all((folder / "file").exists() for folder in kept) and not any(folder.exists() for folder in left)
+    # Its own lock is held until the entry is there, and goes with the next one.
+    assert len(list(home.glob("*.lock"))) == 2
+    cache.prune(home, -1.0)
+    assert not made.exists() and [path.name for path in home.glob("*.lock")] == [".short.lock"]
+
+
+BUILD_LONG = """
+import os, sys, time
+from pathlib import Path
+from vlass_explorer.datasets import cache
+def build(folder):
+    print("building", flush=True)
+    sys.stdin.readline()
+    (folder / "x").write_text("whole")
+print((cache.entry("key", build) / "x").read_text())
+"""
+
+
+def test_a_lock_that_is_held_outlives_any_time(home: Path, repo_root: Path) -> None:
+    """A build of two days: neither its lock nor its unfinished folder goes, and nobody builds the same beside it."""
+    command = [sys.executable, "-c", BUILD_LONG]
+    with subprocess.Popen(command, cwd=repo_root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:
+        assert builder.stdout is not None and builder.stdout.readline() == "building\n"
+        for path in home.glob(".*"):
+            os.utime(path, (0, 0))
+        cache.entry("another", lambda folder: None)
+
+        def waiting() -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            cache.entry("key", lambda folder: pytest.fail("built twice"), waiting)
+        assert builder.communicate("\n", timeout=60)[0] == "whole\n"
+    assert (cache.entry("key", lambda folder: None) / "x").read_text() == "whole"
+
+
+def test_without_a_name_it_is_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(cache.FOLDER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / "vlass_explorer"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / ".cache" / "vlass_explorer"
 
 
 def test_off_keeps_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

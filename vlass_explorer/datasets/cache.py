@@ -1,15 +1,16 @@
 """The cache folder: what is decoded once lies here, written atomically, shared by processes, bounded in size.
 
-``VLASS_EXPLORER_CACHE`` names the folder (~/.cache/vlass_explorer without it; "off": nothing outlives the process) and
-``VLASS_EXPLORER_CACHE_GB`` its size, 50 by default: when an entry is added, those used longest ago go until all fit.
-Any entry may be deleted at any time; files that a process has mapped stay readable to it.
+``VLASS_EXPLORER_CACHE`` names the folder (the user's cache folder without it, ~/.cache/vlass_explorer on Linux; "off":
+nothing outlives the process) and ``VLASS_EXPLORER_CACHE_GB`` its size, 50 by default: when an entry is added, those
+used longest ago go until all fit. Any entry may be deleted at any time; files that a process has mapped stay readable
+to it. Nothing but entries is ever touched, whatever else the folder holds.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,11 +18,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import platformdirs
+from filelock import FileLock, Timeout
+
 from ..schema import DatasetError
 
 FOLDER, SIZE = "VLASS_EXPLORER_CACHE", "VLASS_EXPLORER_CACHE_GB"
 STAMP = ".used"  # its time of change says when an entry was last asked for
-ABANDONED = 24 * 3600.0  # seconds after which an unfinished entry is taken for that of a killed process
+NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
+UNFINISHED = re.compile(rf"\.({NAME.pattern})\..+")  # its lock and what is being built
 
 _temporary: list[tempfile.TemporaryDirectory[str]] = []
 
@@ -31,7 +36,7 @@ def folder() -> Path | None:
     named = os.environ.get(FOLDER, "")
     if named.lower() == "off":
         return None
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "vlass_explorer"
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("vlass_explorer", appauthor=False)
 
 
 def file_key(path: Path, *options: object) -> str:
@@ -60,7 +65,7 @@ def entry(key: str, build: Callable[[Path], None], check: Callable[[], None] = l
         return target
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _locked(home / f".{name}.lock", check):
+        with _locked(_lock(home, name), check):
             if not _touched(target):
                 with tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.") as unfinished:
                     made = Path(unfinished) / name
@@ -82,20 +87,35 @@ def prune(home: Path, limit: float, kept: Path | None = None) -> list[Path]:
 
     ``kept`` stays whatever its size. What killed processes left behind goes, too.
     """
-    for path in home.glob(".*"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-    stamps = sorted(home.glob(f"*/{STAMP}"), key=lambda stamp: stamp.stat().st_mtime_ns)
-    sizes = {stamp.parent: sum(file.stat().st_size for file in stamp.parent.iterdir()) for stamp in stamps}
+    _sweep(home)
+    used: dict[Path, tuple[int, int]] = {}  # time of the last use, size
+    for stamp in home.glob(f"*/{STAMP}"):
+        with suppress(FileNotFoundError):  # another process prunes, too
+            if NAME.fullmatch(stamp.parent.name):
+                size = sum(file.stat().st_size for file in stamp.parent.iterdir())
+                used[stamp.parent] = stamp.stat().st_mtime_ns, size
+    left = sum(size for _, size in used.values())
     deleted: list[Path] = []
-    for path in sizes:
-        if sum(sizes.values()) - sum(sizes[gone] for gone in deleted) <= limit:
+    for path in sorted(used, key=used.__getitem__):
+        if left <= limit:
             break
         if path != kept:
             shutil.rmtree(path, ignore_errors=True)
             deleted.append(path)
+            left -= used[path][1]
     return deleted
+
+
+def _sweep(home: Path) -> None:
+    """Delete unfinished entries that nobody works on: whoever builds one holds its lock, however long that takes."""
+    found = {match[1] for path in home.iterdir() if (match := UNFINISHED.fullmatch(path.name))}
+    for name in found:
+        lock = _lock(home, name)
+        with suppress(Timeout), lock.acquire(blocking=False):
+            for path in home.glob(f".{name}.*"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)  # who waits for it sees that it is gone, and makes a new one
 
 
 def _limit() -> float:
@@ -113,15 +133,21 @@ def _touched(target: Path) -> bool:
     return (target / STAMP).is_file()
 
 
+def _lock(home: Path, name: str) -> FileLock:
+    """The lock of an entry; the kernel releases it whatever happens to the process."""
+    return FileLock(home / f".{name}.lock")
+
+
 @contextmanager
-def _locked(path: Path, check: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of an entry; the kernel releases it whatever happens to the process."""
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                check()
-                time.sleep(0.1)
+def _locked(lock: FileLock, check: Callable[[], None]) -> Iterator[None]:
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout:
+            check()
+            time.sleep(0.1)
+    try:
         yield
+    finally:
+        lock.release()
