@@ -15,7 +15,7 @@ from torch import nn
 from train.__main__ import main
 from vlass_explorer import checkpoints
 from vlass_explorer.evaluation import averaging
-from vlass_explorer.schema import Checkpoint, CheckpointError, InputSpec
+from vlass_explorer.schema import Ancestor, Checkpoint, CheckpointError, InputSpec, Provenance, Reports
 
 CNN_SPEC = InputSpec(img_size=16, field_of_view_pixels=24)
 
@@ -30,7 +30,8 @@ def cnn(folder: Path, seed: int, **changes: object) -> Checkpoint:
     provenance = {"dataset": "class_folders", "split": "random", "fold": 0, "split_seed": 0, "data": "set"}
     return checkpoints.save(
         folder / f"cnn-{seed}", model, architecture="first_cnn", model_args={"img_size": 16},
-        label_names=tiny_set.CLASSES, input_spec=CNN_SPEC, metrics={}, provenance={**provenance, **changes},
+        label_names=tiny_set.CLASSES, input_spec=CNN_SPEC, reports=Reports(),
+        provenance=Provenance.of({**provenance, **changes}),
     )  # fmt: skip
 
 
@@ -128,10 +129,10 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert main(["average", "cnn-1", "cnn-2", "--name", "mean", "--data-dir", str(data), "--device", "cpu"]) == 0
     assert "mean of cnn-1, cnn-2, validation macro F1" in capsys.readouterr().out
     card = checkpoints.find("mean")
-    assert card.provenance["parents"] == [{"name": c.name, "sha256": c.sha256} for c in cards[:2]]
-    assert (card.provenance["averaged"], card.provenance["fold"]) == ("uniform mean", 0)
-    assert card.provenance["statistics_count"] == 32 and "saw_validation" not in card.provenance
-    assert card.metrics["validation"]["count"] == 8
+    assert card.provenance.parents == tuple(Ancestor(c.name, c.sha256) for c in cards[:2])
+    assert (card.provenance.averaged, card.provenance.fold) == ("uniform mean", 0)
+    assert card.provenance.statistics_count == 32 and not card.provenance.saw_validation
+    assert card.reports.validation.count == 8
     key = "head.weight"
     states = [checkpoints.load(c).state_dict()[key] for c in cards[:2]]
     assert torch.allclose(checkpoints.load(card).state_dict()[key], (states[0] + states[1]) / 2, atol=1e-3)
@@ -139,9 +140,9 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     words = ["--name", "soup", "--greedy", "--fold", "0", "--data-dir", str(data), "--device", "cpu"]
     assert main(["average", "cnn-1", "cnn-3", *words]) == 0
     soup = checkpoints.find("soup").provenance
-    kept, left = ([c["name"] for c in soup[key]] for key in ("parents", "left_out"))
-    assert sorted(kept + left) == ["cnn-1", "cnn-3"] and soup["averaged"] == "greedy soup"
-    assert ("saw_validation" in soup) == (len(kept) == 2)
+    kept, left = ([c.name for c in found] for found in (soup.parents, soup.left_out))
+    assert sorted(kept + left) == ["cnn-1", "cnn-3"] and soup.averaged == "greedy soup"
+    assert bool(soup.saw_validation) == (len(kept) == 2)
     capsys.readouterr()
     for wrong, sentence in (
         (["cnn-1", "cnn-2", "--name", "mean"], "already a checkpoint 'mean'"),

@@ -52,8 +52,8 @@ def test_a_saved_model_comes_back_in_float32_and_evaluation_mode(shelf: Path) ->
     assert not model.training
     assert (card.name, card.label_names, card.input_spec, card.model_args) == ("tiny", LABELS, SPEC, ARGS)
     assert card.parameters == sum(parameter.numel() for parameter in build().parameters())
-    assert card.metrics["validation"]["macro_f1_interval"] == [0.4, 0.9]
-    assert card.metrics["validation"]["ece"] is None
+    assert card.reports.table["validation"]["macro_f1_interval"] == [0.4, 0.9]
+    assert card.reports.table["validation"]["ece"] is None
 
 
 def test_the_weights_on_disk_are_half_precision_and_hashed(shelf: Path) -> None:

@@ -16,11 +16,12 @@ import torch
 
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints.onnx_file import to_onnx
-from vlass_explorer.schema import Checkpoint, CheckpointError
+from vlass_explorer.schema import Checkpoint, CheckpointError, Provenance
 
 IMPORT = {
     "name": "taken-in", "architecture": "vit_tiny_patch16_224", "model_args": tiny_checkpoint.ARGS,
-    "label_names": tiny_checkpoint.LABELS, "input_spec": tiny_checkpoint.SPEC, "provenance": {"data": "not stated"},
+    "label_names": tiny_checkpoint.LABELS, "input_spec": tiny_checkpoint.SPEC,
+    "provenance": Provenance(data="not stated"),
 }  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def card(tmp_path: Path) -> Checkpoint:
 def test_a_packed_checkpoint_comes_back_the_same(card: Checkpoint) -> None:
     root = card.path.parent
     again = checkpoints.unpack(checkpoints.pack(card), "again", root)
-    assert (again.sha256, again.metrics, again.input_spec) == (card.sha256, card.metrics, card.input_spec)
+    assert (again.sha256, again.reports, again.input_spec) == (card.sha256, card.reports, card.input_spec)
     ours, theirs = checkpoints.load(card).state_dict(), checkpoints.load(again).state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     with pytest.raises(CheckpointError, match="already"):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vlass_explorer.evaluation import leaderboard
-from vlass_explorer.schema import Checkpoint, InputSpec
+from vlass_explorer.schema import Checkpoint, InputSpec, Provenance, Reports
 
 
 def card(name: str, score: float | None, **provenance: object) -> Checkpoint:
@@ -21,7 +21,15 @@ def card(name: str, score: float | None, **provenance: object) -> Checkpoint:
     metrics = {} if score is None else {"validation": report}
     known = {"data": "FIRST", "split": "authors", "fold": 0, **provenance}
     return Checkpoint(
-        name, Path(name), "resnet18", "classification", ("FRI", "FRII"), InputSpec(), 11_200_000, metrics, known
+        name,
+        Path(name),
+        "resnet18",
+        "classification",
+        ("FRI", "FRII"),
+        InputSpec(),
+        11_200_000,
+        Reports(metrics),
+        Provenance.of(known),
     )
 
 
@@ -37,7 +45,7 @@ def test_settings_keep_data_split_and_fold_apart() -> None:
     assert leaderboard.setting(one) == leaderboard.setting(card("b", 0.1))
     others = [card("c", 0.8, fold=1), card("d", 0.8, split="sky"), card("e", 0.8, data="VLASS")]
     assert len({leaderboard.setting(each) for each in [one, *others]}) == 4
-    assert leaderboard.setting(replace(one, provenance={})) == "data not stated"
+    assert leaderboard.setting(replace(one, provenance=Provenance())) == "data not stated"
 
 
 def test_columns_of_the_recipe_are_read_from_the_configuration() -> None:

@@ -83,7 +83,7 @@ def test_one_command_runs_a_recipe_end_to_end(
     assert size, capsys.readouterr().err
     card = checkpoints.find(name.replace("/", "-"))
     assert (card.architecture, card.label_names) == (config.architecture, tiny_set.CLASSES)
-    assert card.provenance["recipe"] == name and card.input_spec.img_size == size
+    assert card.provenance.recipe == name and card.input_spec.img_size == size
     model = checkpoints.load(card)
     with torch.no_grad():
         assert model(torch.rand(1, config.in_chans, size, size)).isfinite().all()

@@ -39,11 +39,12 @@ def test_five_kinds_in_under_32_mebibytes() -> None:
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_cards_say_where_the_weights_come_from(card: Checkpoint) -> None:
-    assert {"data", "data_licence", "split", "fold", "recipe", "seed", "class_fractions"} <= card.provenance.keys()
-    assert card.provenance["simulated"] == (card.name == "vlass-sim-cnn")
-    found = card.metrics["validation"]
-    assert found["macro_f1_interval"][0] <= found["macro_f1"] <= found["macro_f1_interval"][1]
-    assert "/" not in card.provenance.get("configuration", "").replace(card.provenance["recipe"], "")
+    known = card.provenance
+    assert all(value is not None for value in (known.data, known.data_licence, known.split, known.fold, known.recipe))
+    assert known.seed is not None and known.class_fractions and known.simulated == (card.name == "vlass-sim-cnn")
+    found = card.reports.validation
+    assert found.macro_f1_interval[0] <= found.macro_f1 <= found.macro_f1_interval[1]
+    assert "/" not in known.configuration.replace(known.recipe, "")
 
 
 @pytest.mark.parametrize("card", FIRST, ids=NAMES)
@@ -52,11 +53,11 @@ def test_the_macro_f1_of_the_card_is_that_of_the_weights(card: Checkpoint, fold:
     assert data.label_names == card.label_names
     found = [p.label for p in predict.predict(checkpoints.load(card), card, images)]
     score = f1_score(labels, [card.label_names.index(label) for label in found], average="macro")
-    assert score == pytest.approx(card.metrics["validation"]["macro_f1"], abs=1e-9)
+    assert score == pytest.approx(card.reports.validation.macro_f1, abs=1e-9)
 
 
 def test_the_best_is_well_above_the_shape_floor() -> None:
-    scores = {card.name: card.metrics["validation"]["macro_f1"] for card in FIRST}
+    scores = {card.name: card.reports.validation.macro_f1 for card in FIRST}
     assert max(scores.values()) >= 0.83
     assert sum(score > LEAST for score in scores.values()) >= 3
 

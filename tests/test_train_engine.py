@@ -76,7 +76,7 @@ def test_the_test_part_is_read_once_everything_is_decided(place: Path, monkeypat
     wrong = report["test"]["mistakes"]
     assert {one["name"] for one in wrong} <= set(splits["test"])
     card = checkpoints.find("tiny")
-    assert card.metrics["test"] == report["test"] and card.provenance["test_count"] == len(splits["test"])
+    assert card.reports.table["test"] == report["test"] and card.provenance.test_count == len(splits["test"])
     assert "| test |" in (card.path / "README.md").read_text()
 
 

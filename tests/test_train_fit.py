@@ -59,20 +59,20 @@ def test_curves_have_a_row_an_epoch_and_some_between(done: Run) -> None:
 def test_the_checkpoint_reproduces_the_report(done: Run, place: Path) -> None:
     report = json.loads((done.path / "report.json").read_text())
     card = checkpoints.find("tiny")
-    assert json.loads(json.dumps(card.metrics["validation"])) == report["validation"]
+    assert json.loads(json.dumps(card.reports.table["validation"])) == report["validation"]
     _, again = evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
     assert json.loads(json.dumps(asdict(again))) == report["validation"]
-    assert metrics.read(report) == metrics.read(card.metrics["validation"]) == again
+    assert metrics.read(report) == metrics.read(card.reports.table["validation"]) == again
     assert evaluated(done.id, data_dir=str(place / "data"), split="random", fold=0)[1] == again
 
 
 def test_the_card_says_where_the_weights_come_from(done: Run) -> None:
     provenance = checkpoints.find("tiny").provenance
-    assert provenance["run"] == done.id and provenance["seed"] == 0 and provenance["fold"] == 0
-    assert provenance["class_fractions"] == {"long": 0.5, "round": 0.5}
-    assert provenance["train_count"] + provenance["validation_count"] == 40
-    assert provenance["versions"]["torch"] == torch.__version__
-    assert recipes.from_yaml(provenance["configuration"]) == done.config
+    assert provenance.run == done.id and provenance.seed == 0 and provenance.fold == 0
+    assert provenance.class_fractions == {"long": 0.5, "round": 0.5}
+    assert provenance.train_count + provenance.validation_count == 40
+    assert provenance.versions["torch"] == torch.__version__
+    assert recipes.from_yaml(provenance.configuration) == done.config
 
 
 def test_a_name_that_is_taken_gets_a_number(done: Run, place: Path) -> None:
@@ -102,9 +102,9 @@ def test_weights_that_saw_the_validation_fold_are_told(done: Run, place: Path) -
     assert "tiny was trained on cutouts of this run's validation fold" in runs.read(teacher.path).reason
     start = runs.create(configured(place, fold=1, weights="tiny", epochs=1, name="leaky"))
     assert train(start.path) == 0
-    assert "saw_validation" in checkpoints.find("leaky").provenance
-    assert "saw_validation" not in checkpoints.find("tuned").provenance
-    assert checkpoints.find("tuned").provenance["started_from"] == "tiny"
+    assert checkpoints.find("leaky").provenance.saw_validation
+    assert not checkpoints.find("tuned").provenance.saw_validation
+    assert checkpoints.find("tuned").provenance.started_from == "tiny"
 
 
 def test_a_diverging_run_fails_at_its_step(place: Path) -> None:
@@ -168,7 +168,7 @@ def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]
     assert main(["test", str(checkpoints.find("tiny").path), *data, "--split", "random", "--tta"]) == 0
     assert "eight views" in capsys.readouterr().out
     assert main(["test", "tiny", *data, "--split", "random", "--keep", "again", "--json"]) == 0
-    kept, shown = checkpoints.find("tiny").metrics["again"], json.loads(capsys.readouterr().out)
+    kept, shown = checkpoints.find("tiny").reports.table["again"], json.loads(capsys.readouterr().out)
     assert kept["macro_f1"] == shown["macro_f1"] == plain["macro_f1"] and kept["count"] == 8
     assert "| again | 8 |" in (checkpoints.find("tiny").path / "README.md").read_text()
     assert main(["check", "--json", *tiny_set.words(place / "data")]) == 0

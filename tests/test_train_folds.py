@@ -23,10 +23,10 @@ def test_folds_are_trained_once_and_shipped(
     options = {"splits": ["random"], "folds": [0, 3], "root": tmp_path / "runs"}
     table = folds.run(config, shipped=True, floors={"coin": 0.5}, jobs=2, **options)
     card = checkpoints.find("tiny")
-    scores = card.metrics["random_folds"]["macro_f1_of_folds"]
-    assert scores["0"] == card.metrics["validation"]["macro_f1"] and set(scores) == {"0", "3"}
-    assert card.metrics["random_folds"]["macro_f1"] == pytest.approx(np.mean(list(scores.values())))
-    assert card.metrics["floors"] == {"coin": 0.5} and card.provenance["fold"] == 0
+    scores = card.reports.table["random_folds"]["macro_f1_of_folds"]
+    assert scores["0"] == card.reports.table["validation"]["macro_f1"] and set(scores) == {"0", "3"}
+    assert card.reports.table["random_folds"]["macro_f1"] == pytest.approx(np.mean(list(scores.values())))
+    assert card.reports.table["floors"] == {"coin": 0.5} and card.provenance.fold == 0
     assert f"{scores['3']:.3f}" in table
     # Once more: nothing is trained, the card is written again.
     monkeypatch.setattr(folds.subprocess, "run", None)

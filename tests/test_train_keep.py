@@ -80,7 +80,7 @@ def test_statistics_beyond_half_precision_are_kept_in_single(
         assert main(["test", "tiny", *data]) == 0
         again = json.loads(capsys.readouterr().out)
         assert {key: again[key] for key in ("loss", "accuracy")} == {
-            key: card.metrics["validation"][key] for key in ("loss", "accuracy")
+            key: card.reports.table["validation"][key] for key in ("loss", "accuracy")
         }
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from train.network import build, classifier_names, freeze, settle
 from vlass_explorer import checkpoints
-from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, RunConfig
+from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, Provenance, Reports, RunConfig
 
 LABELS = ("a", "b")
 SMALL = RunConfig(architecture="first_cnn", img_size=16)
@@ -31,7 +31,7 @@ def shelved(config: RunConfig, name: str, labels: tuple[str, ...] = LABELS) -> d
     spec = InputSpec(img_size=config.img_size, in_chans=config.in_chans)
     card = checkpoints.save(
         checkpoints.folder() / name, model, architecture=config.architecture, model_args=model_args,
-        label_names=labels, input_spec=spec, metrics={}, provenance={},
+        label_names=labels, input_spec=spec, reports=Reports(), provenance=Provenance(),
     )  # fmt: skip
     return checkpoints.load(card).state_dict()
 

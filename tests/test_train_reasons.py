@@ -52,7 +52,7 @@ def test_a_full_disk_keeps_the_last_good_state(place: Path, monkeypatch: pytest.
     assert saved_steps(run.path / "last.ckpt") == 4 and not (run.path / callbacks.PARTIAL).exists()
     monkeypatch.undo()
     assert train(runs.new_attempt(failed).path, resume=True) == 0
-    assert checkpoints.find("tiny").metrics["validation"]["count"] == 8
+    assert checkpoints.find("tiny").reports.validation.count == 8
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vlass_explorer import checkpoints
-from vlass_explorer.schema import Checkpoint, InputSpec
+from vlass_explorer.schema import Checkpoint, InputSpec, Provenance, Reports
 
 LABELS = ("FRI", "FRII", "Compact", "Bent")
 ARGS = {"img_size": 32, "patch_size": 8, "in_chans": 1, "depth": 2, "embed_dim": 24, "num_heads": 3}
@@ -38,4 +38,7 @@ def save(folder: Path, model: torch.nn.Module | None = None, **changes: Any) -> 
         "architecture": "vit_tiny_patch16_224", "model_args": ARGS, "label_names": LABELS, "input_spec": SPEC,
         "metrics": METRICS, "provenance": PROVENANCE,
     }  # fmt: skip
-    return checkpoints.save(folder, build() if model is None else model, **(given | changes))
+    given |= changes
+    given["reports"] = Reports(given.pop("metrics"))
+    given["provenance"] = Provenance.of(given["provenance"])
+    return checkpoints.save(folder, build() if model is None else model, **given)

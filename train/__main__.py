@@ -23,7 +23,7 @@ from typing import get_args, get_type_hints
 
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
+from vlass_explorer.schema import ConfigError, ExplorerError, Reports, RunConfig
 
 from . import begin
 
@@ -162,7 +162,8 @@ def _test(options: argparse.Namespace) -> int:
     if options.keep:
         figures = asdict(report)
         kept = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier")
-        checkpoints.update(card, metrics={options.keep: {key: figures[key] for key in kept}})
+        kept_now = {options.keep: {key: figures[key] for key in kept}}
+        checkpoints.update(card, reports=Reports({**card.reports.table, **kept_now}))
     if options.json:
         shown = ("split", "fold", "part", "apart", "tta")
         head = {"checkpoint": card.name, **{key: getattr(options, key) for key in shown}}

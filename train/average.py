@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
 from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.evaluation import averaging
-from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
+from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, RunConfig
 
 from .data import Images, open_data_set, split_indices
 from .device import resolve
@@ -37,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
     averaging.check_alike(cards)
     common = shared([card.provenance for card in cards])
     chosen_split = {"split": options.split, "fold": options.fold, "dataset": options.dataset or None}
-    place = {**common, **{key: value for key, value in chosen_split.items() if value is not None}}
-    data = _Data(cards[0], place, options.data_dir) if options.data_dir or common.get("simulated") else None
+    place = replace(common, **{key: value for key, value in chosen_split.items() if value is not None})
+    data = _Data(cards[0], place, options.data_dir) if options.data_dir or common.simulated else None
     if options.greedy and data is None:
         raise ConfigError("A greedy soup needs validation data: give --data-dir.")
     device = resolve(options.device)
@@ -61,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         model_args=cards[0].model_args,
         label_names=cards[0].label_names,
         input_spec=cards[0].input_spec,
-        metrics=metrics,
+        reports=Reports(metrics),
         provenance=provenance(common, cards, chosen, greedy=options.greedy, counted=len(data) if data else 0),
     )
     reached = f", validation macro F1 {metrics['validation']['macro_f1']:.4f}" if metrics else ""
@@ -69,40 +68,39 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def shared(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def shared(several: Sequence[Provenance]) -> Provenance:
     """What the provenance of all parents agrees on."""
-    first = tables[0]
-    return {key: first[key] for key in INHERITED if key in first and all(t.get(key) == first[key] for t in tables)}
+    first = several[0]
+    agreed = [key for key in INHERITED if all(getattr(one, key) == getattr(first, key) for one in several)]
+    return Provenance(**{key: getattr(first, key) for key in agreed})
 
 
 def provenance(
-    common: Mapping[str, Any], cards: Sequence[Checkpoint], chosen: Sequence[Checkpoint], *, greedy: bool, counted: int
-) -> dict[str, Any]:
+    common: Provenance, cards: Sequence[Checkpoint], chosen: Sequence[Checkpoint], *, greedy: bool, counted: int
+) -> Provenance:
     """Where averaged weights come from: what the parents share, and each parent with the hash of its weights."""
-    found = {
-        **common,
-        "averaged": "greedy soup" if greedy else "uniform mean",
-        "parents": [{"name": card.name, "sha256": card.sha256} for card in chosen],
-        "left_out": [{"name": card.name, "sha256": card.sha256} for card in cards if card not in chosen],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    if counted:
-        found["statistics_count"] = counted
-    held_out = {(c.provenance.get("split"), c.provenance.get("fold"), c.provenance.get("split_seed")) for c in chosen}
-    if len(held_out) > 1 or any(card.provenance.get("saw_validation") for card in chosen):
-        found["saw_validation"] = "The averaged weights were trained on other folds, so no fold is unseen."
-    return found
+    held_out = {(c.provenance.split, c.provenance.fold, c.provenance.split_seed) for c in chosen}
+    leaks = len(held_out) > 1 or any(card.provenance.saw_validation for card in chosen)
+    return replace(
+        common,
+        averaged="greedy soup" if greedy else "uniform mean",
+        parents=tuple(Ancestor(card.name, card.sha256) for card in chosen),
+        left_out=tuple(Ancestor(card.name, card.sha256) for card in cards if card not in chosen),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        statistics_count=counted or None,
+        saw_validation="The averaged weights were trained on other folds, so no fold is unseen." if leaks else None,
+    )
 
 
 class _Data:
     """Training inputs for batch norms and the validation split that the parents left out."""
 
-    def __init__(self, card: Checkpoint, place: Mapping[str, Any], data_dir: str) -> None:
-        if missing := [key for key in ("dataset", "split", "fold") if key not in place]:
+    def __init__(self, card: Checkpoint, place: Provenance, data_dir: str) -> None:
+        if missing := [key for key in ("dataset", "split", "fold") if getattr(place, key) is None]:
             raise ConfigError(f"The checkpoints do not agree on their {missing[0]}: give --{missing[0]}.")
         config = RunConfig(
-            dataset=place["dataset"], data_dir=data_dir, split=place["split"], fold=int(place["fold"]),
-            split_seed=int(place.get("split_seed", 0)), seed=int(card.provenance.get("seed", 0)),
+            dataset=place.dataset or "", data_dir=data_dir, split=place.split, fold=place.fold or 0,  # type: ignore[arg-type]
+            split_seed=place.split_seed or 0, seed=card.provenance.seed or 0,
         )  # fmt: skip
         data_set = open_data_set(config)
         if tuple(data_set.label_names) != card.label_names:

@@ -78,12 +78,12 @@ def test(
     card = card_of(name)
     provenance = card.provenance
     config = RunConfig(
-        dataset=dataset or str(provenance.get("dataset", "class_folders")),
+        dataset=dataset or provenance.dataset or "class_folders",
         data_dir=data_dir,
         split=split,  # type: ignore[arg-type]
         fold=fold,
-        seed=int(provenance.get("seed", 0)),
-        split_seed=int(provenance.get("split_seed", 0)),
+        seed=provenance.seed or 0,
+        split_seed=provenance.split_seed or 0,
     )
     data_set = open_data_set(config)
     if tuple(data_set.label_names) != card.label_names:

@@ -15,7 +15,7 @@ from typing import Any
 
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import Checkpoint, ConfigError, Run, RunConfig, RunError
+from vlass_explorer.schema import Checkpoint, ConfigError, Reports, Run, RunConfig, RunError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDS = range(5)
@@ -142,7 +142,7 @@ def ship(
     if first is None:
         raise ConfigError("Fold 0 is needed to ship a checkpoint.")
     card = first.card()
-    metrics = {**card.metrics, **{f"{split}_folds": summary(reports) for split, reports in found.items()}}
+    metrics = {**card.reports.table, **{f"{split}_folds": summary(reports) for split, reports in found.items()}}
     if floors:
         metrics["floors"] = dict(floors)
     path = checkpoints.folder() / checkpoints.check_name(name)
@@ -153,8 +153,9 @@ def ship(
         model_args=card.model_args,
         label_names=card.label_names,
         input_spec=card.input_spec,
-        metrics=metrics,
+        reports=Reports(metrics),
         provenance=card.provenance,
+        seen=checkpoints.seen(card),
         overwrite=path.exists(),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import vlass_explorer
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.recipes import to_yaml
-from vlass_explorer.schema import Checkpoint, RunConfig
+from vlass_explorer.schema import Checkpoint, Provenance, Reports, RunConfig
 
 from .data import Data
 from .evaluate import evaluate
@@ -31,7 +31,7 @@ def keep(
     model: nn.Module,
     model_args: dict[str, Any],
     device: str,
-    start: dict[str, object],
+    start: dict[str, str],
 ) -> Checkpoint:
     """Round the weights as they will be stored, evaluate those, write report.json and the checkpoint.
 
@@ -59,8 +59,8 @@ def keep(
         model_args=model_args,
         label_names=data.label_names,
         input_spec=data.spec,
-        metrics=results,
-        provenance={**provenance(folder.name, config, data), **start},
+        reports=Reports(results),
+        provenance=replace(provenance(folder.name, config, data), **start),  # type: ignore[arg-type]
     )
 
 
@@ -73,32 +73,31 @@ def free(name: str) -> Path:
     return path
 
 
-def provenance(run: str, config: RunConfig, data: Data) -> dict[str, Any]:
-    """Where the weights come from, as plain values for the card."""
+def provenance(run: str, config: RunConfig, data: Data) -> Provenance:
+    """Where the weights come from."""
     source = data.data_set
-    recipe = config.recipe or "none"
-    return {
-        "data": source.title,
-        "dataset": config.dataset,
-        "data_licence": source.licence,
-        "citation": source.citation,
-        "simulated": source.simulated,
-        "split": config.split,
-        "fold": config.fold,
-        "split_seed": config.split_seed,
-        "train_count": len(data.train),
-        "validation_count": len(data.validation),
-        "test_count": len(data.test_indices),
-        "unreadable_count": len(data.unreadable),
-        "class_fractions": data.class_fractions(),
-        "recipe": recipe,
-        "seed": config.seed,
-        "epochs": config.epochs,
-        "weights": config.weights,
-        "teacher": config.teacher,
-        "run": run,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
+    return Provenance(
+        data=source.title,
+        dataset=config.dataset,
+        data_licence=source.licence,
+        citation=source.citation,
+        simulated=source.simulated,
+        split=config.split,
+        fold=config.fold,
+        split_seed=config.split_seed,
+        train_count=len(data.train),
+        validation_count=len(data.validation),
+        test_count=len(data.test_indices),
+        unreadable_count=len(data.unreadable),
+        class_fractions=data.class_fractions(),
+        recipe=config.recipe or "none",
+        seed=config.seed,
+        epochs=config.epochs,
+        weights=config.weights,
+        teacher=config.teacher,
+        run=run,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={
             "vlass_explorer": vlass_explorer.__version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -106,5 +105,5 @@ def provenance(run: str, config: RunConfig, data: Data) -> dict[str, Any]:
             "numpy": np.__version__,
             "scikit-learn": sklearn.__version__,
         },
-        "configuration": to_yaml(config, differences=True),
-    }
+        configuration=to_yaml(config, differences=True),
+    )

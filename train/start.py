@@ -37,12 +37,13 @@ class Teacher(nn.Module):
 def saw_validation(card: Checkpoint, config: RunConfig, title: str) -> bool:
     """True where weights were trained on the same data set with another fold held out, or learnt from such weights."""
     known = card.provenance
-    if known.get("saw_validation"):
+    if known.saw_validation:
         return True
-    same = (known.get("split"), known.get("fold"), known.get("split_seed", 0)) == (
-        config.split, config.fold, config.split_seed if config.split != "authors" else known.get("split_seed", 0),
+    seed = known.split_seed or 0
+    same = (known.split, known.fold, seed) == (
+        config.split, config.fold, config.split_seed if config.split != "authors" else seed,
     )  # fmt: skip
-    return known.get("data") == title and not known.get("simulated") and not same
+    return known.data == title and not known.simulated and not same
 
 
 def teachers(config: RunConfig, data: Data) -> list[nn.Module]:
@@ -63,7 +64,7 @@ def teachers(config: RunConfig, data: Data) -> list[nn.Module]:
     return found
 
 
-def notes(config: RunConfig, data: Data) -> dict[str, object]:
+def notes(config: RunConfig, data: Data) -> dict[str, str]:
     """What the card must say of the starting weights: empty, or that the validation fold is not unseen."""
     if config.weights in ("none", "imagenet", ""):
         return {}

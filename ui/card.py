@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from vlass_explorer import checkpoints
-from vlass_explorer.schema import Checkpoint
+from vlass_explorer.schema import Checkpoint, Reports
 
 from .text import plain
 
@@ -19,9 +16,9 @@ def draw(card: Checkpoint) -> None:
     lines = [f"{plain(card.architecture)}, {_count(card.parameters)} parameters"]
     lines.append(f"Tells apart {', '.join(plain(name) for name in card.label_names)}")
     lines.append(f"Trained on {plain(trained_on(card))}")
-    if score := score_text(card.metrics):
+    if score := score_text(card.reports):
         lines.append(score)
-    if card.provenance.get("simulated"):
+    if card.provenance.simulated:
         st.badge("Trained on simulated data", icon=":material/science:", color="orange")
     st.caption("  \n".join(lines))
     size = f"{spec.img_size} × {spec.img_size}"
@@ -36,22 +33,20 @@ def trained_on(card: Checkpoint) -> str:
     facts += [f"{spec.beam_arcsec[0]:g}″" if len(set(spec.beam_arcsec)) == 1
               else f"{spec.beam_arcsec[0]:g}″×{spec.beam_arcsec[1]:g}″"] if spec.beam_arcsec else []  # fmt: skip
     facts += [f"{spec.pixel_scale_arcsec:g}″ pixels"] if spec.pixel_scale_arcsec else []
-    name = spec.survey or str(card.provenance.get("data", "unnamed data"))
+    name = spec.survey or card.provenance.data or "unnamed data"
     return f"{name} ({', '.join(facts)})" if facts else name
 
 
-def score_text(metrics: Mapping[str, Any]) -> str | None:
-    """Macro F1 with its interval and the accuracy of the first report among the metrics."""
-    own = {"validation": metrics} if "macro_f1" in metrics else {}
-    reports = own | {k: v for k, v in metrics.items() if isinstance(v, Mapping) and "macro_f1" in v}
-    if not reports:
+def score_text(reports: Reports) -> str | None:
+    """Macro F1 with its interval and the accuracy of the first evaluation on a card."""
+    found = {name: figures for name, figures in reports.evaluations.items() if figures.macro_f1 is not None}
+    if not found:
         return None
-    name, report = next(iter(reports.items()))
-    interval = report.get("macro_f1_interval")
-    spread = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and None not in interval else ""
-    accuracy = report.get("accuracy")
-    tail = f", accuracy {accuracy:.2f}" if isinstance(accuracy, (int, float)) else ""
-    return f"Macro F1 {report['macro_f1']:.2f}{spread}{tail}, {plain(name)}"
+    name, figures = next(iter(found.items()))
+    low, high = figures.macro_f1_interval or (None, None)
+    spread = f" ({low:.2f} to {high:.2f})" if low is not None else ""
+    tail = f", accuracy {figures.accuracy:.2f}" if figures.accuracy is not None else ""
+    return f"Macro F1 {figures.macro_f1:.2f}{spread}{tail}, {plain(name)}"
 
 
 @st.dialog("Model card", width="large")

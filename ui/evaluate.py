@@ -19,7 +19,7 @@ SHOWN = 24
 
 def draw(card: Checkpoint) -> None:
     """Draw the report on the card, the form that evaluates anew, and what that gave."""
-    own = card.metrics.get("validation")
+    own = card.reports.table.get("validation")
     if isinstance(own, dict):
         st.subheader("On its card", anchor=False)
         try:
@@ -47,7 +47,7 @@ def draw(card: Checkpoint) -> None:
 def _form(card: Checkpoint) -> tuple[str, str, str, int] | None:
     """Folder, reader, split and fold when the button was pressed."""
     known = card.provenance
-    simulated = str(known.get("dataset")) == "simulated"
+    simulated = known.dataset == "simulated"
     with st.form(f"evaluate_{card.name}", width=720), st.container(horizontal=True, vertical_alignment="bottom"):
         roots = {str(path): path.name for path in settings.data_sets()}
         if simulated:
@@ -61,11 +61,11 @@ def _form(card: Checkpoint) -> tuple[str, str, str, int] | None:
             )  # fmt: skip
         kinds = list(splits.KINDS)
         split = st.selectbox(
-            "Split", kinds, index=kinds.index(str(known["split"])) if known.get("split") in kinds else 0,
+            "Split", kinds, index=kinds.index(known.split) if known.split in kinds else 0,
             key=f"evaluate_split_{card.name}", width=150,
         )  # fmt: skip
         fold = st.number_input(
-            "Fold", 0, 99, int(known.get("fold") or 0), key=f"evaluate_fold_{card.name}", width=110,
+            "Fold", 0, 99, known.fold or 0, key=f"evaluate_fold_{card.name}", width=110,
             help="Another fold than the card's may hold cutouts that it was trained on.",
         )  # fmt: skip
         st.form_submit_button(
@@ -87,8 +87,8 @@ def _form(card: Checkpoint) -> tuple[str, str, str, int] | None:
 
 def _run(card: Checkpoint, data_dir: str, reader: str, split: str, fold: int) -> tuple[DataSet, Evaluation]:
     known = card.provenance
-    data_set = datasets.load(reader, data_dir or None, seed=int(known.get("seed") or 0))
-    parts = splits.split(data_set, split, fold, int(known.get("split_seed") or 0), card.input_spec.field_of_view)
+    data_set = datasets.load(reader, data_dir or None, seed=known.seed or 0)
+    parts = splits.split(data_set, split, fold, known.split_seed or 0, card.input_spec.field_of_view)
     held_out = parts.test if len(parts.test) else parts.validation
     bar = st.progress(0.0, text="Evaluating")
     try:

@@ -31,7 +31,7 @@ def draw(cards: list[Checkpoint]) -> None:
     )  # fmt: skip
     chosen = [card for card in cards if leaderboard.setting(card) == setting]
     frame = leaderboard.table(chosen)
-    if any(card.provenance.get("simulated") for card in chosen):
+    if any(card.provenance.simulated for card in chosen):
         st.badge("Simulated data", icon=":material/science:", color="orange")
     if st.toggle("Cost of one forward pass", key="board_cost", help="FLOPs by torch's counter, time measured here."):
         costs = [_cost(card) for card in chosen]

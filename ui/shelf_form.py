@@ -6,7 +6,7 @@ import streamlit as st
 
 from vlass_explorer import checkpoints, preprocess
 from vlass_explorer.checkpoints.onnx_file import to_onnx
-from vlass_explorer.schema import Checkpoint, CheckpointError, InputSpec
+from vlass_explorer.schema import Checkpoint, CheckpointError, InputSpec, Provenance
 
 from .text import plain
 
@@ -87,7 +87,7 @@ def bring_in(may_change: bool) -> None:
         else:
             card = checkpoints.adopt(
                 file.getvalue(), name=name, **given,
-                provenance={"data": "not stated", "imported_from": file.name},
+                provenance=Provenance(data="not stated", other={"imported_from": file.name}),
             )  # fmt: skip
     except (CheckpointError, ValueError) as error:
         st.error(plain(error))

@@ -1,6 +1,7 @@
 """Checkpoint folders: list, find, load strictly and save atomically.
 
-A checkpoint is a folder with ``config.json``, ``model.safetensors`` and a model card ``README.md``.  timm opens it
+A checkpoint is a folder with ``config.json``, ``model.safetensors``, a model card ``README.md`` and, where it is known
+which cutouts decided its weights, ``seen.csv``.  timm opens it
 with ``timm.create_model("local-dir:FOLDER", pretrained=True)`` once ``vlass_explorer.backbones`` is imported; we load
 it ourselves because timm is silent about a wrong number of classes.
 """
@@ -9,12 +10,13 @@ from .config import CONFIG, WEIGHTS
 from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
 from .saving import as_stored, save, update
+from .seen_list import SEEN, merged, seen
 from .shelf import check_name, find, folder, listing, problems, read
 from .transfer import adopt, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "WEIGHTS", "adopt", "as_stored", "check_name", "classifiers", "create", "delete", "find",
-    "folder", "listing", "load", "model_card", "pack", "problems", "read", "rename", "save", "unpack", "update",
-    "with_mlp_head",
+    "CONFIG", "MLP_HEAD", "SEEN", "WEIGHTS", "adopt", "as_stored", "check_name", "classifiers", "create", "delete",
+    "find", "folder", "listing", "load", "merged", "model_card", "pack", "problems", "read", "rename", "save", "seen",
+    "unpack", "update", "with_mlp_head",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..schema import Checkpoint, CheckpointError, InputSpec
+from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -59,8 +59,8 @@ def to_json(card: Checkpoint, *, num_features: int, pretrained_cfg: Mapping[str,
             "label_names": card.label_names,
             "parameters": card.parameters,
             "input_spec": asdict(card.input_spec),
-            "metrics": card.metrics,
-            "provenance": card.provenance,
+            "metrics": card.reports.table,
+            "provenance": card.provenance.table(),
             "sha256": card.sha256,
         },
     }
@@ -134,8 +134,8 @@ def to_card(config: Mapping[str, Any], path: Path) -> Checkpoint:
         label_names=tuple(labels),
         input_spec=_input_spec(need(ours, "input_spec", dict, "a table"), path.name),
         parameters=parameters,
-        metrics=need(ours, "metrics", dict, "a table"),
-        provenance=need(ours, "provenance", dict, "a table"),
+        reports=Reports(need(ours, "metrics", dict, "a table")),
+        provenance=Provenance.of(need(ours, "provenance", dict, "a table")),
         model_args=model_args,
         sha256=need(ours, "sha256", str, "the hash of the weights"),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..schema import Checkpoint
+from ..schema import Checkpoint, Figures
 
+README = "README.md"
 # Provenance keys in the order of the card; any other key follows under its own name.
 TITLES = {
     "data": "Data",
@@ -31,25 +32,23 @@ TITLES = {
 def model_card(card: Checkpoint) -> str:
     """Markdown model card.
 
-    ``card.metrics`` may hold reports (tables with macro_f1, as ``dataclasses.asdict`` makes them from a Report) under
-    the name of their split, a report at its top, and ``floors`` (description -> macro F1 of something simpler on the
-    same fold).  ``card.provenance`` may hold the keys of ``TITLES``, ``class_fractions`` (label -> share of the
-    training cutouts), ``configuration`` (text of the run's configuration) and ``simulated``.
+    It tells all that ``card.provenance`` knows, what else a foreign card says under its own keys, every evaluation with
+    what the checkpoint had seen of it, and the floors beside them.
     """
     parts = [f"# {card.name}", _summary(card), "## What it was trained on", _training(card)]
-    shares = card.provenance.get("class_fractions")
-    if isinstance(shares, Mapping) and shares:
-        rows = [(label, f"{share:.1%}" if _is_number(share) else share) for label, share in shares.items()]
+    if shares := card.provenance.class_fractions:
+        rows = [(label, f"{share:.1%}") for label, share in shares.items()]
         parts += ["Share of each class in the training cutouts:", _table(("class", "share"), rows)]
-    reports = _reports(card.metrics)
-    if reports:
-        parts += ["## How good it is", _scores(reports, card.metrics.get("floors"))]
-    for name, report in reports.items():
-        if table := _confusion(card, report.get("confusion")):
+    parts += ["## What it has seen", _seen(card)]
+    evaluations = card.reports.evaluations
+    if evaluations:
+        parts += ["## How good it is", _scores(evaluations, card.reports.floors)]
+    for name, figures in evaluations.items():
+        if table := _confusion(card, figures.table.get("confusion")):
             parts += [f"Confusion, {_cell(name)} (rows: true, columns: predicted):", table]
     parts += ["## What it takes", _input(card), "## How to load it", _usage(card)]
-    configuration = card.provenance.get("configuration")
-    if isinstance(configuration, str) and configuration.strip():
+    configuration = card.provenance.configuration or ""
+    if configuration.strip():
         block = "\n".join(f"    {line}" for line in configuration.strip().splitlines())
         parts += ["## Configuration of the run", block]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -61,7 +60,7 @@ def _summary(card: Checkpoint) -> str:
     labels = ", ".join(map(_cell, card.label_names))
     text = f"{card.architecture} with {card.parameters:,} parameters. It tells {labels} apart"
     text += f" in cutouts of {_cell(spec.survey)}." if spec.survey else "."
-    if card.provenance.get("simulated"):
+    if card.provenance.simulated:
         text += " **Trained on simulated cutouts only**: its scores say nothing yet about real sources."
     return text + " Its outputs are softmax scores, not calibrated probabilities."
 
@@ -77,11 +76,12 @@ def _training(card: Checkpoint) -> str:
         ("Unit", spec.unit),
         ("Real or simulated", _reality(card)),
     ]
-    skipped = {"class_fractions", "configuration", "simulated"}
-    known += [(title, card.provenance.get(key)) for key, title in TITLES.items()]
+    said = card.provenance.table()
+    skipped = {"class_fractions", "configuration", "simulated", "seen"} - card.provenance.other.keys()
+    known += [(title, said.get(key)) for key, title in TITLES.items()]
     known += [
         (key.replace("_", " ").capitalize(), value)
-        for key, value in card.provenance.items()
+        for key, value in said.items()
         if key not in TITLES and key not in skipped
     ]
     return _table(("", ""), [(title, value) for title, value in known if value not in (None, "", {}, [])])
@@ -94,32 +94,34 @@ EVALUATIONS = {
 }
 
 
+def _seen(card: Checkpoint) -> str:
+    record = card.provenance.seen
+    if record is None:
+        return "This card does not list the cutouts that its weights were fitted to or chosen on: unknown, not none."
+    rows = [("Trained on", record.train), ("Chosen on", record.selected), ("Calibrated on", record.calibrated)]
+    table = _table(("", "cutouts"), [(title, f"{number:,}") for title, number in rows])
+    table += "\n\nTheir content and places on the sky are in `seen.csv`."
+    if record.unlisted:
+        table += f" What these saw is not listed: {_cell(record.unlisted)}."
+    return table
+
+
 def _reality(card: Checkpoint) -> str | None:
-    simulated = card.provenance.get("simulated")
+    simulated = card.provenance.simulated
     return None if simulated is None else "simulated" if simulated else "real"
 
 
-def _reports(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """All tables among the metrics that look like a Report, by the name of their split."""
-    own = {"validation": metrics} if "macro_f1" in metrics else {}
-    nested = {k: v for k, v in metrics.items() if isinstance(v, Mapping) and "macro_f1" in v}
-    return {**own, **nested}
-
-
-def _scores(reports: Mapping[str, Mapping[str, Any]], floors: Any) -> str:
+def _scores(evaluations: Mapping[str, Figures], floors: Mapping[str, float | None]) -> str:
     rows: list[tuple[Any, ...]] = []
-    for name, report in reports.items():
-        scores = (_number(report.get("accuracy")), _number(report["macro_f1"]))
-        rows.append((EVALUATIONS.get(name, name), report.get("count"), *scores, _interval(report.get("macro_f1_interval"))))
-    if isinstance(floors, Mapping):
-        rows += [(f"floor: {name}", None, None, _number(value), None) for name, value in floors.items()]
-    heads = ("evaluation", "cutouts", "accuracy", "macro F1", "95 % bootstrap interval")
+    for name, found in evaluations.items():
+        interval = f"{found.macro_f1_interval[0]:.3f} to {found.macro_f1_interval[1]:.3f}" if found.macro_f1_interval else ""
+        scores = (_number(found.accuracy), _number(found.macro_f1), interval)
+        # A mean over folds is of other weights, each of which held its own fold out.
+        seen = found.seen.label if found.seen else "" if "folds" in found.table else "unknown"
+        rows.append((EVALUATIONS.get(name, name), found.count, *scores, seen))
+    rows += [(f"floor: {name}", None, None, _number(value), None, None) for name, value in floors.items()]
+    heads = ("evaluation", "cutouts", "accuracy", "macro F1", "95 % bootstrap interval", "seen before")
     return _table(heads, rows)
-
-
-def _interval(value: Any) -> str | None:
-    is_pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_number, value))
-    return f"{value[0]:.3f} to {value[1]:.3f}" if is_pair else None
 
 
 def _confusion(card: Checkpoint, confusion: Any) -> str:
@@ -164,15 +166,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
         value = ", ".join(f"{key} {item}" for key, item in value.items())
     elif isinstance(value, (list, tuple)):
-        value = ", ".join(map(str, value))
+        value = ", ".join(" ".join(map(str, item.values())) if isinstance(item, Mapping) else str(item) for item in value)
     text = "" if value is None else " ".join(str(value).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{c}" if c in "|[]`" else c for c in text)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> str | None:
-    return f"{value:.3f}" if _is_number(value) else None
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"

@@ -6,13 +6,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema import Checkpoint, CheckpointError, InputSpec
+from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports, Seen
 from .config import CONFIG, KEY, WEIGHTS, dump, plain, read_config, to_card, to_json
 from .heads import classifiers
-from .model_card import model_card
+from .model_card import README, model_card
+from .seen_list import SEEN, record, to_csv
 from .shelf import check_name, read
 from .weights import load
 
@@ -32,19 +34,20 @@ def save(
     model_args: Mapping[str, Any],
     label_names: Sequence[str],
     input_spec: InputSpec,
-    metrics: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    reports: Reports,
+    provenance: Provenance,
+    seen: Seen | None = None,
     half: bool = True,
     task: str = "classification",
     overwrite: bool = False,
 ) -> Checkpoint:
     """Write a model as the checkpoint folder ``folder`` and return its card.
 
-    Floating point tensors become float16 where ``half`` is set (float32 where float16 would overflow).  ``metrics``
-    and ``provenance`` are tables of plain values and appear in the model card, see ``model_card`` for the keys it
-    knows.  The folder is loaded again before it takes its name, so what is on the shelf can be loaded.  Raises
-    CheckpointError for an impossible name, a name that is taken (unless ``overwrite``), or a model that
-    ``architecture``, ``model_args`` and ``label_names`` do not describe.
+    Floating point tensors become float16 where ``half`` is set (float32 where float16 would overflow).  ``seen`` are
+    the cutouts that decided the weights; without it the card does not say what it has seen. The folder is loaded again
+    before it takes its name, so what is on the shelf can be loaded.  Raises CheckpointError for an impossible name, a
+    name that is taken (unless ``overwrite``), or a model that ``architecture``, ``model_args`` and ``label_names`` do
+    not describe.
     """
     import safetensors.torch
 
@@ -61,8 +64,8 @@ def save(
         label_names=tuple(label_names),
         input_spec=input_spec,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        metrics=plain(metrics),
-        provenance=plain(provenance),
+        reports=Reports(plain(reports.table)),
+        provenance=_with_list(provenance, seen),
         model_args=plain(model_args),
         sha256=hashlib.sha256(weights).hexdigest(),
     )
@@ -74,8 +77,10 @@ def save(
         place.mkdir()
         _write(place / WEIGHTS, weights)
         _write(place / CONFIG, config.encode())
+        if seen is not None:
+            _write(place / SEEN, to_csv(seen))
         _try_out(read(place))
-        _write(place / "README.md", model_card(card).encode())
+        _write(place / README, model_card(card).encode())
         _sync(place)
         former = Path(temporary) / "former"
         if overwrite and path.exists():
@@ -91,23 +96,45 @@ def save(
 
 
 def update(
-    card: Checkpoint, *, metrics: Mapping[str, Any] | None = None, provenance: Mapping[str, Any] | None = None
+    card: Checkpoint,
+    *,
+    reports: Reports | None = None,
+    provenance: Provenance | None = None,
+    seen: Seen | None = None,
 ) -> Checkpoint:
-    """Add evaluations or facts to a saved checkpoint: top-level keys are added or replaced, the weights stay.
+    """Write a saved checkpoint's evaluations, origin or list of seen cutouts anew; what is None stays, as the weights.
 
-    config.json and the model card are each replaced in one step.
+    The list, config.json and the model card are each replaced in one step, in that order.
     """
     config = read_config(card.path)
-    ours = config[KEY]
-    ours["metrics"] = plain({**ours["metrics"], **(metrics or {})})
-    ours["provenance"] = plain({**ours["provenance"], **(provenance or {})})
+    ours, known = config[KEY], to_card(config, card.path)
+    if reports is not None:
+        ours["metrics"] = plain(reports.table)
+    origin = known.provenance if provenance is None else provenance
+    origin = replace(origin, seen=known.provenance.seen) if seen is None else _with_list(origin, seen)
+    ours["provenance"] = plain(origin.table())
     changed = to_card(config, card.path)
-    for name, text in ((CONFIG, dump(config)), ("README.md", model_card(changed))):
-        temporary = card.path / f".{name}.{os.getpid()}"
-        _write(temporary, text.encode())
-        temporary.replace(card.path / name)
-    _sync(card.path)
+    files = {} if seen is None else {SEEN: to_csv(seen)}
+    put(card.path, {**files, CONFIG: dump(config).encode(), README: model_card(changed).encode()})
     return read(card.path)
+
+
+def write_card(card: Checkpoint) -> None:
+    """Write the model card of a checkpoint anew, as after a change of its name."""
+    put(card.path, {README: model_card(card).encode()})
+
+
+def put(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace files of a folder, each in one step."""
+    for name, content in files.items():
+        temporary = folder / f".{name}.{os.getpid()}"
+        _write(temporary, content)
+        temporary.replace(folder / name)
+    _sync(folder)
+
+
+def _with_list(provenance: Provenance, seen: Seen | None) -> Provenance:
+    return replace(provenance, seen=None if seen is None else record(seen, to_csv(seen)))
 
 
 def _try_out(card: Checkpoint) -> None:

@@ -12,27 +12,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema import Checkpoint, CheckpointError, InputSpec
+from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
 from .config import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
-from .saving import save
+from .model_card import README
+from .saving import save, write_card
+from .seen_list import MAX_SEEN_BYTES, SEEN, seen
 from .shelf import check_name, folder, read
 from .weights import create, load
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILES = (CONFIG, WEIGHTS, "README.md")
+FILES = (CONFIG, WEIGHTS, SEEN, README)
 LARGEST_BYTES = 4 << 30
 """Largest weights that are unpacked."""
 
 
 def rename(card: Checkpoint, name: str) -> Checkpoint:
-    """The same checkpoint under another name; CheckpointError where that is impossible or taken."""
+    """The same checkpoint under another name, also on its model card; CheckpointError where that cannot be."""
     target = card.path.with_name(check_name(name))
     if target.exists():
         raise CheckpointError(f"There is already a checkpoint {name!r}; choose another name.")
     card.path.rename(target)
-    return read(target)
+    renamed = read(target)
+    write_card(renamed)
+    return renamed
 
 
 def delete(card: Checkpoint) -> None:
@@ -55,8 +59,9 @@ def pack(card: Checkpoint) -> bytes:
 def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
     """Put a packed checkpoint on the shelf as ``name``, after loading it once.
 
-    Only the three files of a checkpoint are read, whatever else the archive holds, and none beyond its bound. Raises
-    CheckpointError in one sentence for anything else than a packed checkpoint, or where the name is taken.
+    Only the files of a checkpoint are read, whatever else the archive holds, and none beyond its bound; the model card
+    is written anew for its name. Raises CheckpointError in one sentence for anything else than a packed checkpoint, or
+    where the name is taken.
     """
     parent = folder() if root is None else root
     target = parent / check_name(name)
@@ -76,13 +81,16 @@ def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
                 raise CheckpointError(f"The ZIP holds {file} twice; it should hold one checkpoint.")
             if found:
                 _extract(archive, found[0], place / file)
-        load(read(place))
+        card = read(place)
+        load(card)
+        seen(card)
+        write_card(card)
         place.rename(target)
     return read(target)
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    bound = LARGEST_BYTES if target.name == WEIGHTS else MAX_CONFIG_BYTES
+    bound = {WEIGHTS: LARGEST_BYTES, SEEN: MAX_SEEN_BYTES}.get(target.name, MAX_CONFIG_BYTES)
     left = bound
     try:
         with archive.open(info) as source, target.open("wb") as sink:
@@ -104,7 +112,7 @@ def adopt(
     model_args: Mapping[str, Any],
     label_names: Sequence[str],
     input_spec: InputSpec,
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
     root: Path | None = None,
 ) -> Checkpoint:
     """Make a checkpoint of weights from elsewhere: a state dict as safetensors, or a Lightning or torch checkpoint.
@@ -124,7 +132,8 @@ def adopt(
     model.load_state_dict(state, strict=True)
     return save(
         (folder() if root is None else root) / check_name(name), model.float().eval(), architecture=architecture,
-        model_args=model_args, label_names=label_names, input_spec=input_spec, metrics={}, provenance=provenance,
+        model_args=model_args, label_names=label_names, input_spec=input_spec, reports=Reports(),
+        provenance=provenance,
     )  # fmt: skip
 
 

@@ -44,14 +44,14 @@ def record(card: Checkpoint) -> dict[str, Any]:
         "label_names": list(card.label_names),
         "parameters": card.parameters,
         "input_spec": asdict(card.input_spec),
-        "metrics": card.metrics,
-        "data": card.provenance.get("data"),
-        "licence": card.provenance.get("data_licence", card.provenance.get("licence")),
+        "metrics": card.reports.table,
+        "data": card.provenance.data,
+        "licence": card.provenance.licence,
     }
 
 
 def _line(card: Checkpoint) -> str:
     spec = card.input_spec
-    trained = "simulated data" if card.provenance.get("simulated") else spec.survey or "unknown data"
+    trained = "simulated data" if card.provenance.simulated else spec.survey or "unknown data"
     size = f"{card.parameters / 1e6:.2f} M"
     return f"{card.name:24} {card.architecture:28} {size:>9}  {trained:16} {', '.join(card.label_names)}"

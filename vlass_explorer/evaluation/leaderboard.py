@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..schema import Checkpoint
+from ..schema import Checkpoint, Figures
 
 # Options of a run that augment, by their defaults where its configuration does not name them.
 AUGMENTATION = {"rotate": True, "flip": 0.5, "shift": 2.0, "zoom": 0.1, "noise": 0.0, "mixup": 0.0, "cutmix": 0.0}
@@ -17,18 +17,12 @@ AUGMENTATION = {"rotate": True, "flip": 0.5, "shift": 2.0, "zoom": 0.1, "noise":
 def setting(card: Checkpoint) -> str:
     """What the figures of a card were measured on: data set, split and fold. Only equal settings can be compared."""
     known = card.provenance
-    if not known.get("data"):
+    if not known.data:
         return "data not stated"
-    words = [str(known["data"])]
-    words += [f"split {known['split']}"] if known.get("split") else []
-    words += [f"fold {known['fold']}"] if known.get("fold") is not None else []
+    words = [known.data]
+    words += [f"split {known.split}"] if known.split else []
+    words += [f"fold {known.fold}"] if known.fold is not None else []
     return ", ".join(words)
-
-
-def validation(card: Checkpoint) -> Mapping[str, Any]:
-    """The report on the card that a leaderboard compares, empty where there is none."""
-    report = card.metrics.get("validation", card.metrics)
-    return report if isinstance(report, Mapping) and "macro_f1" in report else {}
 
 
 def table(cards: Sequence[Checkpoint]) -> pd.DataFrame:
@@ -39,22 +33,21 @@ def table(cards: Sequence[Checkpoint]) -> pd.DataFrame:
     """
     rows = []
     for card in cards:
-        report, run = validation(card), configuration(card)
-        low, high = report.get("macro_f1_interval") or (None, None)
-        per_class = report.get("per_class") or {}
+        found, run = card.reports.validation or Figures(), configuration(card)
+        interval = found.macro_f1_interval
         row: dict[str, Any] = {
             "checkpoint": card.name,
             "architecture": card.architecture,
             "parameters (M)": card.parameters / 1e6,
-            "accuracy": report.get("accuracy"),
-            "macro F1": report.get("macro_f1"),
-            "95 %": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "",
-            "pretrained": str(run.get("weights", card.provenance.get("weights", "none"))),
+            "accuracy": found.accuracy,
+            "macro F1": found.macro_f1,
+            "95 %": f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "",
+            "pretrained": str(run.get("weights", card.provenance.weights or "none")),
             "frozen": {"all": "no", "head": "all but the head"}.get(str(run.get("tune", "all")), "in part"),
             "augmentation": "yes" if is_augmented(run) else "no",
-            "macro AUROC": report.get("macro_auroc"),
+            "macro AUROC": found.macro_auroc,
         }
-        row |= {f"AUROC {name}": values.get("auroc") for name, values in per_class.items()}
+        row |= {f"AUROC {name}": value for name, value in found.auroc.items()}
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame if frame.empty else frame.sort_values("macro F1", ascending=False, ignore_index=True)
@@ -62,9 +55,9 @@ def table(cards: Sequence[Checkpoint]) -> pd.DataFrame:
 
 def configuration(card: Checkpoint) -> Mapping[str, Any]:
     """The run configuration on a card: what differed from the defaults, empty where there is none."""
-    text = card.provenance.get("configuration")
+    text = card.provenance.configuration
     try:
-        values = yaml.safe_load(text) if isinstance(text, str) else None
+        values = None if text is None else yaml.safe_load(text)
     except yaml.YAMLError:
         return {}
     return values if isinstance(values, Mapping) else {}

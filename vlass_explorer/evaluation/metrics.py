@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, roc_curve
 
-from ..schema import FloatArray, Mistake, Report, RocCurve
+from ..schema import FloatArray, Mistake, Overlap, Report, RocCurve
 
 BINS = 15
 MISTAKES = 100
@@ -104,6 +104,7 @@ def read(values: Mapping[str, Any]) -> Report:
                 low, high = known[key]
                 known[key] = (_number(low), _number(high))
         known = {key: _number(value) if value is None else value for key, value in known.items()}
+        known["seen"] = Overlap.of(values.get("seen"))
         return Report(**known)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"These values are no report: {error}.") from error

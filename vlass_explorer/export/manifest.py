@@ -72,7 +72,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
             "architecture": card.architecture,
             "label_names": list(card.label_names),
             "input_spec": asdict(card.input_spec),
-            "simulated": card.provenance.get("simulated"),
+            "simulated": card.provenance.simulated,
         },
         "versions": versions(),
     }

@@ -23,13 +23,15 @@ from .learning import (
     RocCurve,
     Validity,
 )
+from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
+from .reports import Figures, Overlap, Reports
 from .sky import Beam, Cutout, Noise, Origin, Row0, Window
 from .training import Phase, Run, RunConfig, field_help
 
 __all__ = [
-    "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
-    "CutoutError", "DatasetError", "Explanation", "ExplorerError", "FloatArray", "IndexArray", "InputError",
-    "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Phase", "Place", "Prediction", "Report",
-    "RocCurve", "Row0", "Run", "RunConfig", "RunError", "Tokens", "UnsupportedError", "Validity", "Window",
-    "field_help",
+    "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
+    "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
+    "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "Phase", "Place",
+    "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row0", "Run", "RunConfig", "RunError", "Seen",
+    "SeenList", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

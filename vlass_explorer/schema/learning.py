@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .attention import FloatArray
+from .provenance import Provenance
+from .reports import Overlap, Reports
 
 ValidityLevel = Literal["ok", "caution", "outside"]
 
@@ -73,9 +75,9 @@ class Checkpoint:
     label_names: tuple[str, ...]
     input_spec: InputSpec
     parameters: int = 0
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    """data, survey, fold, recipe, seed, licence, class fractions, versions; ``simulated``: True for simulated data."""
+    reports: Reports = field(default_factory=Reports)
+    """``metrics`` on the card."""
+    provenance: Provenance = field(default_factory=Provenance)
     model_args: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     """Hash of model.safetensors."""
@@ -178,3 +180,5 @@ class Report:
     """Equal bins of the top score: cutouts, mean top score, accuracy."""
     mistakes: tuple[Mistake, ...] = ()
     """The surest ones first, at most a hundred."""
+    seen: Overlap | None = None
+    """How much of the split the checkpoint had seen; None where nobody asked."""
