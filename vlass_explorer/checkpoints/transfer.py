@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .model_card import README
 from .saving import save, write_card
 from .seen_list import MAX_SEEN_BYTES, SEEN, seen
 from .shelf import check_name, folder, read
-from .weights import create, load
+from .weights import create, load, named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,7 +122,7 @@ def adopt(
     """
     model = create(architecture, len(label_names), model_args)
     wanted = model.state_dict()
-    state = _without_prefix(_state(content), wanted.keys())
+    state = _without_prefix(_state(content), wanted.keys(), architecture)
     for key, tensor in wanted.items():
         if state[key].shape != tensor.shape:
             raise CheckpointError(
@@ -165,13 +165,28 @@ def _state(content: bytes) -> Mapping[str, Tensor]:
     return found
 
 
-def _without_prefix(state: Mapping[str, Tensor], wanted: Any) -> dict[str, Tensor]:
-    """The wanted tensors, their names without the prefix that a wrapper put before all of them."""
+def _without_prefix(state: Mapping[str, Tensor], wanted: Collection[str], architecture: str) -> dict[str, Tensor]:
+    """The wanted tensors, their names without the prefix that a wrapper put before all of them.
+
+    Other modules of the wrapper (a loss) stay out. CheckpointError where tensors are missing or left over beside them,
+    or where two prefixes (a student and its teacher) have them all.
+    """
     first = next(iter(wanted))
     prefixes = [key.removesuffix(first) for key in state if key == first or key.endswith(f".{first}")] or [""]
-    missing: list[str] = []
-    for prefix in prefixes:
-        if not (missing := [key for key in wanted if prefix + key not in state]):
-            return {key: state[prefix + key] for key in wanted}
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    raise CheckpointError(f"The file misses {missing[0]}{more}; choose the architecture that the weights are of.")
+    lacking = {prefix: [key for key in wanted if prefix + key not in state] for prefix in prefixes}
+    whole = [prefix for prefix, missing in lacking.items() if not missing]
+    if not whole:
+        missing = min(lacking.values(), key=len)
+        raise CheckpointError(f"The file misses {named(missing)}; choose the architecture that the weights are of.")
+    if len(whole) > 1:
+        raise CheckpointError(
+            f"The file holds the weights of {len(whole)} such models, "
+            f"{' and '.join(prefix.rstrip('.') or 'one without a prefix' for prefix in whole)}; save the one to import."
+        )
+    found = {key.removeprefix(whole[0]): tensor for key, tensor in state.items() if key.startswith(whole[0])}
+    if unused := sorted(found.keys() - set(wanted)):
+        raise CheckpointError(
+            f"The file holds {named(unused)}, which {architecture} does not have; choose the architecture and the "
+            "arguments that the weights are of."
+        )
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..schema import Checkpoint, CheckpointError
@@ -79,11 +79,11 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> No
     wanted = model.state_dict()
     if missing := sorted(wanted.keys() - state.keys()):
         raise CheckpointError(
-            f"The weights of checkpoint {card.name} miss {missing[0]}{_more(missing)} of {card.architecture}."
+            f"The weights of checkpoint {card.name} miss {named(missing)} of {card.architecture}."
         )
     if unexpected := sorted(state.keys() - wanted.keys()):
         raise CheckpointError(
-            f"The weights of checkpoint {card.name} hold {unexpected[0]}{_more(unexpected)}, "
+            f"The weights of checkpoint {card.name} hold {named(unexpected)}, "
             f"which {card.architecture} does not have."
         )
     for key, tensor in state.items():
@@ -97,5 +97,6 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> No
     model.load_state_dict(dict(state), strict=True)
 
 
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+def named(keys: Sequence[str]) -> str:
+    """The first of some keys and how many more there are, for a sentence."""
+    return f"{keys[0]} and {len(keys) - 1} more" if len(keys) > 1 else keys[0]
