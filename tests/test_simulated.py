@@ -87,7 +87,7 @@ def test_the_file_says_that_it_is_simulated(tmp_path: Path) -> None:
 
 def test_a_point_is_the_beam() -> None:
     """Second moments and flux of an observed point, measured on the image, with the position angle east of north."""
-    image = sky_model.observe([Component(2.0, 4.0, -7.0)], BEAM, 0.5, 161)
+    image = sky_model.observe([Component(2.0, 4.0, -7.0)], BEAM, sky_model.FlatGrid((161, 161), 0.5))
     y, x = (np.indices(image.shape) - 80) * 0.5
     dx, dy = x - 4.0, y + 7.0
     weight = image / image.sum()
@@ -101,7 +101,7 @@ def test_a_point_is_the_beam() -> None:
 
 
 def test_a_resolved_source_keeps_its_flux_and_loses_peak() -> None:
-    image = sky_model.observe([Component(5.0, 0.0, 0.0, 9.0, 5.0, BEAM.pa)], BEAM, 1.0, 181)
+    image = sky_model.observe([Component(5.0, 0.0, 0.0, 9.0, 5.0, BEAM.pa)], BEAM, sky_model.FlatGrid((181, 181), 1.0))
     seen = Beam(np.hypot(9.0, 3.0), np.hypot(5.0, 2.2))
     assert image.sum() / BEAM.solid_angle == pytest.approx(5.0, rel=1e-3)
     assert image.max() == pytest.approx(5.0 * BEAM.solid_angle / seen.solid_angle, rel=1e-3)

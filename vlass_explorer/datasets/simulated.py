@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from ..augment import beam_noise
@@ -81,10 +80,7 @@ def simulate(label: str, seed: int = 0, index: int = 0, size: int = SIZE) -> tup
 def cutout(label: str, seed: int = 0, index: int = 0, size: int = SIZE) -> Cutout:
     """The simulated cutout in memory: what reading the written FITS file gives, without its header."""
     pixels, beam, position = _image(label, seed, index, size)
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype, wcs.wcs.cunit, wcs.wcs.crval = ["RA---SIN", "DEC--SIN"], ["deg", "deg"], list(position)
-    wcs.wcs.cdelt, wcs.wcs.crpix = [-PIXEL / 3600, PIXEL / 3600], [(size + 1) / 2] * 2
-    wcs.wcs.radesys, wcs.wcs.equinox = "ICRS", 2000.0
+    wcs = sky_model.projected("SIN", position, PIXEL, (size, size))
     origin = Origin("VLASS", "total intensity", FREQUENCY_GHZ, date="2023-01-01", simulated=True)
     return Cutout(
         _name(seed, index), pixels, unit="Jy/beam", wcs=wcs, beam=beam, noise=noise(pixels), origin=origin, row0="south"
@@ -163,16 +159,11 @@ def _image(label: str, seed: int, index: int, size: int) -> tuple[NDArray[np.flo
     faintest = min(part.flux * sky_model.peak_fraction(part, beam) for part in source if part.essential)
     scale = snr / faintest
     field = sky_model.neighbours(random, source, size * PIXEL / 2)
-    parts = [_scaled(part, scale, offset) for part in source]
-    parts += [_scaled(part, 12.0, np.zeros(2)) for part in field]
-    sky = sky_model.observe(parts, beam, PIXEL, size)
+    parts = [part.moved(float(offset[0]), float(offset[1]), scale) for part in source]
+    parts += [part.moved(0.0, 0.0, 12.0) for part in field]
+    sky = sky_model.observe(parts, beam, sky_model.FlatGrid((size, size), PIXEL))
     sky += beam_noise(random, (size, size), sky_model.beam_covariance(beam) / PIXEL**2)
     return (rms * sky).astype(np.float32), beam, position
-
-
-def _scaled(part: sky_model.Component, scale: float, offset: NDArray[np.float64]) -> sky_model.Component:
-    x, y = part.x + float(offset[0]), part.y + float(offset[1])
-    return sky_model.Component(part.flux * scale, x, y, part.major, part.minor, part.pa, part.essential)
 
 
 def _generator(label: str, seed: int, index: int) -> np.random.Generator:
