@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import viewport
+from ui import boundary, viewport
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "assets" / "icon.png")
@@ -27,4 +27,6 @@ groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():
     page = st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon)
     groups["Look" if name in LOOK else "Train"].append(page)
-st.navigation(groups).run()
+page = st.navigation(groups)
+with boundary.guarded():
+    page.run()

@@ -5,7 +5,7 @@ import streamlit as st
 from ui import downloads, explain, facts, files, loaders, sidebar, sky_controls, verdict, viewport, where
 from ui.entry import through_app
 from ui.text import plain
-from vlass_explorer.schema import InputError
+from vlass_explorer.schema import ExplorerError
 
 through_app()
 screen = viewport.current()
@@ -17,9 +17,9 @@ if entry is None:
     header.info("Drop a cutout on the left. This copy has no bundled examples.")
 elif cutout is None:
     header.subheader(plain(entry.label), anchor=False)
-    if where.asks_for_a_part(choice.problem):
+    if choice.problem is not None:
         with header:
-            where.position_form(entry)
+            where.reading_again(entry, choice.problem)
 else:
     with header.container(gap="xxsmall"):
         st.subheader(plain(entry.label), anchor=False)
@@ -30,7 +30,7 @@ else:
         try:
             prediction = loaders.prediction(card, cutout)
             seen, window = loaders.seen(card, cutout)
-        except InputError as error:
+        except ExplorerError as error:
             refusal = str(error)
 
     with upper.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):

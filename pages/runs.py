@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import entry, run_compare, run_panel, run_table, settings, sidebar, viewport
+from ui import boundary, entry, run_compare, run_panel, run_table, settings, sidebar, viewport
 from vlass_explorer import runs
 
 REFRESH_SECONDS = 2.0
@@ -19,6 +19,7 @@ run_table.follow_link(runs.listing())
 
 
 @st.fragment(run_every=REFRESH_SECONDS if is_polling else None)
+@boundary.guarded("runs")
 def live() -> None:
     """Draw everything that changes; again every two seconds while a run is active."""
     listing = runs.listing()

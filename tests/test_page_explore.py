@@ -12,6 +12,7 @@ from astropy.io import fits
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from ui import state
 from vlass_explorer import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,6 +165,57 @@ def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:
     page.segmented_control(key=f"row0_{key}").set_value("Bottom").run()
     assert not page.exception
     assert page.session_state["readings"][key].row0 == "south"
+
+
+def cube(planes: int) -> bytes:
+    """An array of planes, 0 everywhere but for a source whose peak is the number of the plane plus one."""
+    values = np.random.default_rng(0).normal(0, 0.01, (planes, 60, 60)).astype(np.float32)
+    values[:, 25:35, 25:35] += np.arange(1, planes + 1, dtype=np.float32)[:, None, None]
+    buffer = io.BytesIO()
+    np.save(buffer, values[0] if planes == 1 else values)
+    return buffer.getvalue()
+
+
+def test_the_choice_of_a_plane_is_bounded_by_the_planes_there_are(shelf: Path) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("cube.npy", cube(4)), ("flat.npy", cube(1)))
+    keys = {entry.name: key for key, entry in page.session_state["uploads"].items()}
+    assert page.selectbox(key="cutout").value == keys["cube.npy"]
+    plane = page.number_input(key=f"plane_{keys['cube.npy']}")
+    assert (plane.min, plane.max) == (0, 3)
+    plane.set_value(3).run()
+    assert not page.exception and not page.error
+    assert page.table[0].value.iloc[:, 0]["Peak"].startswith("4")
+    page.selectbox(key="cutout").select(keys["flat.npy"]).run()
+    assert f"plane_{keys['flat.npy']}" not in [widget.key for widget in page.number_input]
+
+
+@pytest.mark.parametrize("how", ["read_plainly", "forget_unreadable"])
+def test_a_reading_that_the_file_does_not_have_can_be_left(shelf: Path, how: str) -> None:
+    page = upload(explore(checkpoint="tiny-vit"), ("flat.npy", cube(1)))
+    key = page.selectbox(key="cutout").value
+    page.session_state["readings"] = {key: state.Reading(plane=1)}
+    page.run()
+    assert "There is no plane 1: the image has one plane." in page.error[0].value.replace("\\", "")
+    page.button(key=how).click().run()
+    if how == "forget_unreadable":  # the same file again
+        assert key not in page.session_state["uploads"]
+        upload(page, ("flat.npy", cube(1)))
+    assert not page.exception and not page.error
+    assert page.selectbox(key="cutout").value == key
+    assert page.table[0].value.iloc[:, 0]["Peak"].startswith("1")
+
+
+def test_a_broken_checkpoint_costs_the_prediction_and_nothing_else(shelf: Path) -> None:
+    weights = shelf / "tiny-vit" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    page = explore(checkpoint="tiny-vit")
+    assert "The weights of checkpoint tiny-vit are not those of its card" in texts(page)
+    assert len(page.get("plotly_chart")) == 1  # the sky
+    assert set(listed(page)["validity"]) == {"refused"}
+    page.selectbox(key="checkpoint").select("tiny-cnn").run()
+    assert not page.exception and "softmax score" in texts(page)
 
 
 def test_display_controls_change_the_figure(shelf: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,10 @@ def test_limits_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "many")
     with pytest.raises(ConfigError, match="positive number, not 'many'"):
         settings.most_runs()
+
+
+def test_the_app_listens_on_this_machine_only_unless_it_is_told_otherwise(repo_root: Path) -> None:
+    config = tomllib.loads((repo_root / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["address"] == "localhost"
+    for name in ("Makefile", "app.py"):
+        assert "address" not in (repo_root / name).read_text().lower(), name

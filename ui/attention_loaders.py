@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
-from ui import loaders
+from ui import loaders, memory
 from vlass_explorer import attention
 from vlass_explorer.attention import position_bias
 from vlass_explorer.attention.position_bias import PositionBias
@@ -14,13 +13,13 @@ from vlass_explorer.explainers.token_maps import TokenMaps
 from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray
 
 
-@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs=loaders.HASHES)
+@memory.kept
 def maps(card: Checkpoint, cutout: Cutout) -> AttentionMaps:
     """Attention of every layer in one forward pass; shared, so never change it."""
     return attention.attention_maps(loaders.model(card), loaders.tensor(card, cutout))[1]
 
 
-@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=loaders.HASHES)
+@memory.kept
 def overview(card: Checkpoint, cutout: Cutout, query: int | None) -> FloatArray:
     """Maps (row, layer, gy, gx): row 0 the mean over heads, then every head; from the read-out or from one patch."""
     found = maps(card, cutout)
@@ -45,19 +44,19 @@ def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | 
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=loaders.HASHES)
+@memory.kept
 def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
     """Mean attention distance of each head (head,) in pixels of the model input, one array a layer."""
     return attention.distance.attention_distances(maps(card, cutout))
 
 
-@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs=loaders.HASHES)
+@memory.kept
 def tokens(card: Checkpoint, cutout: Cutout, after_attention: bool) -> tuple[TokenMaps, ...]:
     """Where the learned tokens of each tokenizer gather from; shared, so never change it; raises UnsupportedError."""
     return token_maps.token_maps(loaders.model(card), loaders.tensor(card, cutout), after_attention=after_attention)
 
 
-@st.cache_data(show_spinner=False, max_entries=16, hash_funcs=loaders.HASHES)
+@memory.kept
 def similarity(card: Checkpoint, resize: int | None) -> tuple[tuple[int, int], FloatArray]:
     """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding; raises UnsupportedError."""
     return attention.positions.similarity(loaders.model(card), None if resize is None else (resize, resize))
@@ -68,13 +67,13 @@ def is_rotary(card: Checkpoint) -> bool:
     return attention.positions.is_rotary(loaders.model(card))
 
 
-@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=loaders.HASHES)
+@memory.kept
 def position_biases(card: Checkpoint) -> tuple[PositionBias, ...]:
     """Kernels of all layers that place patches relative to each other; raises UnsupportedError."""
     return position_bias.position_biases(loaders.model(card))
 
 
-@st.cache_data(show_spinner=False, max_entries=4, hash_funcs=loaders.HASHES)
+@memory.kept
 def filter_components(card: Checkpoint) -> tuple[FloatArray, FloatArray]:
     """Principal components of the patch filters and their share of the variance; raises UnsupportedError."""
     return attention.positions.filter_components(loaders.model(card))

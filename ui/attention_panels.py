@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ui import (
     attention_loaders,
     attention_view,
+    boundary,
     distance_panel,
     downloads,
     loaders,
@@ -28,9 +29,8 @@ from vlass_explorer.schema import (
     Checkpoint,
     Cutout,
     Explanation,
-    InputError,
+    ExplorerError,
     Prediction,
-    UnsupportedError,
     Window,
 )
 
@@ -73,6 +73,7 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
 
 
 @st.fragment
+@boundary.guarded("layers")
 def layers_and_heads(
     key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int
 ) -> None:
@@ -143,7 +144,7 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
             st.empty(), f"attention_{cutout.sha256[:8]}_{card.name}_{key}", "Integrating the gradients",
             lambda: loaders.explanation(card, cutout, *key),
         )  # fmt: skip
-    except (InputError, UnsupportedError) as error:
+    except ExplorerError as error:
         st.info(plain(error))
         return
     if explanation is None:  # stopped

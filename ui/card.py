@@ -7,6 +7,7 @@ import streamlit as st
 from vlass_explorer import checkpoints
 from vlass_explorer.schema import Checkpoint, Reports
 
+from . import boundary
 from .text import plain
 
 
@@ -50,6 +51,7 @@ def score_text(reports: Reports) -> str | None:
 
 
 @st.dialog("Model card", width="large")
+@boundary.guarded("card")
 def _whole(card: Checkpoint) -> None:
     st.markdown(checkpoints.model_card(card))
 

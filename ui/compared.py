@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vlass_explorer.schema import Cutout, InputError, Window
+from vlass_explorer.schema import Cutout, ExplorerError, Window
 
 from . import links, loaders, methods
 from .maps import Ask
@@ -69,7 +69,7 @@ def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Ask]:
     for card in compared:
         try:
             prediction = loaders.prediction(card, about.cutout)
-        except InputError as error:
+        except ExplorerError as error:
             st.info(f"{plain(card.name)}: {plain(error)}")
             continue
         applies, reason = loaders.supports(card, method)

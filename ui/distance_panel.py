@@ -12,7 +12,7 @@ import streamlit as st
 
 from vlass_explorer.attention.distance import many_attention_distances
 from vlass_explorer.figures.distance import distance_plot
-from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, FloatArray, InputError, Window
+from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, FloatArray, Window
 
 from . import attention_loaders, attention_view, loaders, slow, state
 from .attention_view import MEAN, Key
@@ -69,7 +69,7 @@ def _cutouts(card: Checkpoint, *, examples: bool) -> tuple[list[Cutout], int]:
         try:
             cutout = loaders.cutout(entry, state.reading(entry))
             loaders.tensor(card, cutout)
-        except (CutoutError, InputError):
+        except ExplorerError:
             continue  # said in the list of files
         found.append(cutout)
     return found, len(entries) - len(found)

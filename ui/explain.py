@@ -14,10 +14,9 @@ from vlass_explorer.schema import (
     Checkpoint,
     Cutout,
     Explanation,
+    ExplorerError,
     FloatArray,
-    InputError,
     Prediction,
-    UnsupportedError,
     Window,
 )
 
@@ -69,7 +68,7 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
             st.empty(), f"explore_{cutout.sha256[:8]}_{card.name}_{key}", explainer.TITLE,
             lambda: loaders.explanation(card, cutout, *key),
         )  # fmt: skip
-    except (InputError, UnsupportedError) as error:
+    except ExplorerError as error:
         st.info(plain(error))
         return None
     if explanation is None:  # stopped

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from vlass_explorer.schema import Checkpoint, CutoutError, InputError
+from vlass_explorer.schema import Checkpoint, CutoutError, ExplorerError
 
-from . import loaders, state
+from . import loaders, memory, state
 from .text import plain
 
 VERDICTS = {"ok": "valid", "caution": "caution", "outside": "outside"}
@@ -31,10 +31,10 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     progress = st.empty()
     rows, problems = [], {}
     for count, entry in enumerate(files, start=1):
-        row, problem = _row(entry, card)
-        rows.append(row)
+        row, problem = _row(entry, state.reading(entry), card)
+        rows.append({"name": entry.label, **row})
         if problem:
-            problems[entry.key] = problem
+            problems[entry.key] = f"{entry.label}: {problem}"
         if count % 10 == 0 and len(files) > 20:
             progress.progress(count / len(files), f"{count} of {len(files)} files")
     progress.empty()
@@ -59,10 +59,12 @@ def draw_problems(problems: dict[str, str]) -> None:
         )  # fmt: skip
 
 
-def _row(entry: state.Entry, card: Checkpoint | None) -> tuple[dict[str, Any], str]:
-    row: dict[str, Any] = {"name": entry.label}
+@memory.kept
+def _row(entry: state.Entry, reading: state.Reading, card: Checkpoint | None) -> tuple[dict[str, Any], str]:
+    """A row without its name, and why the file cannot be read; kept, as all cutouts at once may not fit in memory."""
+    row: dict[str, Any] = {}
     try:
-        cutout = loaders.cutout(entry, state.reading(entry))
+        cutout = loaders.cutout(entry, reading)
         row["picture"] = loaders.thumbnail(cutout)
         if card is not None:
             prediction = loaders.prediction(card, cutout)
@@ -70,8 +72,8 @@ def _row(entry: state.Entry, card: Checkpoint | None) -> tuple[dict[str, Any], s
             row["validity"] = VERDICTS[prediction.validity.level]
     except CutoutError as error:
         row["validity"] = "unreadable"
-        return row, f"{entry.label}: {error}"
-    except InputError:
+        return row, str(error)
+    except ExplorerError:  # said where the prediction would stand
         row["validity"] = "refused"
     return row, ""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import launchers, run_check, run_table, settings, train_data
+from ui import boundary, launchers, run_check, run_table, settings, train_data
 from ui.run_words import duration, when
 from ui.text import plain
 from vlass_explorer import recipes, runs
@@ -66,6 +66,7 @@ def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
 
 
 @st.fragment(run_every=1.0)
+@boundary.guarded("check")
 def _wait(check: run_check.Check) -> None:
     if check.is_done:
         st.rerun()

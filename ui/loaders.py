@@ -1,7 +1,8 @@
 """Cached steps from a file to what is drawn. Keys: content hash, checkpoint hash and options; every cache is bounded.
 
-Cutouts and models are shared objects that nobody changes (``st.cache_resource``), results are copies
-(``st.cache_data``). Bad input travels as the typed error itself, so that a broken file is not read again at each click.
+Cutouts, models and maps are shared objects that nobody changes (``memory.kept``, bounded by bytes), small results are
+copies (``st.cache_data``, bounded by count). Bad input travels as the typed error itself, so that a broken file is not
+read again at each click.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import matplotlib
@@ -24,33 +24,25 @@ from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
 from vlass_explorer.schema import (
     Checkpoint,
+    CheckpointError,
     Cutout,
     CutoutError,
     Explanation,
     ExplorerError,
     FloatArray,
-    InputError,
     InputSpec,
     Prediction,
     Window,
 )
 
+from . import memory
 from .state import Entry, Reading
 
 Options = tuple[tuple[str, Any], ...]
 Result = TypeVar("Result")
 
 
-def _cutout_key(cutout: Cutout) -> str:
-    """The hash tells bytes and reading options apart; the name decides survey and product."""
-    return f"{cutout.sha256}{cutout.name}{cutout.shape}{cutout.row0}"
-
-
-def _card_key(card: Checkpoint) -> str:
-    return f"{card.name}{card.sha256}{card.input_spec}"
-
-
-HASHES: dict[Any, Any] = {Cutout: _cutout_key, Checkpoint: _card_key, InputSpec: repr}
+HASHES = memory.KEYS
 
 
 def cards() -> list[Checkpoint]:
@@ -67,64 +59,73 @@ def _cards(root: str, stamp: tuple[tuple[str, int], ...]) -> list[Checkpoint]:
 
 def cutout(entry: Entry, reading: Reading | None = None) -> Cutout:
     """The cutout of a file; raises CutoutError with one sentence where it cannot be read."""
-    answer = _cutout(entry.sha256, entry.name, reading or Reading(), entry)
-    if isinstance(answer, CutoutError):
-        raise answer
-    return answer
+    return _made(_cutout(entry, reading or Reading()))
 
 
 def is_readable(entry: Entry) -> bool:
     """True where the file can be read as it is, without a choice of plane or position."""
-    return not isinstance(_cutout(entry.sha256, entry.name, Reading(), entry), CutoutError)
+    return not isinstance(_cutout(entry, Reading()), CutoutError)
 
 
-@st.cache_resource(show_spinner=False, max_entries=600)
-def _cutout(sha256: str, name: str, reading: Reading, _entry: Entry) -> Cutout | CutoutError:
-    source = _entry.path if _entry.path is not None else _entry.content
+@memory.kept
+def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
+    source = entry.path if entry.path is not None else entry.content
     try:
-        if _entry.source is not None:
-            return _entry.source()
+        if entry.source is not None:
+            return entry.source()
         return cutouts.read(
-            source, name=name, plane=reading.plane, row0=reading.row0, position=reading.position, box=reading.box,
-            size_arcsec=reading.size_arcsec,
+            source, name=entry.name, plane=reading.plane, row0=reading.row0, position=reading.position,
+            box=reading.box, size_arcsec=reading.size_arcsec,
         )  # fmt: skip
     except CutoutError as error:
         return error
 
 
-@st.cache_resource(show_spinner="Loading the checkpoint", max_entries=4, hash_funcs=HASHES)
+def _made(answer: Result | ExplorerError) -> Result:
+    """The answer of a remembered step, which may be the error that it ended in."""
+    if isinstance(answer, ExplorerError):
+        raise answer.with_traceback(None)  # raised anew each time, it would keep the frames of all
+    return answer
+
+
 def model(card: Checkpoint) -> nn.Module:
-    """The trained model in evaluation mode; shared by all sessions, so never change it."""
-    return checkpoints.load(card)
+    """The trained model in evaluation mode; shared by all sessions, so never change it. Raises CheckpointError."""
+    return _made(_model(card))
 
 
-@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=HASHES)
+@memory.kept
+def _model(card: Checkpoint) -> nn.Module | CheckpointError:
+    try:
+        with st.spinner("Loading the checkpoint"):
+            return checkpoints.load(card)
+    except CheckpointError as error:
+        return error
+
+
+@memory.kept
 def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
-    """The model input (1, C, S, S); raises InputError where the preprocessing refuses the cutout."""
+    """The model input (1, C, S, S); shared, so never change it; raises InputError where preprocessing refuses it."""
     return preprocess.to_tensor(cutout, card.input_spec)
 
 
-@st.cache_data(show_spinner=False, max_entries=64, hash_funcs=HASHES)
+@memory.kept
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
-    """What the model saw (S, S) in [0, 1], row 0 at the bottom, and the window of the cutout that it fills."""
+    """What the model saw (S, S) in [0, 1], row 0 at the bottom, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
     return preprocess.seen(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
 
-@st.cache_data(show_spinner=False, max_entries=2000, hash_funcs=HASHES)
-def _prediction(card: Checkpoint, cutout: Cutout) -> Prediction | InputError:
+@memory.kept
+def _prediction(card: Checkpoint, cutout: Cutout) -> Prediction | ExplorerError:
     try:
         return predicting.predict(model(card), card, [cutout])[0]
-    except InputError as error:
+    except ExplorerError as error:
         return error
 
 
 def prediction(card: Checkpoint, cutout: Cutout) -> Prediction:
-    """Scores with their validity; raises InputError where the preprocessing refuses the cutout."""
-    answer = _prediction(card, cutout)
-    if isinstance(answer, InputError):
-        raise answer
-    return answer
+    """Scores with their validity; raises InputError where the preprocessing refuses the cutout, or CheckpointError."""
+    return _made(_prediction(card, cutout))
 
 
 @st.cache_data(show_spinner=False, max_entries=100, hash_funcs=HASHES)
@@ -133,36 +134,22 @@ def supports(card: Checkpoint, method: str) -> tuple[bool, str]:
     return explainers.EXPLAINERS[method].supports(model(card))
 
 
-@dataclass
-class _Slot:
-    """Room for one result of long work, filled outside the cache, where it may draw its progress and be stopped."""
-
-    answer: Any = None
-
-
-@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=HASHES)
-def _slot(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...]) -> _Slot:
-    return _Slot()
-
-
 def remembered(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...], work: Callable[[], Result]) -> Result:
     """The result of long work of this kind, done at most once while it is remembered; typed errors are, too.
 
     Shared by all sessions, so never change it.
     """
-    slot = _slot(kind, card, cutout, key)
-    if slot.answer is None:
+
+    def answer() -> Result | ExplorerError:
         try:
-            slot.answer = work()
+            return work()
         except ExplorerError as error:
-            slot.answer = error
-    if isinstance(slot.answer, ExplorerError):
-        raise slot.answer
-    found: Result = slot.answer
-    return found
+            return error
+
+    return _made(memory.once((kind, memory.of_card(card), memory.of_cutout(cutout), key), answer))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4, hash_funcs=HASHES)
+@memory.kept
 def _contrast(card: Checkpoint, against: int) -> nn.Module:
     return attribution.contrast(model(card), against)
 

@@ -10,7 +10,7 @@ from vlass_explorer.figures.colours import SIGNED_MAP
 from vlass_explorer.figures.overview import overview
 from vlass_explorer.schema import Checkpoint, Cutout, FloatArray, Window
 
-from . import attention_loaders, attention_view, downloads, loaders, sky_controls
+from . import attention_loaders, attention_view, boundary, downloads, loaders, sky_controls
 from .attention_view import Key
 from .text import plain
 
@@ -18,6 +18,7 @@ FILTERS_IN_A_ROW = 7
 
 
 @st.fragment
+@boundary.guarded("positions")
 def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
     """Similarity of position embeddings, bias by offset, and the patch filters, as far as the model has them."""
     applies, reason = loaders.supports(card, "position_similarity")

@@ -13,6 +13,9 @@ VLASS_EXPLORER_UPLOADS
     Folder of uploaded data sets, default ``uploads``; ``off``: no uploads. It is a data root, too.
 VLASS_EXPLORER_UPLOAD_GIB, VLASS_EXPLORER_UPLOAD_FILES
     Largest upload, unpacked: 8 GiB and 100000 files. What the browser may send at once is ``server.maxUploadSize``.
+VLASS_EXPLORER_MEMORY_GIB
+    What the server remembers of cutouts, models and maps, for all browser sessions together; default: a quarter of the
+    machine's memory.
 VLASS_EXPLORER_RUNS, VLASS_EXPLORER_CHECKPOINTS
     Folders of runs and of checkpoints; read by ``vlass_explorer.runs`` and ``vlass_explorer.checkpoints``.
 """
@@ -22,6 +25,8 @@ from __future__ import annotations
 import os
 from itertools import islice
 from pathlib import Path
+
+import psutil
 
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets.uploads import Bounds
@@ -61,6 +66,11 @@ def upload_bounds() -> Bounds:
     """What an upload may hold."""
     size = _number("VLASS_EXPLORER_UPLOAD_GIB", 8.0)
     return Bounds(files=int(_number("VLASS_EXPLORER_UPLOAD_FILES", 100_000)), bytes=int(size * 2**30))
+
+
+def memory() -> int:
+    """Bytes of cutouts, models and maps that the server keeps in memory."""
+    return int(_number("VLASS_EXPLORER_MEMORY_GIB", psutil.virtual_memory().total / 2**32) * 2**30)
 
 
 def _number(variable: str, default: float) -> float:

@@ -10,8 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError
 
+from . import boundary, loaders, state, viewport
 from . import card as card_view
-from . import loaders, state, viewport
 from .text import plain
 
 
@@ -21,8 +21,8 @@ class Choice:
 
     entry: state.Entry | None
     cutout: Cutout | None
-    problem: str
-    """One sentence where the chosen file cannot be read, else empty; show it through ``text.plain``."""
+    problem: CutoutError | None
+    """Why the chosen file cannot be read; show it through ``text.plain``."""
     card: Checkpoint | None
     place: DeltaGenerator
     """Room below the pickers for what belongs to the page."""
@@ -62,12 +62,12 @@ def draw(place: DeltaGenerator | None = None) -> Choice:
         rest = st.container()
     entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
     _keep_link(entry, card)
-    cutout, problem = None, ""
+    cutout, problem = None, None
     if entry is not None:
         try:
             cutout = loaders.cutout(entry, state.reading(entry))
         except CutoutError as error:
-            problem = str(error)
+            problem = error
     return Choice(entry, cutout, problem, card, rest)
 
 
@@ -75,9 +75,14 @@ def _drop_zone() -> None:
     turn = st.session_state.setdefault("upload_turn", 0)
     key = f"upload_{turn}"
     st.file_uploader(
-        "Drop cutouts", accept_multiple_files=True, key=key, on_change=_take, args=(key,),
+        "Drop cutouts", accept_multiple_files=True, key=key, on_change=boundary.told(_take), args=(key,),
         help=f"{FORMATS}, packed ones too. They stay in this browser session.",
     )  # fmt: skip
+    if left_out := st.session_state.pop("uploads_left_out", 0):
+        st.caption(
+            f"A browser session keeps {state.MOST_FILES} uploads and {state.MOST_BYTES >> 30} GiB: the oldest "
+            f"{'one was' if left_out == 1 else f'{left_out} were'} forgotten."
+        )
     if uploads := st.session_state.get("uploads"):
         word = "file" if len(uploads) == 1 else "files"
         st.button(f"Forget {len(uploads)} uploaded {word}", type="tertiary", icon=":material/close:",

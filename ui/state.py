@@ -17,7 +17,8 @@ from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.schema import Checkpoint, Cutout, Row0
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-MOST_FILES = 500
+MOST_FILES, MOST_BYTES = 500, 2 << 30
+"""What a browser session keeps of uploads; the oldest go first, and the page says so."""
 FAVOURITE = "first-vit-tiny"
 """Checkpoint that a new session starts with, where it exists: it shows attention."""
 
@@ -32,6 +33,11 @@ class Reading:
     box: tuple[int, int, int, int] | None = None
     size_arcsec: float | None = None
 
+    @property
+    def is_part(self) -> bool:
+        """True where only a part of the image is read."""
+        return self.position is not None or self.box is not None
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -44,7 +50,7 @@ class Entry:
     kind: Literal["example", "upload", "data set"]
     sha256: str
     path: Path | None = None
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = field(default=b"", repr=False, compare=False)
     source: Callable[[], Cutout] | None = field(default=None, repr=False, compare=False)
 
 
@@ -78,9 +84,17 @@ def add_uploads(files: Sequence[Any]) -> list[Entry]:
             label = next(text for text in _numbered(file.name) if text not in taken)
             uploads[key] = Entry(key, label, file.name, "upload", sha256, content=content)
         keys.append(key)
-    while len(uploads) > MOST_FILES:
-        del uploads[next(iter(uploads))]
+    _bound(uploads)
     return [uploads[key] for key in reversed(keys) if key in uploads]
+
+
+def _bound(uploads: dict[str, Entry]) -> None:
+    held, left = sum(len(entry.content) for entry in uploads.values()), len(uploads)
+    while left > 1 and (left > MOST_FILES or held > MOST_BYTES):
+        oldest = uploads.pop(next(iter(uploads)))
+        held, left = held - len(oldest.content), left - 1
+        st.session_state.get("readings", {}).pop(oldest.key, None)
+        st.session_state["uploads_left_out"] = st.session_state.get("uploads_left_out", 0) + 1
 
 
 def borrow(name: str, data_dir: str, source: Callable[[], Cutout]) -> None:
@@ -93,9 +107,12 @@ def borrow(name: str, data_dir: str, source: Callable[[], Cutout]) -> None:
 
 
 def forget_uploads(keys: Sequence[str] | None = None) -> None:
-    """Drop these uploads of the session, or all."""
+    """Drop these uploads of the session, or all, and how they were read: the same file dropped again starts anew."""
     uploads: dict[str, Entry] = st.session_state.get("uploads", {})
-    st.session_state["uploads"] = {} if keys is None else {k: v for k, v in uploads.items() if k not in keys}
+    gone = set(uploads if keys is None else keys)
+    st.session_state["uploads"] = {key: entry for key, entry in uploads.items() if key not in gone}
+    readings: dict[str, Reading] = st.session_state.get("readings", {})
+    st.session_state["readings"] = {key: how for key, how in readings.items() if key not in gone}
 
 
 def reading(entry: Entry) -> Reading:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from vlass_explorer.schema import Checkpoint, Cutout, InputError, Prediction, Window
+from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Prediction, Window
 
 from . import loaders
 from .sidebar import Choice
@@ -37,7 +37,7 @@ def draw(choice: Choice) -> Subject | None:
     try:
         prediction = loaders.prediction(choice.card, choice.cutout)
         _, window = loaders.seen(choice.card, choice.cutout)
-    except InputError as error:
+    except ExplorerError as error:
         st.warning(plain(error))
         return None
     return Subject(choice.entry.label, choice.cutout, choice.card, prediction, window)

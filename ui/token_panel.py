@@ -14,7 +14,7 @@ from vlass_explorer.figures.colours import UNSIGNED_MAP
 from vlass_explorer.figures.overview import overview
 from vlass_explorer.schema import Checkpoint, Cutout, Prediction, Window
 
-from . import attention_loaders, attention_view, downloads, loaders, sky_controls
+from . import attention_loaders, attention_view, boundary, downloads, loaders, sky_controls
 from .attention_view import MEAN, Key
 from .text import plain
 
@@ -22,6 +22,7 @@ METHOD = "token_maps"
 
 
 @st.fragment
+@boundary.guarded("tokens")
 def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
     """All tokens of all tokenizers as one picture; below it the sky, one enlarged map and the numbers of each token.
 

@@ -6,17 +6,24 @@ from dataclasses import replace
 
 import streamlit as st
 
-from vlass_explorer.schema import Cutout
+from vlass_explorer.schema import Cutout, CutoutError, NeedsPart
 
 from . import state
 
 
-def asks_for_a_part(problem: str) -> bool:
-    """True where a reading error says that a position or a pixel box is needed, or another one."""
-    return "position" in problem or "pixel box" in problem
+def reading_again(entry: state.Entry, problem: CutoutError) -> None:
+    """Draw the ways on from a file that cannot be read so: another part, or without what was chosen for it."""
+    how = state.reading(entry)
+    if how != state.Reading():
+        st.button(
+            "Read the file as it is", key="read_plainly", icon=":material/undo:", on_click=state.read_as,
+            args=(entry, state.Reading()), help="Without the plane, part and orientation that were chosen for it.",
+        )  # fmt: skip
+    if isinstance(problem, NeedsPart) or how.is_part:
+        _position_form(entry)
 
 
-def position_form(entry: state.Entry) -> None:
+def _position_form(entry: state.Entry) -> None:
     """Draw inputs for a position or a pixel box; the file is read again with them."""
     with st.form("where", width=560):
         st.segmented_control("Cut out", ["Position", "Pixel box"], default="Position", required=True, key="cut_by")
@@ -43,9 +50,12 @@ def _cut_out(entry: state.Entry) -> None:
 def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
     """Draw what the file leaves open: the plane of a cube, and which row of a picture is south."""
     old = state.reading(entry)
-    plane = st.number_input("Plane", 0, 100_000, old.plane, key=f"plane_{entry.key}",
-                            help="Plane of a cube or page of a TIFF, counted from 0.")  # fmt: skip
-    row0 = old.row0
+    plane, row0 = old.plane, old.row0
+    if cutout.planes > 1:
+        plane = st.number_input(
+            "Plane", 0, cutout.planes - 1, old.plane, key=f"plane_{entry.key}",
+            help=f"Plane of a cube or page of a TIFF: 0 to {cutout.planes - 1}.",
+        )  # fmt: skip
     if cutout.kind != "fits":
         first = st.segmented_control(
             "First row of the file", ["Top", "Bottom"], default="Bottom" if old.row0 == "south" else "Top",

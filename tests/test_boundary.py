@@ -1,0 +1,104 @@
+"""The error boundary of the pages: one sentence and a way on for bad input, a refusing disk and a bug alike."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+
+def app() -> None:
+    import streamlit as st
+
+    from ui import boundary
+    from vlass_explorer.schema import CutoutError
+
+    def fail(kind: str) -> None:
+        if kind == "typed":
+            raise CutoutError("The file is <b>bad</b>: take another.")
+        if kind == "disk":
+            raise PermissionError(13, "Permission denied", "/data/a.fits")
+        if kind == "bug":
+            raise ZeroDivisionError("division by zero")
+
+    st.session_state.setdefault("turns", 0)
+    st.session_state["turns"] += 1
+    with boundary.guarded():
+        kind = st.selectbox("Kind", ["good", "typed", "disk", "bug", "stop", "rerun"], key="kind")
+        where = st.radio("Where", ["page", "fragment", "callback"], key="where")
+
+        @st.fragment
+        @boundary.guarded("fragment")
+        def part() -> None:
+            st.button("Again", key="again")
+            fail(kind)
+            st.caption("part drawn")
+
+        st.button("Act", key="act", on_click=boundary.told(fail), args=(kind,))
+        if kind == "stop":
+            st.stop()
+        if kind == "rerun" and st.session_state["turns"] < 3:
+            st.rerun()
+        if where == "fragment":
+            part()
+        if where == "page":
+            fail(kind)
+        st.caption("page drawn")
+
+
+def page(kind: str, where: str) -> AppTest:
+    found = AppTest.from_function(app).run()
+    found.radio(key="where").set_value(where)
+    found.selectbox(key="kind").select(kind).run()
+    if where == "callback":
+        found.button(key="act").click().run()
+    assert not found.exception
+    return found
+
+
+def said(found: AppTest) -> list[str]:
+    return [error.value.replace("\\", "") for error in found.error]
+
+
+@pytest.mark.parametrize("where", ["page", "fragment", "callback"])
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("typed", "The file is <b>bad</b>: take another."),
+        ("disk", "The file system refuses '/data/a.fits': Permission denied. Check that it is there, its permissions "
+         "and its space."),
+        ("bug", "The program itself failed here (ZeroDivisionError); the log of the server says where."),
+    ],
+)  # fmt: skip
+def test_every_error_is_one_sentence_and_the_app_goes_on(
+    kind: str, sentence: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = page(kind, where)
+    assert said(found) == [sentence]
+    assert ("page drawn" in [caption.value for caption in found.caption]) == (where != "page")
+    logged = [record for record in caplog.records if record.name == "ui.boundary"]
+    assert [record.levelno for record in logged] == {"typed": [], "disk": [logging.WARNING], "bug": [logging.ERROR]}[
+        kind
+    ]
+    assert all(record.exc_info for record in logged)  # with its traceback
+    found.selectbox(key="kind").select("good").run()
+    assert not found.exception and not found.error
+    assert "page drawn" in [caption.value for caption in found.caption]
+
+
+@pytest.mark.parametrize("kind", ["stop", "rerun"])
+def test_requests_of_streamlit_are_no_errors(kind: str) -> None:
+    found = page(kind, "page")
+    assert not found.error
+    assert ("page drawn" in [caption.value for caption in found.caption]) == (kind == "rerun")
+
+
+def test_starting_again_forgets_the_session(caplog: pytest.LogCaptureFixture) -> None:
+    found = page("bug", "page")
+    found.query_params["checkpoint"] = "broken"
+    assert "Another file, checkpoint or page may work." in found.caption[0].value
+    found.button(key="start_again_page").click().run()
+    assert not found.exception and not found.error
+    assert found.selectbox(key="kind").value == "good"
+    assert found.session_state["turns"] == 1 and not found.query_params
