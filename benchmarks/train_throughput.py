@@ -29,7 +29,7 @@ from training import noise_set
 from train.batches import Batches
 from train.callbacks import Recorder
 from train.fit import quiet, trainer
-from train.images import Images
+from train.images import TrainingImages
 from train.loss import cross_entropy, targets
 from train.module import Classifier
 from train.network import build
@@ -40,7 +40,7 @@ from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.schema import RunConfig
 
 
-def fit(config: RunConfig, images: Images, steps: int, folder: Path) -> float:
+def fit(config: RunConfig, images: TrainingImages, steps: int, folder: Path) -> float:
     """CPU seconds of a run through Lightning, with status, metrics and saved state."""
     run = runs.create(config, folder)
     model, _ = build(config, ("a", "b"))
@@ -54,7 +54,7 @@ def fit(config: RunConfig, images: Images, steps: int, folder: Path) -> float:
     return time.process_time() - begin
 
 
-def bare(config: RunConfig, images: Images, steps: int) -> float:
+def bare(config: RunConfig, images: TrainingImages, steps: int) -> float:
     """CPU seconds of the same steps in a plain loop."""
     model, _ = build(config, ("a", "b"))
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -74,7 +74,7 @@ def bare(config: RunConfig, images: Images, steps: int) -> float:
     return time.process_time() - begin
 
 
-def loader(config: RunConfig, images: Images, steps: int) -> float:
+def loader(config: RunConfig, images: TrainingImages, steps: int) -> float:
     """CPU seconds to prepare the batches of as many steps, without any model."""
     batches = Batches(images.labels, config)
     begin = time.process_time()
@@ -97,7 +97,7 @@ def main() -> None:
         folder = Path(temporary)
         data = noise_set.make(folder, options.steps // config.epochs * config.batch_size)
         spec = datasets.input_spec(data, config)
-        images = Images(data, range(len(data)), spec, config, stretched(data, spec, config))
+        images = TrainingImages(data, range(len(data)), spec, config, stretched(data, spec, config))
         bare(config, images, options.steps)
         rounds = [
             (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.images import Images
+from train.images import TrainingImages
 from vlass_explorer.augment import Draw, augment, beam_noise, pipeline, preview
 from vlass_explorer.datasets import DataSet, Item
 from vlass_explorer.datasets.stretched import stretched
@@ -83,7 +83,7 @@ def test_preview_is_what_training_makes() -> None:
     config = RunConfig(seed=3, noise=0.5, blur=0.5, rotate_probability=0.7)
     found = preview(cutout, spec, config, 6, index=4)
     data_set = DataSet("t", (Item("a", 0, lambda: cutout),) * 5, ("x",))
-    images = Images(data_set, [4], spec, config, stretched(data_set, spec, config))
+    images = TrainingImages(data_set, [4], spec, config, stretched(data_set, spec, config))
     for epoch in range(6):
         expected, _ = images.augmented(torch.tensor([0]), epoch)
         assert torch.equal(found[epoch], expected[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +10,10 @@ import tiny_checkpoint
 import tiny_set
 from sklearn.metrics import f1_score
 
-from vlass_explorer import checkpoints, datasets
+from vlass_explorer import checkpoints, datasets, progress
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.evaluation import evaluate, matched
+from vlass_explorer.evaluation import Part, evaluate
+from vlass_explorer.evaluation.parts import relabelled
 from vlass_explorer.predict import predict
 from vlass_explorer.schema import Checkpoint, CutoutError, DatasetError
 
@@ -33,18 +33,23 @@ def card(tmp_path_factory: pytest.TempPathFactory, data_set: DataSet) -> Checkpo
     return tiny_checkpoint.save(tmp_path_factory.mktemp("shelf") / "tiny", model, label_names=names)
 
 
+def part(card: Checkpoint, data_set: DataSet, indices: range | None = None) -> Part:
+    return Part(relabelled(data_set, card), tuple(range(len(data_set)) if indices is None else indices))
+
+
 def test_scores_are_those_of_predict_and_labels_are_matched_by_name(card: Checkpoint, data_set: DataSet) -> None:
     model = checkpoints.load(card)
     told: list[float] = []
-    found = evaluate(model, card, data_set, range(len(data_set)), progress=told.append)
-    plain = predict(model, card, data_set.read())
-    np.testing.assert_allclose(found.probabilities, [p.probabilities for p in plain], atol=1e-6)
+    with progress.watch(told.append):
+        found = evaluate(model, card, part(card, data_set))
+    plain = predict(model, card, data_set.read(), batch_size=64)
+    assert np.array_equal(found.probabilities, [p.probabilities for p in plain])
     expected = [card.label_names.index(data_set.label_names[item.label]) for item in data_set.items]
-    assert found.labels.tolist() == expected and told[-1] == 1.0 and not found.unreadable
-    report = found.report()
+    assert found.labels.tolist() == expected and not found.unreadable
+    assert told == sorted(told) and told[-1] == 1.0
     predicted = found.probabilities.argmax(axis=1)
-    assert report.macro_f1 == pytest.approx(f1_score(expected, predicted, average="macro"))
-    wrong = [mistake for mistake in report.mistakes]
+    assert found.report.macro_f1 == pytest.approx(f1_score(expected, predicted, average="macro"))
+    wrong = found.report.mistakes
     assert len(wrong) == int((predicted != found.labels).sum())
     assert all(mistake.name == data_set.items[mistake.index].name for mistake in wrong)
 
@@ -53,26 +58,28 @@ def test_unreadable_cutouts_are_named_and_the_others_done(card: Checkpoint, data
     def broken() -> None:
         raise CutoutError("The file is cut short: download it again.")
 
-    items = (replace(data_set.items[0], source=broken), *data_set.items[1:4])
-    found = evaluate(checkpoints.load(card), card, replace(data_set, items=items), range(4))
+    items = (replace(data_set.items[0], source=broken, key=""), *data_set.items[1:4])
+    some = replace(data_set, items=items)
+    found = evaluate(checkpoints.load(card), card, part(card, some))
     assert list(found.unreadable) == [items[0].name] and "cut short" in found.unreadable[items[0].name]
     assert found.indices.tolist() == [1, 2, 3]
     with pytest.raises(DatasetError, match="cut short"):
-        evaluate(checkpoints.load(card), card, replace(data_set, items=items), [0])
+        evaluate(checkpoints.load(card), card, part(card, some, range(1)))
 
 
 def test_other_classes_are_refused(card: Checkpoint, data_set: DataSet) -> None:
     other = replace(data_set, label_names=("cat", *data_set.label_names[1:]))
-    with pytest.raises(DatasetError, match="same classes"):
-        matched(card, other)
+    with pytest.raises(DatasetError, match="without other classes"):
+        relabelled(other, card)
+    # A name without any item is no other class.
+    assert (
+        relabelled(replace(data_set, label_names=(*data_set.label_names, "cat")), card).label_names == card.label_names
+    )
 
 
-def test_progress_may_stop_the_evaluation(card: Checkpoint, data_set: DataSet, tmp_path: Path) -> None:
-    class Stopped(Exception):
-        pass
-
+def test_progress_may_stop_the_evaluation(card: Checkpoint, data_set: DataSet) -> None:
     def stop(share: float) -> None:
-        raise Stopped
+        raise progress.Cancelled
 
-    with pytest.raises(Stopped):
-        evaluate(checkpoints.load(card), card, data_set, range(4), progress=stop)
+    with pytest.raises(progress.Cancelled), progress.watch(stop):
+        evaluate(checkpoints.load(card), card, part(card, data_set, range(4)))

@@ -13,11 +13,11 @@ import torch
 
 from train import device
 from train.__main__ import main
-from train.evaluate import test as evaluated
+from train.cards import card_of
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
-from vlass_explorer.evaluation import metrics
-from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Run, RunConfig
+from vlass_explorer.evaluation import evaluate, metrics, parts
+from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, Run, RunConfig
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,12 @@ def done(place: Path) -> Run:
     run = runs.create(configured(place, ema=0.9, keep="best", precision="bf16", tune_blocks=2))
     assert train(run.path) == 0
     return runs.read(run.path)
+
+
+def evaluated(name: str, folder: Path, part: str = "validation") -> Report:
+    card = card_of(name)
+    chosen = parts.chosen(card, parts.config_of(card, data_dir=str(folder)), part)
+    return evaluate(checkpoints.load(card), card, chosen).report
 
 
 def test_a_finished_run_says_so(done: Run) -> None:
@@ -60,10 +66,10 @@ def test_the_checkpoint_reproduces_the_report(done: Run, place: Path) -> None:
     report = json.loads((done.path / "report.json").read_text())
     card = checkpoints.find("tiny")
     assert json.loads(json.dumps(card.reports.table["validation"])) == report["validation"]
-    _, again = evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
+    again = evaluated("tiny", place / "data")
     assert json.loads(json.dumps(asdict(again))) == report["validation"]
     assert metrics.read(report) == metrics.read(card.reports.table["validation"]) == again
-    assert evaluated(done.id, data_dir=str(place / "data"), split="random", fold=0)[1] == again
+    assert evaluated(done.id, place / "data") == again
 
 
 def test_the_card_says_where_the_weights_come_from(done: Run) -> None:
@@ -147,9 +153,9 @@ def test_evaluation_of_other_classes_is_refused(done: Run, place: Path, tmp_path
     other = tiny_set.make(tmp_path / "set")
     (other / "long").rename(other / "wide")
     with pytest.raises(DatasetError, match="no test part"):
-        evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0, part="test")
+        evaluated("tiny", place / "data", "test")
     with pytest.raises(DatasetError, match="tiny knows long, round; the data set has round, wide"):
-        evaluated("tiny", data_dir=str(other), split="random", fold=0)
+        evaluated("tiny", other)
 
 
 def test_devices() -> None:
@@ -190,7 +196,7 @@ def test_a_model_that_is_broken_gets_no_report(done: Run, place: Path, monkeypat
 
     monkeypatch.setattr(checkpoints, "load", broken)
     with pytest.raises(CheckpointError, match="no finite score for 8 of 8 cutouts"):
-        evaluated("tiny", data_dir=str(place / "data"), split="random", fold=0)
+        evaluated("tiny", place / "data")
 
 
 def test_check_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

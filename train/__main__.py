@@ -17,13 +17,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import ConfigError, ExplorerError, Reports, RunConfig
+from vlass_explorer.schema import ConfigError, ExplorerError, PartName, RunConfig
 
 from . import begin
 
@@ -70,13 +69,14 @@ def parser() -> argparse.ArgumentParser:
     array.add_argument("list", type=Path, help="file with one run folder a line")
     array.set_defaults(action=begin.array)
 
-    test = commands.add_parser("test", help="report of a checkpoint on one fold")
+    test = commands.add_parser("test", help="report of a checkpoint on one part of a data set")
     test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
     test.add_argument("--data-dir", default="", help="folder of the data set")
     test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
-    test.add_argument("--split", choices=get_args(get_type_hints(RunConfig)["split"]), default="authors")
-    test.add_argument("--fold", type=int, default=0)
-    test.add_argument("--part", choices=("validation", "test"), default="validation", help="which part of the split")
+    kinds = get_args(get_type_hints(RunConfig)["split"])
+    test.add_argument("--split", choices=kinds, default="", help="default: the one it was trained with")
+    test.add_argument("--fold", type=int, help="default: the one that its training left out")
+    test.add_argument("--part", choices=get_args(PartName), default="validation", help="which part of the split")
     test.add_argument(
         "--apart", action="store_true", help="without cutouts that have a training cutout closer than 270 arcsec"
     )
@@ -145,44 +145,9 @@ def configuration(options: argparse.Namespace) -> RunConfig:
 
 
 def _test(options: argparse.Namespace) -> int:
-    from .device import resolve
-    from .evaluate import test
+    from .testing import run
 
-    card, report = test(
-        options.checkpoint,
-        data_dir=options.data_dir,
-        split=options.split,
-        fold=options.fold,
-        dataset=options.dataset,
-        part=options.part,
-        apart=options.apart,
-        tta=options.tta,
-        device=resolve(options.device),
-    )
-    if options.keep:
-        figures = asdict(report)
-        kept = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier")
-        kept_now = {options.keep: {key: figures[key] for key in kept}}
-        checkpoints.update(card, reports=Reports({**card.reports.table, **kept_now}))
-    if options.json:
-        shown = ("split", "fold", "part", "apart", "tta")
-        head = {"checkpoint": card.name, **{key: getattr(options, key) for key in shown}}
-        print(json.dumps({**head, **asdict(report)}))
-        return 0
-    low, high = report.macro_f1_interval
-    views = "eight views a cutout" if options.tta else "one forward pass"
-    where = f"{options.part} of fold {options.fold} ({options.split} split)"
-    where += ", 270 arcsec from any training cutout" if options.apart else ""
-    print(f"{card.name} on {where}, {report.count} cutouts, {views}")
-    print(f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})")
-    print(f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}")
-    print(f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}")
-    for name, numbers in report.per_class.items():
-        print(f"{name:>16}  " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
-    print("confusion (rows true, columns predicted)")
-    for name, row in zip(report.label_names, report.confusion, strict=True):
-        print(f"{name:>16}  " + " ".join(f"{count:5d}" for count in row))
-    return 0
+    return run(options)
 
 
 def _folds(options: argparse.Namespace) -> int:

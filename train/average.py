@@ -10,13 +10,11 @@ from datetime import UTC, datetime
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
-from vlass_explorer.datasets.stretched import stretched
-from vlass_explorer.evaluation import averaging
-from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, RunConfig
+from vlass_explorer.evaluation import averaging, evaluate_images, parts
+from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports
 
-from .data import Images, open_data_set, split_indices
+from .cards import card_of
 from .device import resolve
-from .evaluate import card_of, evaluate
 
 STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""
@@ -44,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     def score(model: nn.Module) -> float:
         assert data is not None
-        return evaluate(model, data.validation, cards[0].label_names, device=device).macro_f1
+        return evaluate_images(model, data.validation, cards[0].label_names, device=device).report.macro_f1
 
     model, chosen = averaging.average(
         cards, data.inputs if data else None, score if options.greedy else None, device=device
@@ -52,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     checkpoints.as_stored(model)
     metrics = {}
     if data is not None:
-        metrics["validation"] = asdict(evaluate(model, data.validation, cards[0].label_names, device=device))
+        metrics["validation"] = asdict(
+            evaluate_images(model, data.validation, cards[0].label_names, device=device).report
+        )
     card = checkpoints.save(
         path,
         model,
@@ -98,20 +98,12 @@ class _Data:
     def __init__(self, card: Checkpoint, place: Provenance, data_dir: str) -> None:
         if missing := [key for key in ("dataset", "split", "fold") if getattr(place, key) is None]:
             raise ConfigError(f"The checkpoints do not agree on their {missing[0]}: give --{missing[0]}.")
-        config = RunConfig(
-            dataset=place.dataset or "", data_dir=data_dir, split=place.split, fold=place.fold or 0,  # type: ignore[arg-type]
-            split_seed=place.split_seed or 0, seed=card.provenance.seed or 0,
-        )  # fmt: skip
-        data_set = open_data_set(config)
-        if tuple(data_set.label_names) != card.label_names:
-            raise ConfigError(
-                f"{card.name} knows {', '.join(card.label_names)}; the data set has {', '.join(data_set.label_names)}."
-            )
-        train, validation = split_indices(data_set, config)
-        step = max(1, len(train) // STATISTICS_COUNT)
-        images = stretched(data_set, card.input_spec)
-        self._train = Images(data_set, train[::step][:STATISTICS_COUNT], card.input_spec, None, images)
-        self.validation = Images(data_set, validation, card.input_spec, None, images)
+        where = {"dataset": place.dataset or "", "split": place.split or "", "fold": place.fold}
+        config = replace(parts.config_of(card, data_dir=data_dir, **where), split_seed=place.split_seed or 0)
+        train = parts.chosen(card, config, "train")
+        step = max(1, len(train.indices) // STATISTICS_COUNT)
+        self._train = replace(train, indices=train.indices[::step][:STATISTICS_COUNT]).images(card)
+        self.validation = parts.chosen(card, config).images(card)
 
     def __len__(self) -> int:
         return len(self._train)

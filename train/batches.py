@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from vlass_explorer.schema import RunConfig
 
 from . import ranks
-from .images import Images
+from .images import TrainingImages
 from .seeds import ORDER, generator
 
 __all__ = ["Batch", "Batches", "Ordered"]
@@ -33,7 +33,7 @@ class Batches:
     each sample's augmentation depends on (seed, epoch, sample), so their number changes nothing.
     """
 
-    def __init__(self, labels: Tensor, config: RunConfig, images: Images | None = None) -> None:
+    def __init__(self, labels: Tensor, config: RunConfig, images: TrainingImages | None = None) -> None:
         self._labels, self._config = labels, config
         self._epoch = self._next = self._start = 0
         self._resumed = False
@@ -118,7 +118,7 @@ class _Requests:
 class _Augmented(Dataset[Batch]):
     """Augments whole batches in a loader process."""
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: TrainingImages) -> None:
         self._images = images
 
     def __getitem__(self, request: Request) -> Batch:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import psutil
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vlass_explorer import runs
+from vlass_explorer.evaluation import metrics
+from vlass_explorer.evaluation.scores import softmax
 from vlass_explorer.schema import RunConfig
 
 from . import loggers, ranks
 from .best import Best
 from .module import Classifier
-from .scores import OF_A_CLASS, quick
 from .state import is_finite, of_this_version
 from .stopping import Diverged, StopRequested, StopSignal
 
@@ -29,6 +32,7 @@ ELSEWHERE = "Stopped with the other processes of the run."
 AGREE_STEPS = 8
 """Several processes ask one another this often whether to save or to stop: a question costs a round trip."""
 PARTIAL = ".last.ckpt"
+OF_A_CLASS = "val_auroc_"
 
 
 class Recorder(pl.Callback):
@@ -123,7 +127,7 @@ class Recorder(pl.Callback):
         logits = ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels))
         if not logits.isfinite().all():
             raise Diverged(f"The logits are not finite in the validation after {self._where(trainer)}", self._kept)
-        scores = quick(labels, logits, self._names)
+        scores = validated(labels, logits, self._names)
         shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
         shown = {key: value for key, value in shown.items() if math.isfinite(value)}
         row = self._row(trainer, pl_module)
@@ -199,6 +203,21 @@ class Recorder(pl.Callback):
             metrics={**self.latest, **self.best.shown()},
         )
         self._written = time.monotonic()
+
+
+def validated(labels: Tensor, logits: Tensor, label_names: Sequence[str] = ()) -> dict[str, float]:
+    """Figures of an epoch from logits (N, K) and labels (N,), as in the report; AUROC of each named class, too.
+
+    AUROC is not a number where a class is absent. The loss is the plain cross entropy: a report, which knows scores
+    alone, counts one below 2e-16 as that.
+    """
+    truth, scores = labels.numpy(), softmax(logits).numpy()
+    areas = zip(label_names, metrics.aurocs(truth, scores), strict=False)
+    return {
+        "val_loss": float(F.cross_entropy(logits, labels)),
+        **{f"val_{name}": value for name, value in metrics.figures(truth, scores).items()},
+        **{f"{OF_A_CLASS}{name}": float(area) for name, area in areas},
+    }
 
 
 def memory(device: torch.device) -> float:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlass_explorer import datasets, preprocess
-from vlass_explorer.datasets import DataSet, splits
+from vlass_explorer.datasets import DataSet
 from vlass_explorer.datasets.stretched import Stretched, stretched
+from vlass_explorer.evaluation.images import Images
+from vlass_explorer.evaluation.parts import open_data_set, split_of
 from vlass_explorer.recipes.values import nearest
 from vlass_explorer.schema import ConfigError, DatasetError, InputSpec, RunConfig
 
-from .images import Images
-
-__all__ = ["Data", "Images", "load", "open_data_set", "split_indices", "test_indices"]
+from .images import TrainingImages
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Data:
 
     data_set: DataSet
     spec: InputSpec
-    train: Images
+    train: TrainingImages
     validation: Images
     stretched: Stretched
     test_indices: list[int]
@@ -45,7 +44,7 @@ class Data:
 
     def test(self) -> Images:
         """The test split as at prediction."""
-        return Images(self.data_set, self.test_indices, self.spec, None, self.stretched)
+        return Images(self.data_set, self.test_indices, self.spec, self.stretched)
 
     def splits(self) -> dict[str, Any]:
         """Names of the cutouts of each split, for splits.json."""
@@ -58,19 +57,9 @@ class Data:
         return {name: int(n) / len(self.train) for name, n in zip(self.label_names, counts, strict=True)}
 
 
-def open_data_set(config: RunConfig) -> DataSet:
-    """The data set of a configuration; DatasetError for an unknown reader or a folder that is no use."""
-    root = Path(config.data_dir).expanduser() if config.data_dir else None
-    return datasets.load(config.dataset, root, seed=config.seed, count=config.train_count or None)
-
-
-def _split(data_set: DataSet, config: RunConfig) -> splits.Split:
-    return splits.split(data_set, config.split, config.fold, config.split_seed, config.field_of_view)
-
-
 def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list[int]]:
     """Sample indices of the training and validation split; DatasetError where a class is missing in training."""
-    found = _split(data_set, config)
+    found = split_of(data_set, config)
     train, validation = found.train.tolist(), found.validation.tolist()
     _check_classes([data_set.items[i].label for i in train], len(validation), data_set, config)
     return train, validation
@@ -78,7 +67,7 @@ def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list
 
 def test_indices(data_set: DataSet, config: RunConfig) -> list[int]:
     """Sample indices of the test split, empty where there is none."""
-    indices: list[int] = _split(data_set, config).test.tolist()
+    indices: list[int] = split_of(data_set, config).test.tolist()
     return indices
 
 
@@ -106,11 +95,11 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     images = stretched(data_set, spec, config, allowed=config.allow_unreadable, check=check)
-    train = Images(data_set, train_indices, spec, config, images)
+    train = TrainingImages(data_set, train_indices, spec, config, images)
     _check_classes(train.labels.tolist(), len(validation_indices), data_set, config)
     mean, std = train.statistics()
     spec = replace(spec, mean=(mean,), std=(std,))
     train.spec = spec
-    validation = Images(data_set, validation_indices, spec, None, images)
+    validation = Images(data_set, validation_indices, spec, images)
     _check_classes(train.labels.tolist(), len(validation), data_set, config)
     return Data(data_set, spec, train, validation, images, test_indices(data_set, config))

@@ -17,11 +17,11 @@ from torch import nn
 import vlass_explorer
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
+from vlass_explorer.evaluation import evaluate_images
 from vlass_explorer.recipes import to_yaml
 from vlass_explorer.schema import Checkpoint, Provenance, Reports, RunConfig
 
 from .data import Data
-from .evaluate import evaluate
 
 
 def keep(
@@ -44,7 +44,7 @@ def keep(
     reports = {}
     for name, images in splits.items():
         if len(images):
-            reports[name] = evaluate(model, images, data.label_names, device=device)
+            reports[name] = evaluate_images(model, images, data.label_names, device=device).report
             told = f"macro F1 {reports[name].macro_f1:.4f}, accuracy {reports[name].accuracy:.4f}"
             print(f"{name} of fold {config.fold}: {told}", flush=True)
     results = {name: plain(asdict(report)) for name, report in reports.items()}

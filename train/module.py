@@ -9,11 +9,12 @@ import torch
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
 
+from vlass_explorer.evaluation.images import Images
 from vlass_explorer.schema import RunConfig
 
 from .batches import Batch
 from .ema import MovingAverage
-from .images import Images
+from .images import TrainingImages
 from .loss import cross_entropy, distillation, mix, targets, taught
 from .network import settle
 from .schedule import optimiser, schedule
@@ -28,7 +29,7 @@ class Classifier(pl.LightningModule):
         self,
         model: nn.Module,
         config: RunConfig,
-        train: Images,
+        train: TrainingImages,
         validation: Images,
         weights: Tensor,
         total_steps: int,

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import datasets
-from vlass_explorer.datasets import DataSet, splits
-from vlass_explorer.evaluation import Evaluation, evaluate, metrics
-from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError
+from vlass_explorer.datasets import splits
+from vlass_explorer.evaluation import Evaluation, Part, evaluate, metrics, parts
+from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, RunConfig
 
-from . import loaders, report_view, settings, state
+from . import loaders, report_view, settings, slow, state
 from .text import plain
 
 SHOWN = 24
+NAMES = {
+    "held out": "Test, else validation", "validation": "Validation", "test": "Test", "train": "Training", "all": "All",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """An evaluation of this session."""
+
+    part: Part
+    data_dir: str
+    found: Evaluation
 
 
 def draw(card: Checkpoint) -> None:
@@ -28,45 +42,59 @@ def draw(card: Checkpoint) -> None:
             st.warning(plain(error))
     st.subheader("On a data set", anchor=False)
     wanted = _form(card)
-    key = f"evaluation_{card.sha256}"
+    place = st.empty()
+    key = f"evaluation_{card.name}_{card.sha256}"
     if wanted is not None:
+        # What fails is said once and leaves the last evaluation as it was.
         try:
-            st.session_state[key] = (wanted[0], _run(card, *wanted))
+            done = _run(place, card, *wanted)
         except ExplorerError as error:
-            st.error(plain(error))
-    if (known := st.session_state.get(key)) is not None:
-        data_dir, (data_set, evaluation) = known
-        st.caption(f"{plain(data_set.title)} in `{data_dir or 'memory'}`")
-        report_view.draw(evaluation.report(), f"new_{card.name}")
-        if evaluation.unreadable:
-            first = next(iter(evaluation.unreadable.items()))
-            st.warning(f"{len(evaluation.unreadable)} cutouts have no score, among them {plain(': '.join(first))}")
-        _gallery(card, data_dir, data_set, evaluation)
+            place.error(plain(error))
+        else:
+            if done is not None:
+                st.session_state[key] = done
+    done = st.session_state.get(key)
+    if done is not None:
+        _draw(card, done)
 
 
-def _form(card: Checkpoint) -> tuple[str, str, str, int] | None:
-    """Folder, reader, split and fold when the button was pressed."""
-    known = card.provenance
-    simulated = known.dataset == "simulated"
+def _draw(card: Checkpoint, done: Done) -> None:
+    part, found = done.part, done.found
+    st.caption(f"{plain(part.data_set.title)} in `{done.data_dir or 'memory'}`: {plain(str(part))}")
+    report_view.draw(found.report, f"new_{card.name}")
+    if found.unreadable:
+        first = next(iter(found.unreadable.values()))
+        st.warning(f"{len(found.unreadable)} cutouts have no score, among them {plain(first)}")
+    _gallery(card, done)
+
+
+def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
+    """What is to be evaluated, when the button was pressed."""
+    own = parts.config_of(card)
+    in_memory = datasets.is_made(own.dataset)
     with st.form(f"evaluate_{card.name}", width=720), st.container(horizontal=True, vertical_alignment="bottom"):
         roots = {str(path): path.name for path in settings.data_sets()}
-        if simulated:
-            folder = ""
-            st.caption("The bundled simulator, its validation cutouts")
+        folder: str | None = ""
+        if in_memory:
+            st.caption("The bundled simulator")
         else:
             folder = st.selectbox(
                 "Data set", list(roots), format_func=lambda path: roots.get(path, path),
                 key=f"evaluate_dir_{card.name}",
-                accept_new_options=True, help="A folder below the data roots with the classes of this checkpoint.",
+                accept_new_options=True, help="A folder below the data roots with classes of this checkpoint.",
             )  # fmt: skip
         kinds = list(splits.KINDS)
         split = st.selectbox(
-            "Split", kinds, index=kinds.index(known.split) if known.split in kinds else 0,
+            "Split", kinds, index=kinds.index(own.split) if own.split in kinds else 0,
             key=f"evaluate_split_{card.name}", width=150,
         )  # fmt: skip
         fold = st.number_input(
-            "Fold", 0, 99, known.fold or 0, key=f"evaluate_fold_{card.name}", width=110,
+            "Fold", 0, 99, own.fold, key=f"evaluate_fold_{card.name}", width=110,
             help="Another fold than the card's may hold cutouts that it was trained on.",
+        )  # fmt: skip
+        part = st.selectbox(
+            "Part", list(NAMES), format_func=NAMES.__getitem__, key=f"evaluate_part_{card.name}", width=200,
+            help="All needs no split. The training part says how well the training cutouts were learnt by heart.",
         )  # fmt: skip
         st.form_submit_button(
             "Evaluate",
@@ -76,47 +104,42 @@ def _form(card: Checkpoint) -> tuple[str, str, str, int] | None:
         )
     if st.session_state.pop("evaluate", None) != card.sha256:
         return None
-    if simulated:
-        return "", "simulated", split, int(fold)
     try:
-        return str(settings.checked_data_dir(folder or "")), "class_folders", split, int(fold)
+        data_dir = "" if in_memory else str(settings.checked_data_dir(folder or ""))
     except DatasetError as error:
         st.error(plain(error))
         return None
+    reader = own.dataset if in_memory else "class_folders"
+    return parts.config_of(card, data_dir=data_dir, dataset=reader, split=split, fold=int(fold)), part
 
 
-def _run(card: Checkpoint, data_dir: str, reader: str, split: str, fold: int) -> tuple[DataSet, Evaluation]:
-    known = card.provenance
-    data_set = datasets.load(reader, data_dir or None, seed=known.seed or 0)
-    parts = splits.split(data_set, split, fold, known.split_seed or 0, card.input_spec.field_of_view)
-    held_out = parts.test if len(parts.test) else parts.validation
-    bar = st.progress(0.0, text="Evaluating")
-    try:
-        found = evaluate(
-            loaders.model(card), card, data_set, held_out.tolist(),
-            progress=lambda share: bar.progress(share, text=f"Evaluating, {share:.0%}"),
-        )  # fmt: skip
-    finally:
-        bar.empty()
-    return data_set, found
+def _run(place: DeltaGenerator, card: Checkpoint, config: RunConfig, part: str) -> Done | None:
+    """The evaluation, with its progress in ``place``; None where it was stopped."""
+    chosen = parts.chosen(card, config, part)
+    key = f"evaluate_{card.name}"
+    st.session_state.get("stopped", set()).discard(key)  # the button was pressed again
+    found = slow.run(place, key, "Evaluating", lambda: evaluate(loaders.model(card), card, chosen))
+    return None if found is None else Done(chosen, config.data_dir, found)
 
 
-def _gallery(card: Checkpoint, data_dir: str, data_set: DataSet, evaluation: Evaluation) -> None:
-    mistakes = evaluation.report().mistakes
-    st.markdown(
-        f"**Mistakes, the surest first** ({int((evaluation.probabilities.argmax(1) != evaluation.labels).sum())})"
-    )
+def _gallery(card: Checkpoint, done: Done) -> None:
+    found = done.found
+    mistakes = found.report.mistakes
+    st.markdown(f"**Mistakes, the surest first** ({int((found.probabilities.argmax(1) != found.labels).sum())})")
     if not mistakes:
         st.caption("There is none.")
         return
     cells = st.grid("auto", min_column_width=150, gap="small")
     for mistake in mistakes[:SHOWN]:
-        item = data_set.items[int(evaluation.indices[mistake.index])]
-        true, predicted = (plain(evaluation.label_names[k]) for k in (mistake.true, mistake.predicted))
+        item = done.part.data_set.items[int(found.indices[mistake.index])]
+        true, predicted = (plain(found.label_names[k]) for k in (mistake.true, mistake.predicted))
         with cells.cell(), st.container(gap="xxsmall"):
-            st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
+            try:
+                st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
+            except ExplorerError as error:  # the file may have gone since
+                st.caption(plain(error))
             st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
-            take = partial(state.borrow, item.name, data_dir, item.source)
+            take = partial(state.borrow, item.name, done.data_dir, item.source)
             if st.button(
                 "Explore", key=f"mistake_{mistake.index}", type="tertiary", icon=":material/explore:", on_click=take,
                 help=plain(item.name),

@@ -22,7 +22,7 @@ def choice(start: Start) -> tuple[str, str]:
     """Draw the data set picker; return the reader and the folder. Raises DatasetError for a folder out of bounds."""
     roots = settings.data_roots()
     names = {_short(path, roots): str(path) for path in settings.data_sets()}
-    bundled = {f"{BUNDLED}{module.TITLE}": name for name, module in datasets.DATASETS.items() if _in_memory(module)}
+    bundled = {f"{BUNDLED}{module.TITLE}": name for name, module in datasets.DATASETS.items() if datasets.is_made(name)}
     _follow(start, names, bundled)
     places = " or ".join(f"`{root}`" for root in roots) or "a data root (none is set up)"
     chosen = st.selectbox(
@@ -35,11 +35,6 @@ def choice(start: Start) -> tuple[str, str]:
     if chosen in bundled:
         return bundled[chosen], ""
     return "class_folders", str(settings.checked_data_dir(names.get(chosen or "", chosen or "")))
-
-
-def _in_memory(module: object) -> bool:
-    """Data sets that are made, not read: they know their labels and recognise no folder."""
-    return getattr(module, "LABEL_NAMES", None) is not None and not hasattr(module, "matches")
 
 
 def _follow(start: Start, names: dict[str, str], bundled: dict[str, str]) -> None:

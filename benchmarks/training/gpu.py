@@ -22,7 +22,7 @@ from torchvision.transforms import v2
 from train.batches import Batches
 from train.callbacks import Recorder
 from train.fit import trainer
-from train.images import Images
+from train.images import TrainingImages
 from train.module import Classifier
 from train.network import build
 from train.stopping import StopSignal
@@ -56,7 +56,7 @@ def ours(folder: Path) -> float:
     )  # fmt: skip
     data = noise_set.make(folder, 2 * BATCH)
     spec = datasets.input_spec(data, config)
-    images = Images(data, range(len(data)), spec, config, stretched(data, spec, config))
+    images = TrainingImages(data, range(len(data)), spec, config, stretched(data, spec, config))
     images.labels = images.labels.repeat(STEPS // 2)
     model, _ = build(config, ("a", "b"))
     module = Classifier(model, config, images, images, torch.ones(2), total_steps=STEPS)

@@ -15,7 +15,7 @@ from types import ModuleType
 from ..schema import DatasetError, InputSpec, RunConfig
 from .items import DataSet, Item
 
-__all__ = ["DATASETS", "DataSet", "Item", "input_spec", "load", "recognise"]
+__all__ = ["DATASETS", "DataSet", "Item", "input_spec", "is_made", "load", "recognise"]
 
 
 def _discover() -> dict[str, ModuleType]:
@@ -43,6 +43,12 @@ def recognise(root: Path | str) -> str:
     """Name of the shelf file that recognises a folder, "class_folders" where none does."""
     claims = [name for name, module in DATASETS.items() if hasattr(module, "matches") and module.matches(Path(root))]
     return claims[0] if claims else "class_folders"
+
+
+def is_made(name: str) -> bool:
+    """True for a data set that is made in memory, not read: it knows its labels and recognises no folder."""
+    module = DATASETS.get(name)
+    return getattr(module, "LABEL_NAMES", None) is not None and not hasattr(module, "matches")
 
 
 def input_spec(

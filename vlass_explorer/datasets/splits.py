@@ -36,9 +36,18 @@ class Split(NamedTuple):
     test: Indices
 
 
-def split(data_set: DataSet, kind: str, fold: int = 0, seed: int = 0, field_of_view: float = 0.0) -> Split:
+def split(
+    data_set: DataSet,
+    kind: str,
+    fold: int = 0,
+    seed: int = 0,
+    field_of_view: float = 0.0,
+    *,
+    to_train: bool = True,
+) -> Split:
     """The three parts of a data set, with ``fold`` as validation; ``field_of_view`` in arcsec.
 
+    With ``to_train=False`` the parts are there to be scored: classes may be absent or alone, the training part empty.
     A sky-disjoint kind leaves out items that lie closer to a declared test item than its separation. "vlass_vision" is
     the stratified 80/20 split of VLASS-Vision and ignores fold and seed.
 
@@ -49,7 +58,10 @@ def split(data_set: DataSet, kind: str, fold: int = 0, seed: int = 0, field_of_v
         raise DatasetError(f"Unknown split {kind!r}; known are {', '.join(KINDS)}.")
     declared = np.array([item.split == "test" for item in data_set.items], dtype=bool)
     usable, test = np.flatnonzero(~declared), np.flatnonzero(declared)
-    check_classes(data_set, usable)
+    if to_train:
+        check_classes(data_set, usable)
+    elif not len(usable):
+        return Split(usable, usable, test)
     if kind == "vlass_vision":
         return vlass_vision(data_set, usable, test)
     if kind == "authors":
@@ -59,13 +71,14 @@ def split(data_set: DataSet, kind: str, fold: int = 0, seed: int = 0, field_of_v
         if kind.startswith("sky"):
             near = groups(list(data_set.items), max(SEPARATION, field_of_view))
             usable = usable[~np.isin(near[usable], near[test])]
-            check_classes(data_set, usable)
+            if to_train:
+                check_classes(data_set, usable)
         parts = FOLDS + (kind.endswith("_test") and not len(test))
         part = _spread(data_set.labels[usable], np.unique(near[usable], return_inverse=True)[1], seed, parts)
         test = np.concatenate([test, usable[part == FOLDS]])
         usable, part = usable[part < FOLDS], part[part < FOLDS]
     inside = part == fold
-    if not inside.any() or inside.all():
+    if not inside.any() or inside.all() and to_train:
         raise DatasetError(f"Fold {fold} is not among the folds {', '.join(map(str, np.unique(part)))} to hold out.")
     return Split(usable[~inside], usable[inside], test)
 

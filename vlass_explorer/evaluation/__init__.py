@@ -1,9 +1,15 @@
 """One evaluator: what a checkpoint says of labelled cutouts, the report of it, and checkpoints side by side.
 
-``scores`` asks a model, ``metrics`` turns labels and scores into a ``Report``, ``leaderboard`` and ``cost`` compare
-checkpoints, ``averaging`` makes one of several.
+``parts`` says which cutouts, ``images`` how a model sees them, ``scores`` asks it, ``metrics`` turns labels and scores
+into a ``Report``; ``leaderboard`` and ``cost`` compare checkpoints, ``averaging`` makes one of several. Pages, the
+command line and the end of a run call the same functions::
+
+    part = parts.chosen(card, parts.config_of(card, data_dir="DIR"), "test")
+    report = evaluate(checkpoints.load(card), card, part).report
 """
 
-from .scores import Evaluation, evaluate, matched
+from .images import Images
+from .parts import Part
+from .scores import Evaluation, evaluate, evaluate_images
 
-__all__ = ["Evaluation", "evaluate", "matched"]
+__all__ = ["Evaluation", "Images", "Part", "evaluate", "evaluate_images"]

@@ -82,6 +82,16 @@ def report(
     )
 
 
+def figures(labels: NDArray[np.int64], scores: FloatArray) -> dict[str, float]:
+    """The accuracy, macro F1 and macro AUROC that ``report`` gives of the same labels (N,) and scores (N, K)."""
+    confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=range(scores.shape[1]))
+    return {
+        "accuracy": float(np.trace(confusion) / len(labels)),
+        "macro_f1": float(macro_f1(confusion)),
+        "macro_auroc": _mean(aurocs(labels, scores)),
+    }
+
+
 def read(values: Mapping[str, Any]) -> Report:
     """A report from the plain values of a card or of report.json; what older ones lack has its default.
 

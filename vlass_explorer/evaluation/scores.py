@@ -1,8 +1,8 @@
-"""What a checkpoint says of a labelled data set: scores of every cutout, and from them the report and its curves."""
+"""What a model says of labelled cutouts: scores of every one, and from them the report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .. import preprocess
-from ..datasets import DataSet
-from ..schema import Checkpoint, DatasetError, ExplorerError, FloatArray, Report
+from .. import progress
+from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Report
 from . import metrics
+from .images import Images
+from .parts import Part
 
 BATCH_SIZE = 64
 
@@ -30,63 +31,74 @@ class Evaluation:
     probabilities: FloatArray
     unreadable: Mapping[str, str]
     """Name of a cutout -> why it has no score."""
-
-    def report(self) -> Report:
-        """The report of record of these scores, mistakes named."""
-        return metrics.report(self.labels, self.probabilities, self.label_names, names=self.names)
+    report: Report
+    """The report of record of these scores, mistakes named."""
 
 
-def matched(card: Checkpoint, data_set: DataSet) -> NDArray[np.int64]:
-    """For each class of the data set its index in the checkpoint's classes (K).
-
-    Raises DatasetError where the two do not know the same classes.
-    """
-    if set(card.label_names) != set(data_set.label_names):
-        raise DatasetError(
-            f"{card.name} knows {', '.join(card.label_names)}; the data set has {', '.join(data_set.label_names)}: "
-            "choose a data set with the same classes."
-        )
-    return np.array([card.label_names.index(name) for name in data_set.label_names], dtype=np.int64)
+def evaluate(model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu", tta: bool = False) -> Evaluation:
+    """What a checkpoint's model says of a part of a data set; reports progress. Errors as ``evaluate_images``."""
+    with progress.part(0, 2):
+        images = part.images(card)
+    with progress.part(1, 2):
+        return evaluate_images(model, images, card.label_names, device=device, tta=tta)
 
 
-def evaluate(
+def evaluate_images(
     model: nn.Module,
-    card: Checkpoint,
-    data_set: DataSet,
-    indices: Iterable[int],
+    images: Images,
+    label_names: tuple[str, ...],
     *,
-    progress: Callable[[float], None] | None = None,
+    device: str = "cpu",
+    tta: bool = False,
 ) -> Evaluation:
-    """Scores of the chosen cutouts in evaluation mode, one forward pass each, by the preprocessing of the pages.
+    """Scores and report of the images of one part, whose labels are indices into ``label_names``.
 
-    ``progress`` is told the share that is done after each batch and may raise to stop. A cutout that cannot be read or
-    preprocessed is named in ``unreadable``. Raises DatasetError where the classes differ or nothing can be read.
+    Raises DatasetError where no cutout can be read, CheckpointError where a score is not a number.
     """
-    order = matched(card, data_set)
-    wanted = list(indices)
-    kept: list[int] = []
-    rows: list[Tensor] = []
-    unreadable: dict[str, str] = {}
-    for start in range(0, len(wanted), BATCH_SIZE):
-        batch: list[Tensor] = []
-        for index in wanted[start : start + BATCH_SIZE]:
-            item = data_set.items[index]
-            try:
-                batch.append(preprocess.to_tensor(item.read(), card.input_spec))
-            except ExplorerError as error:
-                unreadable[item.name] = str(error)
-            else:
-                kept.append(index)
-        if batch:
-            with torch.inference_mode():
-                rows.append(model(torch.cat(batch)).double().softmax(dim=1).cpu())
-        if progress is not None:
-            progress(min(1.0, (start + BATCH_SIZE) / len(wanted)))
-    if not rows:
-        why = next(iter(unreadable.values()), "it is empty")
-        raise DatasetError(f"No cutout of this split can be evaluated: {why.rstrip('.')}.")
-    labels = order[[data_set.items[index].label for index in kept]]
-    names = tuple(data_set.items[index].name for index in kept)
+    if not len(images):
+        why = next(iter(images.unreadable.values()), "it is empty")
+        raise DatasetError(f"No cutout of this part can be evaluated: {why.rstrip('.')}.")
+    probabilities = scores(model, images, device=device, tta=tta)
+    if broken := int((~probabilities.isfinite()).any(dim=1).sum()):
+        raise CheckpointError(f"The model gives no finite score for {broken} of {len(probabilities)} cutouts.")
+    labels, found = images.labels.numpy(), probabilities.numpy()
     return Evaluation(
-        card.label_names, np.array(kept, dtype=np.int64), names, labels, torch.cat(rows).numpy(), unreadable
+        label_names,
+        np.array(images.indices, dtype=np.int64),
+        tuple(images.names),
+        labels,
+        found,
+        images.unreadable,
+        metrics.report(labels, found, label_names, names=images.names),
     )
+
+
+@torch.inference_mode()
+def scores(
+    model: nn.Module,
+    images: Images,
+    *,
+    device: str = "cpu",
+    tta: bool = False,
+    batch_size: int = BATCH_SIZE,
+) -> Tensor:
+    """Softmax scores (N, K) in float64, one forward pass a cutout; the model is put into evaluation mode on ``device``.
+
+    With ``tta`` (test-time augmentation) their mean over the eight rotations and mirror images. Reports progress.
+    """
+    model.to(device).eval()
+    rows = []
+    for number, batch in enumerate(batches := images.batches(batch_size), start=1):
+        x, _ = images.plain(batch, device)
+        views = [x]
+        if tta:
+            turned = [x.rot90(k, (2, 3)) for k in range(4)]
+            views = turned + [view.flip(3) for view in turned]
+        rows.append(torch.stack([softmax(model(view)) for view in views]).mean(dim=0))
+        progress.report(number, len(batches))
+    return torch.cat(rows)
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Softmax scores of logits (B, K) in float64 on the CPU: the same while training, in reports and at prediction."""
+    return logits.float().cpu().double().softmax(dim=1)

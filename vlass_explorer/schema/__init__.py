@@ -18,6 +18,7 @@ from .learning import (
     Explanation,
     InputSpec,
     Mistake,
+    PartName,
     Prediction,
     Report,
     RocCurve,
@@ -31,7 +32,7 @@ from .training import Phase, Run, RunConfig, field_help
 __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
-    "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "Phase", "Place",
-    "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row0", "Run", "RunConfig", "RunError", "Seen",
-    "SeenList", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
+    "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName", "Phase",
+    "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row0", "Run", "RunConfig", "RunError",
+    "Seen", "SeenList", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

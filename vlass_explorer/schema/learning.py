@@ -15,6 +15,8 @@ from .provenance import Provenance
 from .reports import Overlap, Reports
 
 ValidityLevel = Literal["ok", "caution", "outside"]
+PartName = Literal["validation", "test", "held out", "train", "all"]
+"""What a checkpoint is scored on: a part of a split; the test part where there is one, else validation; everything."""
 
 
 @dataclass(frozen=True)
@@ -182,3 +184,10 @@ class Report:
     """The surest ones first, at most a hundred."""
     seen: Overlap | None = None
     """How much of the split the checkpoint had seen; None where nobody asked."""
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes that are neither among the labels nor among the predictions: macro F1 leaves them out."""
+        rows, columns = self.confusion, zip(*self.confusion, strict=True)
+        pairs = zip(self.label_names, rows, columns, strict=True)
+        return tuple(name for name, row, column in pairs if not any(row) and not any(column))

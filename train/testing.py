@@ -1,0 +1,67 @@
+"""``test``: the report of a checkpoint on one part of a data set, printed and, if asked, written on its card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from vlass_explorer import checkpoints
+from vlass_explorer.datasets.items import unreadable
+from vlass_explorer.evaluation import Evaluation, evaluate, parts
+from vlass_explorer.schema import Checkpoint, Report, Reports
+
+from .cards import card_of
+from .device import resolve
+
+KEPT = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and tell."""
+    card = card_of(options.checkpoint)
+    where = {"data_dir": options.data_dir, "dataset": options.dataset, "split": options.split, "fold": options.fold}
+    part = parts.chosen(card, parts.config_of(card, **where), options.part, apart=options.apart)
+    device = resolve(options.device)
+    found = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
+    if found.unreadable:
+        print(unreadable([f"{name}: {why}" for name, why in found.unreadable.items()]), file=sys.stderr)
+    if options.keep:
+        figures = asdict(found.report)
+        kept = {options.keep: {key: figures[key] for key in KEPT}}
+        checkpoints.update(card, reports=Reports({**card.reports.table, **kept}))
+    if options.json:
+        print(json.dumps(values(card, part, found, options)))
+    else:
+        print("\n".join(lines(card, part, found.report, tta=options.tta)))
+    return 0
+
+
+def values(card: Checkpoint, part: parts.Part, found: Evaluation, options: argparse.Namespace) -> dict[str, object]:
+    """All of it as plain values."""
+    assert part.config is not None
+    place = {"split": part.config.split, "fold": part.config.fold, "part": part.name}
+    way = {"apart": options.apart, "tta": options.tta}
+    rest = {"absent": found.report.absent, "unreadable": dict(found.unreadable)}
+    return {"checkpoint": card.name, **place, **way, **asdict(found.report), **rest}
+
+
+def lines(card: Checkpoint, part: parts.Part, report: Report, *, tta: bool) -> list[str]:
+    """The report as text."""
+    low, high = report.macro_f1_interval
+    views = "eight views a cutout" if tta else "one forward pass"
+    told = [
+        f"{card.name} on {part}, {report.count} cutouts, {views}",
+        f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})",
+        f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}",
+        f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}",
+    ]
+    if report.absent:
+        told.append(f"macro F1 leaves out {', '.join(report.absent)}: absent from labels and predictions")
+    for name, numbers in report.per_class.items():
+        told.append(f"{name:>16}  " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
+    told.append("confusion (rows true, columns predicted)")
+    for name, row in zip(report.label_names, report.confusion, strict=True):
+        told.append(f"{name:>16}  " + " ".join(f"{count:5d}" for count in row))
+    return told
