@@ -181,7 +181,7 @@ def _without_prefix(state: Mapping[str, Tensor], wanted: Collection[str], archit
     if len(whole) > 1:
         raise CheckpointError(
             f"The file holds the weights of {len(whole)} such models, "
-            f"{' and '.join(prefix.rstrip('.') or 'one without a prefix' for prefix in whole)}; save the one to import."
+            f"{' and '.join(prefix.rstrip('.') or 'one without a prefix' for prefix in sorted(whole))}; save the one to import."
         )
     found = {key.removeprefix(whole[0]): tensor for key, tensor in state.items() if key.startswith(whole[0])}
     if unused := sorted(found.keys() - set(wanted)):
