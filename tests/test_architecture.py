@@ -22,7 +22,7 @@ RANKS = [
     {"validity", "predict", "explainers", "evaluation"},
     {"trust"},
     {"figures", "export"},
-    {"runs", "launchers"},
+    {"runs", "launchers", "catalogue"},
     {"cli", "__main__", "__init__"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -22,9 +22,9 @@ from . import schema
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "attention", "attribution", "augment", "backbones", "checkpoints", "cutouts", "datasets",
-    "evaluation", "explainers", "export", "figures", "headed", "launchers", "layers", "measure",
-    "predict", "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
+    "__version__", "attention", "attribution", "augment", "backbones", "catalogue", "checkpoints", "cutouts",
+    "datasets", "evaluation", "explainers", "export", "figures", "headed", "launchers", "layers", "measure", "predict",
+    "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
 ]  # fmt: skip
 
 

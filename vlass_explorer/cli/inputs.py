@@ -51,15 +51,20 @@ def expand(arguments: list[str]) -> tuple[list[str], bool]:
     ``[]``, ``**``) for its sorted matches where no file of that very name exists.  An argument that leads to nothing
     is told on standard error.
     """
-    files: list[str] = []
-    complete = True
+    entries = expand_each(arguments)
+    return [name for name, reason in entries if not reason], not any(reason for _, reason in entries)
+
+
+def expand_each(arguments: list[str]) -> list[tuple[str, str]]:
+    """What ``expand`` gives and, in its place, each argument that leads to no file, with the sentence that says why."""
+    entries: list[tuple[str, str]] = []
     for argument in arguments:
         found, reason = _files(argument)
-        files += found
+        entries += [(file, "") for file in found]
         if reason:
             complain(reason, argument)
-            complete = False
-    return files, complete
+            entries.append((argument, reason))
+    return entries
 
 
 def _files(argument: str) -> tuple[list[str], str]:

@@ -1,4 +1,7 @@
-"""``predict``: the label, the softmax scores and the validity of each file."""
+"""``predict``: the label, the softmax scores and the validity of each file.
+
+With --out also position, noise, flux, sizes and origin, as a table with one row an input.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 from . import inputs
 from .terminal import FAILED, complain, progress, say, shown
+
+if TYPE_CHECKING:
+    from .table import Table
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,44 +31,73 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON Lines, one object a file")
     form.add_argument("--csv", action="store_true", help="CSV, one column a label")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="table with measurements: .parquet, .csv, .vot (VOTable) or .fits"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace the file of --out if it exists")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one record a readable file, in order."""
+    """Print one record a readable file, in order; with --out write a row for each input."""
     card = checkpoints.find(args.checkpoint)
-    files, complete = inputs.expand(args.files)
-    if not files:
-        return FAILED
+    entries = inputs.expand_each(args.files)
+    table = _table(args, entries, card)
+    places = [place for place, (_, reason) in enumerate(entries) if not reason]
+    failed = len(places) < len(entries)
+    if not places:
+        return _finish(args, table, failed)
     # Here and not above: --help and wrong names are answered without torch.
     from .. import cutouts, predict
 
     device = inputs.pick_device(args.device)
     model = checkpoints.load(card, device)
-    names: deque[str] = deque()
-    failed = not complete
+    waiting: deque[int] = deque()
 
     def readable() -> Iterator[Cutout]:
         nonlocal failed
-        for file in progress(files, len(files)):
+        files = progress([entries[place][0] for place in places], len(places))
+        for place, file in zip(places, files, strict=True):
             try:
                 cutout = cutouts.read(Path(file), **inputs.reading(args))
             except ExplorerError as error:
                 complain(str(error), file)
                 failed = True
+                if table is not None:
+                    table.fail(place, file, error)
                 continue
-            names.append(file)
+            waiting.append(place)
             yield cutout
 
     write = _writer(args, card)
     outcomes = predict.predict_each(model, card, readable(), batch_size=max(1, args.batch_size), device=device)
     for cutout, outcome in outcomes:
-        file = names.popleft()
+        place = waiting.popleft()
+        file = entries[place][0]
+        if table is not None:
+            table.add(place, cutout, outcome)
         if isinstance(outcome, ExplorerError):
             complain(str(outcome), file)
             failed = True
         else:
             write(file, cutout, outcome)
+    return _finish(args, table, failed)
+
+
+def _table(args: argparse.Namespace, entries: list[tuple[str, str]], card: Checkpoint) -> Table | None:
+    """The table of --out, not yet written; None without one."""
+    if args.out is None:
+        return None
+    from .table import Table
+
+    return Table(args.out, entries, card, args.position, overwrite=args.overwrite)
+
+
+def _finish(args: argparse.Namespace, table: Table | None, failed: bool) -> int:
+    """Write the table if there is one, and return the exit code; JSON and CSV on standard output stay alone there."""
+    if table is not None:
+        line = table.write()
+        complain(line) if args.json or args.csv else say(shown(line))
     return FAILED if failed else 0
 
 
@@ -93,7 +128,7 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout
             joined = [" | ".join(values[key]) for key in ("reasons", "notes")]
             scores = [f"{score:.6f}" for score in values["probabilities"].values()]
             say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores]))
-        else:
+        elif args.out is None:
             score = max(values["probabilities"].values())
             why = f": {' '.join(values['reasons'])}" if values["reasons"] else ""
             say(shown(f"{file}  {values['label']}  softmax score {score:.3f}  {values['validity']}{why}"))

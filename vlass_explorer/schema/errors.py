@@ -48,5 +48,9 @@ class ConfigError(ExplorerError):
     """A run configuration has an unknown key or an impossible value."""
 
 
+class TableError(ExplorerError):
+    """A table of results cannot be written or read."""
+
+
 class RunError(ExplorerError):
     """A run folder cannot be created, read or acted on."""

@@ -1,0 +1,174 @@
+"""Cutout, prediction and measurements as one row of a table; a cutout that could not be read gets a row, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .. import __version__
+from ..foreign import mapped
+from ..measure import TO_JY_BEAM, Measurements, source_mask
+from ..schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Row
+
+
+def of(
+    cutout: Cutout,
+    prediction: Prediction | ExplorerError,
+    measurements: Measurements,
+    card: Checkpoint,
+    *,
+    id: str | None = None,
+    position: tuple[float, float] | None = None,
+    group: int | None = None,
+) -> Row:
+    """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
+
+    ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
+    is in Jy/beam; that of a cutout in another unit is left out.
+    """
+    failed = isinstance(prediction, ExplorerError)
+    return Row(
+        id=id or cutout.name,
+        name=cutout.name,
+        cutout_sha256=cutout.sha256,
+        group_id=group,
+        unit=cutout.unit,
+        notes=cutout.notes,
+        error=str(prediction) if failed else None,
+        **_sky(cutout, measurements, position),
+        **_origin(cutout),
+        **_instrument(cutout),
+        **_model(card),
+        **({} if isinstance(prediction, ExplorerError) else _answer(prediction)),
+        **_measured(cutout, measurements),
+    )
+
+
+def failed(
+    id: str,
+    name: str,
+    error: ExplorerError | str,
+    card: Checkpoint | None = None,
+    *,
+    position: tuple[float, float] | None = None,
+) -> Row:
+    """The row of a cutout that could not be read: what was asked for, and why there is no answer."""
+    ra, dec = position if position is not None else (None, None)
+    given = None if position is None else True
+    return Row(id, name, ra=ra, dec=dec, position_given=given, error=str(error), **(_model(card) if card else {}))
+
+
+def _model(card: Checkpoint) -> dict[str, Any]:
+    return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": __version__}
+
+
+def _answer(prediction: Prediction) -> dict[str, Any]:
+    scores = dict(zip(prediction.label_names, map(float, prediction.probabilities), strict=True))
+    return {
+        "label": prediction.label,
+        "score": max(scores.values()),
+        "scores": scores,
+        "validity": prediction.validity.level,
+        "reasons": prediction.validity.reasons,
+    }
+
+
+def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:
+    """Where the cutout and its source lie; nothing on the sky without coordinates."""
+    ny, nx = cutout.shape
+    source = source_mask(cutout)
+    found: dict[str, Any] = {"detected": bool(source.any()), "position_given": position is not None}
+    asked = position or _icrs(cutout, (ny - 1) / 2, (nx - 1) / 2)
+    if asked is not None:
+        found |= {"ra": asked[0], "dec": asked[1]}
+    if not found["detected"]:
+        return found
+    found["at_edge"] = _at_edge(cutout, source)
+    peak = _icrs(cutout, *measured.peak_yx)
+    if peak is not None:
+        found |= {"peak_ra": peak[0], "peak_dec": peak[1]}
+        if asked is not None:
+            ends = SkyCoord([asked[0], peak[0]] * u.deg, [asked[1], peak[1]] * u.deg)
+            found["offset"] = float(ends[0].separation(ends[1]).arcsec)
+    return found
+
+
+def _icrs(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:
+    """Right ascension and declination of a pixel in degrees; None where the coordinates do not reach it."""
+    if cutout.wcs is None:
+        return None
+    try:
+        with mapped(lambda error: CutoutError(str(error))):
+            sky = cutout.wcs.pixel_to_world(x, y).icrs
+            ra, dec = float(sky.ra.deg), float(sky.dec.deg)
+    except CutoutError:
+        return None  # a celestial frame that astropy cannot turn into ICRS
+    return (ra, dec) if np.isfinite([ra, dec]).all() else None
+
+
+def _at_edge(cutout: Cutout, source: NDArray[np.bool_]) -> bool:
+    """Does the source (ny, nx) touch the border of the image or a pixel without data?"""
+    rows, columns = ndimage.find_objects(source.astype(np.uint8))[0]
+    ny, nx = cutout.shape
+    if rows.start == 0 or columns.start == 0 or rows.stop == ny or columns.stop == nx:
+        return True
+    box = np.s_[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1]
+    near = ndimage.binary_dilation(source[box], np.ones((3, 3)))
+    return bool((near & ~np.isfinite(cutout.pixels[box])).any())
+
+
+def _origin(cutout: Cutout) -> dict[str, Any]:
+    origin = cutout.origin
+    return {
+        "survey": origin.survey,
+        "product": origin.product,
+        "frequency": origin.frequency_ghz,
+        "vlass_epoch": origin.vlass_epoch,
+        "tile": origin.tile,
+        "image_version": origin.version,
+        "date": origin.date,
+        "quick_look": origin.quick_look,
+        "simulated": origin.simulated,
+    }
+
+
+def _instrument(cutout: Cutout) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if cutout.beam is not None:
+        beam = cutout.beam
+        found |= {"beam_major": beam.major, "beam_minor": beam.minor, "beam_pa": beam.pa}
+        found |= {"beam_assumed": beam.assumed, "beam_source": beam.source}
+    if cutout.pixel_scale is not None:
+        found["pixel_scale"] = float(np.sqrt(np.prod(cutout.pixel_scale)))
+    return found
+
+
+def _measured(cutout: Cutout, measured: Measurements) -> dict[str, Any]:
+    """Measurements in the units of their columns."""
+    factor = TO_JY_BEAM.get(cutout.unit or "")
+    beam = None if cutout.beam is None else float(np.sqrt(cutout.beam.major * cutout.beam.minor))
+
+    def brightness(value: float | None) -> float | None:
+        return None if factor is None or value is None else factor * value
+
+    def in_beams(size: float | None) -> float | None:
+        return None if beam is None or size is None else size / beam
+
+    noise = None if measured.rms is None else cutout.noise
+    return {
+        "rms": brightness(measured.rms),
+        "rms_source": noise.method if noise else None,
+        "rms_pixels": noise.pixels if noise else None,
+        "peak": brightness(measured.peak),
+        "snr": measured.snr,
+        "flux": measured.flux,
+        "flux_error": measured.flux_error,
+        "angular_size": measured.angular_size,
+        "angular_size_beams": in_beams(measured.angular_size),
+        "not_measured": [f"{name}: {why}" for name, why in measured.off.items()],
+    }

@@ -1,0 +1,67 @@
+"""The table that ``predict --out`` writes: a row for every input in the order given, whatever became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from .. import measure
+from ..catalogue import rows
+from ..export import tables
+from ..schema import Checkpoint, Cutout, ExplorerError, Prediction, Row
+from ..schema.columns import printable
+
+
+class Table:
+    """Rows of a table to come; ``path`` is checked at once, so that no work is done for nothing.
+
+    ``names`` are the inputs, each with the sentence that says why it leads to no file, or "".  A row's id is its
+    input, with a number behind it where an input is given again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        names: Sequence[tuple[str, str]],
+        card: Checkpoint,
+        position: tuple[float, float] | None,
+        *,
+        overwrite: bool,
+    ) -> None:
+        tables.check_target(path, overwrite=overwrite)
+        self.path, self.overwrite, self.card, self.position = path, overwrite, card, position
+        self.rows: dict[int, Row] = {}
+        taken: dict[str, None] = {}
+        for name, _ in names:
+            taken[_unique(printable(name) or "(no name)", taken)] = None
+        self.ids = list(taken)
+        for index, (name, reason) in enumerate(names):
+            if reason:
+                self.fail(index, name, reason)
+
+    def fail(self, index: int, name: str, error: ExplorerError | str) -> None:
+        """The input could not be read."""
+        self.rows[index] = rows.failed(self.ids[index], Path(name).name, error, self.card, position=self.position)
+
+    def add(self, index: int, cutout: Cutout, outcome: Prediction | ExplorerError) -> None:
+        """The input was read and asked about."""
+        measured = measure.measure(cutout)
+        self.rows[index] = rows.of(
+            cutout, outcome, measured, self.card, id=self.ids[index], position=self.position
+        )  # fmt: skip
+
+    def write(self) -> str:
+        """Write the file and return a line that says so; raises TableError."""
+        found = [self.rows[index] for index in range(len(self.ids))]
+        tables.write_rows(self.path, found, overwrite=self.overwrite)
+        count = f"{len(found)} row" + ("s" if len(found) != 1 else "")
+        bad = sum(row.error is not None for row in found)
+        return f"{self.path}: {count}" + (f", {bad} of them with an error" if bad else "")
+
+
+def _unique(name: str, taken: Container[str]) -> str:
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}#{number}"
+    return found

@@ -1,0 +1,86 @@
+"""Rows as Parquet: unit, UCD, meaning and class name of a column in its field, the whole also for pandas and astropy.
+
+A missing number or truth is null. A missing text is empty, as in the other formats: astropy reads a null text as the
+word "None". ``IVOA.VOTable-Parquet`` in the file's metadata is a VOTable without data, where readers of the VO such as
+TOPCAT find units and UCDs (VOParquet 1.0); astropy's ``Table.read`` finds them in ``table_meta_yaml``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from astropy.table import Table
+from astropy.table import meta as astropy_meta
+
+from ...schema.columns import Cell, Column, Kind, printable
+from . import votable_file
+from .csv_file import PANDAS
+
+ARROW: dict[Kind, pa.DataType] = {
+    "text": pa.string(), "sentences": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(),
+}  # fmt: skip
+
+
+def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> bytes:
+    """The file of a table with those columns, a row each of ``cells``."""
+    frame = to_frame(columns, cells)
+    fields = [
+        pa.field(column.name, ARROW[column.kind], metadata={key: text for key, text in _facts(column).items() if text})
+        for column in columns
+    ]
+    # pandas' own part of the metadata lets it read Int64 and boolean as such.
+    table = pa.Table.from_pandas(frame, pa.schema(fields), preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, **_for_astropy(columns, frame)})
+    buffer = io.BytesIO()
+    pa.parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def to_frame(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pd.DataFrame:
+    """The table for pandas: integers and truths in types that can be missing."""
+    values = list(zip(*cells, strict=True)) if cells else [()] * len(columns)
+    return pd.DataFrame(
+        {
+            column.name: pd.array(
+                [cell or "" for cell in cells] if PANDAS[column.kind] == "str" else list(cells), PANDAS[column.kind]
+            )
+            for column, cells in zip(columns, values, strict=True)
+        }
+    )
+
+
+def _facts(column: Column) -> dict[str, str]:
+    label = "" if column.label is None else printable(column.label)
+    return {"unit": column.unit, "ucd": column.ucd, "description": column.description, "label": label}
+
+
+def _for_astropy(columns: Sequence[Column], frame: pd.DataFrame) -> dict[str, str | bytes]:
+    """Lengths of texts, units and UCDs as astropy's reader wants them, and the VOTable without data.
+
+    Descriptions stand in the VOTable alone: astropy warns where its line breaks differ from another copy.
+    """
+    empty = Table({column.name: [0] for column in columns})
+    for column in columns:
+        empty[column.name].unit = column.unit or None
+        empty[column.name].meta["ucd"] = column.ucd
+    texts = [column.name for column in columns if PANDAS[column.kind] == "str"]
+    lengths = {name: max([1, *frame[name].str.len()]) for name in texts}
+    content = io.BytesIO()
+    votable_file.header(columns, lengths).to_xml(content)
+    return {
+        **{f"table::len::{name}": str(length) for name, length in lengths.items()},
+        "table_meta_yaml": "\n".join(astropy_meta.get_yaml_from_table(empty)),
+        "IVOA.VOTable-Parquet.version": "1.0",
+        "IVOA.VOTable-Parquet.content": content.getvalue(),
+    }
+
+
+def read(data: bytes) -> tuple[list[str], list[list[Any]]]:
+    """Names of the columns and values of the rows, None for missing ones."""
+    table = pa.parquet.read_table(io.BytesIO(data))
+    return table.column_names, [list(row.values()) for row in table.to_pylist()]

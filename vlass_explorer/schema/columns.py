@@ -1,0 +1,103 @@
+"""What a column of a table of results is: its name, kind, unit, UCD and meaning, and how one value of it is told."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any, Literal
+
+Kind = Literal["text", "sentences", "float", "int", "bool"]
+Cell = str | float | int | bool | None
+"""One value of a table: text (sentences and class names joined into one), number or truth; None where there is none."""
+
+SEPARATOR = " | "
+KINDS: dict[str, Kind] = {
+    "str": "text", "str | None": "text", "tuple[str, ...]": "sentences", "float | None": "float", "int | None": "int",
+    "bool | None": "bool",
+}  # fmt: skip
+SCORE = "score_"
+SCORE_UCD = "stat.confidenceLevel;src.class;stat.uncalib"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table of results, the same in every format."""
+
+    name: str
+    kind: Kind
+    ucd: str
+    """UCD1+ of the IVOA."""
+    description: str
+    unit: str = ""
+    """Unit as FITS and VOUnits spell it; empty for a number without one."""
+    label: str | None = None
+    """Name of the class whose score this is."""
+
+
+def column(ucd: str, description: str, unit: str = "", *, default: Any = None) -> Any:
+    """A field of a dataclass that is a column of a table; its kind follows from its annotation."""
+    return field(default=default, metadata={"ucd": ucd, "unit": unit, "description": description})
+
+
+def score_columns(label_names: Sequence[str]) -> tuple[Column, ...]:
+    """One column a class, in order: ``score_`` and the class name in letters, digits and underscores.
+
+    Every format accepts such names, and none of them differ by case alone: of two that would, the later one gets a
+    number. The class name itself stays in ``label``.
+    """
+    found: dict[str, Column] = {}
+    for label in label_names:
+        stem = re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_")[:40] or "class"
+        name, number = SCORE + stem, 1
+        while name.casefold() in found:
+            number += 1
+            name = f"{SCORE}{stem}_{number}"
+        words = f'Softmax score of the class "{printable(label)}", not calibrated'
+        found[name.casefold()] = Column(name, "float", SCORE_UCD, words, label=label)
+    return tuple(found.values())
+
+
+def printable(text: str) -> str:
+    """Text that every format keeps: one line, without control characters, lone surrogates and spaces at its ends.
+
+    What is not printable is spelt out as Python does: ``\\n``, ``\\x1b``, ``\\udce9``.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).strip(" ")
+
+
+def tidy(kind: Kind, value: Any) -> Any:
+    """A value as a Row keeps it: Python's own types, None for what is missing, not finite or empty."""
+    if kind == "sentences":
+        told = (printable(text).replace(SEPARATOR, " / ").strip("| ") for text in value or ())
+        return tuple(text for text in told if text)
+    if value is None:
+        return None
+    if kind == "text":
+        return printable(value) or None
+    if kind == "float":
+        return float(value) if isinstance(value, Real) and math.isfinite(value) else None
+    return bool(value) if kind == "bool" else int(value) if isinstance(value, Integral) else None
+
+
+def join_sentences(sentences: Sequence[str]) -> str | None:
+    """Sentences as one text, ``|`` between them; None for none."""
+    return SEPARATOR.join(sentences) or None
+
+
+def split_sentences(text: str | None) -> tuple[str, ...]:
+    """The sentences that ``join_sentences`` joined."""
+    return tuple(text.split(SEPARATOR)) if text else ()
+
+
+def join_labels(scores: Mapping[str, float]) -> str | None:
+    """Class names as a JSON list in ASCII, so that commas, quotes and letters of any script survive every format."""
+    return json.dumps(list(scores)) if scores else None
+
+
+def split_labels(text: str | None) -> tuple[str, ...]:
+    """The class names that ``join_labels`` joined."""
+    return tuple(map(str, json.loads(text))) if text else ()

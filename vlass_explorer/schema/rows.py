@@ -1,0 +1,167 @@
+"""One row of a table of results: all that is known of one cutout, each column with its unit, UCD and meaning.
+
+This is the only place where columns are named; every format (``export.tables``) is written from it. A number that is
+missing is None here and null or NaN in a file, a missing text is empty: no file holds a value that stands for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .columns import (
+    KINDS,
+    Cell,
+    Column,
+    column,
+    join_labels,
+    join_sentences,
+    score_columns,
+    split_labels,
+    split_sentences,
+    tidy,
+)
+
+RADIO = "phot.flux.density;em.radio"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cutout, whatever became of it: a file that could not be read has all columns empty but a few and ``error``.
+
+    Numbers that are not finite become None and texts printable (``columns.printable``), so that a Row equals itself
+    after a round trip through any format. Raises ValueError without an ``id``.
+    """
+
+    id: str = column("meta.id;meta.main", "Identifier of the row: the file as given, or the one of its catalogue")
+    name: str | None = column("meta.id;meta.file", "Name of the cutout's file")
+    cutout_sha256: str | None = column("meta.checksum;meta.file", "SHA-256 of what was read, and of how it was cut")
+
+    ra: float | None = column("pos.eq.ra;meta.main", "ICRS right ascension asked for, else of the centre", "deg")
+    dec: float | None = column("pos.eq.dec;meta.main", "ICRS declination asked for, else of the centre", "deg")
+    position_given: bool | None = column("meta.code", "The position was asked for and not taken from the cutout")
+    peak_ra: float | None = column("pos.eq.ra", "ICRS right ascension of the source's brightest pixel", "deg")
+    peak_dec: float | None = column("pos.eq.dec", "ICRS declination of the source's brightest pixel", "deg")
+    offset: float | None = column("pos.angDistance", "Distance of the brightest pixel from ra, dec", "arcsec")
+    group_id: int | None = column("meta.id.parent", "Rows of one group, as copies of one source, share this number")
+    detected: bool | None = column("meta.code", "There is a source near the centre: emission that reaches 5 rms")
+    at_edge: bool | None = column("meta.code.qual", "The source touches the cutout's border or pixels without data")
+
+    survey: str | None = column("meta.dataset", "Survey")
+    product: str | None = column("meta.code", "Image product, as total intensity, rms or alpha")
+    frequency: float | None = column("em.freq", "Frequency", "GHz")
+    vlass_epoch: str | None = column("meta.version;meta.dataset", "Epoch of VLASS, as 2.1")
+    tile: str | None = column("meta.id;instr.fov", "Tile or field of the survey")
+    image_version: str | None = column("meta.version;meta.file", "Version of the survey's image")
+    date: str | None = column("time.start", "Date of the observation, ISO 8601")
+    quick_look: bool | None = column("meta.code", "VLASS Quick Look image")
+    simulated: bool | None = column("meta.code;meta.modelled", "Simulated image")
+    unit: str | None = column("meta.unit", "Brightness unit of the cutout's file")
+
+    checkpoint: str | None = column("meta.id;meta.software", "Name of the checkpoint that was asked")
+    checkpoint_sha256: str | None = column("meta.checksum;meta.software", "SHA-256 of the checkpoint's weights")
+    label: str | None = column("src.class", "Class of the highest score")
+    score: float | None = column("stat.confidenceLevel;src.class;stat.max", "Highest softmax score, not calibrated")
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Class name → softmax score, a column each, not calibrated."""
+    validity: str | None = column("meta.code.qual", "May the checkpoint be asked about this: ok, caution, outside")
+    reasons: tuple[str, ...] = column("meta.note", "Why it may not, or is untested, separated by |", default=())
+
+    rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
+    rms_source: str | None = column("meta.note", "How the noise was measured")
+    rms_pixels: int | None = column("meta.number", "Pixels that the noise was measured on")
+    peak: float | None = column(f"{RADIO};stat.max", "Peak of the source, else of the whole cutout", "Jy/beam")
+    peak_error: float | None = column(f"stat.error;{RADIO};stat.max", "Statistical error of the peak", "Jy/beam")
+    snr: float | None = column("stat.snr", "Peak over rms")
+    bowl: float | None = column("instr.background", "Median background around the source", "Jy/beam")
+
+    flux: float | None = column(RADIO, "Integrated flux density", "Jy")
+    flux_error: float | None = column(f"stat.error;{RADIO}", "Statistical error of the flux", "Jy")
+    flux_scale_error: float | None = column(
+        f"stat.error.sys;{RADIO}", "Error of the flux by the survey's flux scale, not in flux_error", "Jy"
+    )
+    flux_limit: float | None = column(f"{RADIO};stat.max", "3 sigma limit of the flux where there is no source", "Jy")
+    flux_corrected: float | None = column(RADIO, "Flux after the survey's known scale offset", "Jy")
+    flux_correction_source: str | None = column("meta.bib", "Where the scale offset is published")
+    flux_raw: float | None = column(f"{RADIO};stat.uncalib", "Plain sum over the flux footprint", "Jy")
+    blanked: int | None = column("meta.number", "Pixels without data in the flux footprint")
+
+    angular_size: float | None = column("phys.angSize", "Largest extent above 3 rms, beam not removed", "arcsec")
+    angular_size_beams: float | None = column("phys.angSize", "angular_size over the beam's mean FWHM")
+    major: float | None = column("phys.angSize;stat.fwhm", "Deconvolved major FWHM", "arcsec")
+    major_error: float | None = column("stat.error;phys.angSize", "Error of major", "arcsec")
+    minor: float | None = column("phys.angSize;stat.fwhm", "Deconvolved minor FWHM", "arcsec")
+    minor_error: float | None = column("stat.error;phys.angSize", "Error of minor", "arcsec")
+    pa: float | None = column("pos.posAng", "Position angle of the major axis, north through east", "deg")
+    major_beams: float | None = column("phys.angSize;stat.fwhm", "major over the beam's mean FWHM")
+    size_limit: float | None = column("phys.angSize;stat.max", "Upper limit of major where unresolved", "arcsec")
+
+    beam_major: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Major FWHM of the beam", "arcsec")
+    beam_minor: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Minor FWHM of the beam", "arcsec")
+    beam_pa: float | None = column("pos.posAng;instr.beam", "Position angle of the beam, north through east", "deg")
+    beam_assumed: bool | None = column("meta.code.qual", "The beam is the survey's nominal one, not the file's")
+    beam_source: str | None = column("meta.note;instr.beam", "Where the beam was read")
+    pixel_scale: float | None = column("instr.scale", "Side of a square as large as a pixel", "arcsec")
+
+    notes: tuple[str, ...] = column("meta.note", "What is odd about the file, separated by |", default=())
+    measurement_notes: tuple[str, ...] = column("meta.note", "Notes on the measurements, separated by |", default=())
+    not_measured: tuple[str, ...] = column("meta.note", "Quantity: why it is missing, separated by |", default=())
+    error: str | None = column("meta.code.error", "Why there is no prediction")
+    version: str | None = column("meta.version;meta.software", "Version of the program that wrote this row")
+
+    def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            object.__setattr__(self, name, tidy(kind, getattr(self, name)))
+        object.__setattr__(self, "scores", {label: float(score) for label, score in self.scores.items()})
+        if not self.id:
+            raise ValueError("A Row needs an id.")
+
+    def cells(self, columns: Sequence[Column]) -> tuple[Cell, ...]:
+        """The values in those columns; a class that this row's checkpoint does not know has no score."""
+        return tuple(map(self._cell, columns))
+
+    def _cell(self, place: Column) -> Cell:
+        if place.label is not None:
+            return self.scores.get(place.label)
+        if place.name == CLASSES.name:
+            return join_labels(self.scores)
+        value: Any = getattr(self, place.name)
+        return join_sentences(value) if place.kind == "sentences" else value
+
+    @classmethod
+    def from_cells(cls, columns: Sequence[Column], cells: Iterable[Any]) -> Row:
+        """The Row whose ``cells`` these are; an empty text and NaN count as missing."""
+        values: dict[str, Any] = {}
+        scores: dict[str, float] = {}
+        labels: tuple[str, ...] = ()
+        for place, cell in zip(columns, cells, strict=True):
+            if place.label is not None:
+                scores[place.label] = cell
+            elif place.name == CLASSES.name:
+                labels = split_labels(cell)
+            else:
+                values[place.name] = split_sentences(cell) if place.kind == "sentences" else cell
+        return cls(**values, scores={label: scores[label] for label in labels})
+
+
+CLASSES = Column(
+    "classes", "text", "meta.note;src.class", "Classes that the checkpoint knows, a JSON list in the order of scores"
+)
+_KINDS = {field.name: KINDS[str(field.type)] for field in fields(Row) if field.metadata}
+
+
+def table_columns(label_names: Sequence[str] = ()) -> tuple[Column, ...]:
+    """All columns of a table in order, one score column a class, and the names of the classes."""
+    found: list[Column] = []
+    for item in fields(Row):
+        if item.name == "scores":
+            found += [*score_columns(label_names), CLASSES]
+        else:
+            found.append(Column(item.name, _KINDS[item.name], **item.metadata))
+    return tuple(found)
+
+
+def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Classes of all rows in the order in which they first appear."""
+    return tuple(dict.fromkeys(label for row in rows for label in row.scores))
