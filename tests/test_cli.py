@@ -54,7 +54,16 @@ def test_predictions_are_json_lines_and_a_bad_file_stops_nothing(run: Run, sky: 
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 2
     assert [record["file"] for record in records] == [files[0], files[2], files[3]]
-    assert list(records[0]) == ["file", "checkpoint", "label", "probabilities", "validity", "reasons", "notes"]
+    assert list(records[0]) == [
+        "file",
+        "checkpoint",
+        "label",
+        "probabilities",
+        "validity",
+        "reasons",
+        "notes",
+        "more_notes",
+    ]
     assert len(err.splitlines()) == 2
     assert any(line.startswith(f"{files[1]}: ") for line in err.splitlines())
     assert "../../etc/passwd.png: There is no such file." in err.splitlines()

@@ -9,7 +9,8 @@ import pytest
 from astropy.io import fits
 
 from vlass_explorer import cutouts
-from vlass_explorer.cutouts import beams
+from vlass_explorer.cutouts import beams, units
+from vlass_explorer.cutouts.notes import Notes
 from vlass_explorer.cutouts.origin import by_name, origin
 from vlass_explorer.schema import Origin
 
@@ -102,8 +103,8 @@ def test_dates(text: str, date: str | None) -> None:
     ],
 )  # fmt: skip
 def test_units(text: str, unit: str | None) -> None:
-    notes: list[str] = []
-    assert beams.unit({"BUNIT": text}, notes) == unit
+    notes = Notes()
+    assert units.read({"BUNIT": text}, notes) == (unit, 1.0)
     assert bool(notes) == (unit is None)
 
 
@@ -128,7 +129,7 @@ AIPS   CLEAN BMAJ=  1.7778E-03 BMIN=  1.5000E-03 BPA=   5.00"""
     ],
 )
 def test_beams(header: dict[str, Any], survey: str | None, beam: tuple[float, ...] | None, words: str) -> None:
-    notes: list[str] = []
+    notes = Notes()
     found = beams.beam(header, survey, 1.8, notes)
     if beam is None:
         assert found is None
@@ -140,7 +141,7 @@ def test_beams(header: dict[str, Any], survey: str | None, beam: tuple[float, ..
 
 
 def test_a_wide_beam_in_degrees_stays_in_degrees() -> None:
-    found = beams.beam({"BMAJ": 0.24, "BMIN": 0.24, "BPA": 0.0}, None, 240.0, [])
+    found = beams.beam({"BMAJ": 0.24, "BMIN": 0.24, "BPA": 0.0}, None, 240.0, Notes())
     assert found is not None and found.major == pytest.approx(864.0)
 
 
@@ -150,7 +151,7 @@ def test_real_vlass_headers(data_dir: Path) -> None:
     for path in sorted(folder.glob("*.header")):
         name = path.name.removesuffix(".header")
         header = cards(path)
-        told = origin(name, header, beams.unit(header, []))
+        told = origin(name, header, units.read(header, [])[0])
         assert told.survey == "VLASS" and told.date and told.date[:2] == "20", name
         assert told.vlass_epoch == name[5:8] and told.quick_look == (".ql." in name)
         assert told.tile == name.split(".")[3]
@@ -159,7 +160,7 @@ def test_real_vlass_headers(data_dir: Path) -> None:
     assert {product for name, product in seen.items() if ".rms." in name} == {"rms"}
     assert {product for name, product in seen.items() if ".tt1." in name} == {"tt1"}
     infinite = next(folder.glob("VLASS1.1.ql.T06t24*"))
-    notes: list[str] = []
+    notes = Notes()
     found = beams.beam(cards(infinite), "VLASS", 1.0, notes)
     assert found is not None and found.assumed and found.major == 2.5
     assert notes == [
@@ -194,6 +195,7 @@ def test_real_files(data_dir: Path) -> None:
 
 def test_dates_that_astropy_only_converts_are_not_called_old(data_dir: Path) -> None:
     path = next((data_dir / "cutouts" / "vlass").glob("VLASS__*"))
-    assert not any("old form" in note for note in cutouts.read(path).notes)
+    cutout = cutouts.read(path)
+    assert not any("old form" in note for note in (*cutout.notes, *cutout.more_notes))
     old = next((data_dir / "cutouts" / "vlass").glob("FIRST_*"))
     assert any("Dates in the header were written in an old form" in note for note in cutouts.read(old).notes)

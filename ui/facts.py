@@ -65,7 +65,7 @@ def draw_measurements(cutout: Cutout, found: Measurements) -> None:
 
 
 def draw_notes(cutout: Cutout) -> None:
-    """Draw what is odd about the file, what is off and why, and the survey's own warnings."""
+    """Draw what is odd about the file, what is off and why, and the survey's own warnings; trifles folded away."""
     lines = list(cutout.notes)
     if cutout.origin.quick_look:
         lines.append(QUICK_LOOK)
@@ -75,6 +75,9 @@ def draw_notes(cutout: Cutout) -> None:
         lines.append("Without sky coordinates: axes in pixels, no arrows, scale bar or beam, orientation unknown.")
     if lines:
         st.caption("\n".join(f"- {plain(line)}" for line in lines))
+    if cutout.more_notes:
+        with st.expander(f"{len(cutout.more_notes)} more notes on the file"):
+            st.caption("\n".join(f"- {plain(line)}" for line in cutout.more_notes))
 
 
 def draw_header(cutout: Cutout) -> None:

@@ -4,7 +4,7 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 
 | rule | caution | outside |
 |---|---|---|
-| product by file name and header | | not total intensity: rms, tt1, alpha, model, residual, infrared, ... |
+| product by header and file name | | not total intensity: rms, tt1, alpha, model, residual, infrared, ... |
 | unit | the file names none | not a brightness in Jy/beam |
 | pictures and arrays | always: stretch, unit and scale are unknown | |
 | survey, frequency, beam, pixels | unlike the training data | a beam three times wider or finer |
@@ -38,6 +38,7 @@ FREQUENCY_TOLERANCE = 0.1
 PRODUCTS = {
     "rms": "a noise (rms) map",
     "tt1": "the second Taylor term (tt1)",
+    "tt2": "the third Taylor term (tt2)",
     "alpha": "a spectral-index map",
     "residual": "a residual image",
     "model": "a model image",
@@ -46,6 +47,14 @@ PRODUCTS = {
     "mask": "a mask",
     "primary beam": "a primary-beam map",
     "stokes QUV": "a polarisation (Stokes Q, U or V) image",
+    "polarised intensity": "an image of polarised intensity",
+    "fractional polarisation": "a map of fractional polarisation",
+    "polarisation angle": "a map of polarisation angles",
+    "Faraday depth": "a map or cube of Faraday depth (rotation measure)",
+    "optical depth": "a map of optical depth",
+    "velocity map": "a velocity map (moment)",
+    "position-velocity": "a position-velocity diagram or a spectrum",
+    "weights": "a map of weights",
     "infrared": "an infrared image",
     "optical": "an optical image",
 }
@@ -59,8 +68,14 @@ def check(cutout: Cutout, spec: InputSpec) -> Validity:
 
 
 def _product(cutout: Cutout) -> Iterator[Reason]:
-    if cutout.origin.product in PRODUCTS:
-        yield "outside", f"This is {PRODUCTS[cutout.origin.product]}, not a total-intensity image."
+    product = cutout.origin.product
+    if product in ("total intensity", "unknown"):
+        return
+    what = PRODUCTS.get(product)
+    if what is None:
+        is_term = re.fullmatch(r"tt\d", product)
+        what = f"a Taylor term of the spectrum ({product})" if is_term else f"a single {product}"
+    yield "outside", f"This is {what}, not a total-intensity image."
 
 
 def _unit(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:

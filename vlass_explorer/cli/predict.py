@@ -112,6 +112,7 @@ def record(file: str, card: Checkpoint, cutout: Cutout, prediction: Prediction) 
         "validity": prediction.validity.level,
         "reasons": list(prediction.validity.reasons),
         "notes": list(cutout.notes),
+        "more_notes": list(cutout.more_notes),
     }
 
 

@@ -160,6 +160,7 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         raw.notes.append("No noise is left to measure: most pixels have one value, as in a clipped image.")
     where = raw.origin if raw.kind == "fits" else by_name(name)
     facing = raw.row0
+    notes, more_notes = raw.notes.split()
     if raw.kind == "fits" and facing == "unknown" and row0 is not None:
         facing = row0
     cutout = Cutout(
@@ -171,7 +172,8 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         noise=measured,
         header=raw.header,
         origin=where,
-        notes=tuple(dict.fromkeys(raw.notes)),
+        notes=notes,
+        more_notes=more_notes,
         kind=raw.kind,
         row0=facing,
         sha256=digest,

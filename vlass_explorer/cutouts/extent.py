@@ -9,8 +9,9 @@ from astropy.wcs import WCS
 
 from ..foreign import mapped
 from ..schema import CutoutError
-from . import fits, sky, structure
+from . import hdus, sky, structure
 from .astropy_notes import collected
+from .notes import Notes
 
 
 def extent(path: Path) -> WCS:
@@ -18,15 +19,12 @@ def extent(path: Path) -> WCS:
 
     Raises CutoutError for a file that is no FITS image or has no sky coordinates.
     """
-    notes: list[str] = []
-    with mapped(fits.damaged):
+    notes = Notes()
+    with mapped(hdus.damaged):
         with path.open("rb") as whole:
             structure.check(whole, path.stat().st_size)
         with collected(notes), astropy_fits.open(path, memmap=False) as opened:
-            image = fits.choose(*fits.scan(opened), notes)
-            y, x = image.axes
-            count = len(image.shape)
-            wcs = sky.celestial(image.hdu.header, (count - x, count - y), image.size, notes)
+            wcs = sky.celestial(hdus.choose(*hdus.scan(opened), notes), notes)
     if wcs is None:
         raise CutoutError("The file has no usable sky coordinates (WCS).")
     return wcs

@@ -15,6 +15,7 @@ from ..foreign import mapped, reason
 from ..schema import CutoutError, Row0
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side
+from .notes import Notes
 from .raw import Raw, plane_index
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own grey
@@ -23,7 +24,7 @@ GREY_MODES = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     """A PNG, JPEG or TIFF: grey as it is, colour as luminance; the top row of the file becomes the last row."""
-    notes: list[str] = []
+    notes = Notes()
     formats = ("PNG", "JPEG", "TIFF")
     with mapped(_damaged), collected(notes, Warning), Image.open(BytesIO(data), formats=formats) as image:
         _check_size(image.width, image.height)
@@ -61,7 +62,7 @@ def _too_large(size: tuple[int, int] | None) -> str:
     return f"The picture has {text}; up to {MAX_PIXELS:,} are read: cut out the part around the source."
 
 
-def _grey(image: Image.Image, deep: bool, notes: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def _grey(image: Image.Image, deep: bool, notes: Notes) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """One channel (ny, nx) and, of a picture in colour, all (ny, nx, 3); top row first, transparent pixels NaN."""
     if image.mode in GREY_MODES and "transparency" not in image.info:
         bits = (
@@ -86,7 +87,7 @@ def _grey(image: Image.Image, deep: bool, notes: list[str]) -> tuple[NDArray[np.
     return pixels, in_colour(channels)
 
 
-def luminance(channels: NDArray[Any], notes: list[str], kind: str | None = None) -> NDArray[np.float32]:
+def luminance(channels: NDArray[Any], notes: Notes, kind: str | None = None) -> NDArray[np.float32]:
     """(ny, nx, 3) to (ny, nx): the one value where all channels agree, else 0.299 R + 0.587 G + 0.114 B."""
     channels = channels.astype(np.float32, copy=False)
     named = f"A {kind} picture" if kind else "Three channels"
@@ -114,7 +115,7 @@ def read_array(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     count = prod(shape)
     if len(shape) < 2:
         raise CutoutError(f"The array has the shape {shape}; an image needs two axes.")
-    notes: list[str] = []
+    notes = Notes()
     channels: NDArray[np.float32] | None = None
     colour = len(shape) == 3 and shape[2] in (3, 4)
     long = [n for n in shape if n != 1]

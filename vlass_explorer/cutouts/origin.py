@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..schema import Origin
-from .beams import number
+from . import doubts, products
+from .axes import Plane
+from .numbers import number
 
 # CIRADA writes VLASS__3.1.ql…, NRAO VLASS3.1.ql…; headers carry the same name in pieces (FILNAM01…) and in HISTORY.
 VLASS_NAME = re.compile(
@@ -25,34 +27,30 @@ INFRARED = re.compile(r"\b(WISE|2MASS|Spitzer|UKIRT|VISTA|JWST)\b", re.IGNORECAS
 OPTICAL = re.compile(
     r"\b(SDSS|DSS|UK 48-inch|Schmidt|PS1|Pan-?STARRS|HST|WFPC2|P48|DECam|CFHT|MegaCam)\b", re.IGNORECASE
 )
-# Tokens of a file name, in the order in which they decide.
-PRODUCTS = (
-    (r"rms", "rms"),
-    (r"tt1", "tt1"),
-    (r"alpha|spx|spindex", "alpha"),
-    (r"resid(ual)?s?", "residual"),
-    (r"psf|dirty_?beam", "psf"),
-    (r"model", "model"),
-    (r"bkg|background", "background"),
-    (r"mask", "mask"),
-    (r"pb|flux_?scale", "primary beam"),
-)
-STOKES = {1: "I", 2: "Q", 3: "U", 4: "V"}
+FREQUENCY_KEYS = ("RESTFRQ", "RESTFREQ", "OBSFREQ", "REFFREQ", "CENTFREQ", "FREQ")
 
 
 def origin(
-    name: str, header: Mapping[str, Any], unit: str | None, *, frequency: float | None = None, stokes: int | None = None
+    name: str,
+    header: Mapping[str, Any],
+    unit: str | None,
+    plane: Plane | None = None,
+    notes: list[str] | None = None,
+    *,
+    shown: tuple[str, str] = ("", ""),
 ) -> Origin:
-    """Origin from a base name and FITS cards; ``frequency`` (GHz) and ``stokes`` are those of the plane shown."""
-    history = f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}"
+    """Origin from a base name and FITS cards, with a note on an impossible frequency.
+
+    ``plane`` tells Stokes and frequency of the plane shown, ``shown`` the types of the axes x and y.
+    """
+    plane = plane or Plane()
+    history = re.sub(r"\n\s*>", "", f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}")
     vlass = VLASS_NAME.search(name) or VLASS_NAME.search(_filnam(header)) or VLASS_NAME.search(history)
     survey = "VLASS" if vlass else _survey(name, header, history)
-    fits_hz = number(header.get("RESTFRQ")) or number(header.get("RESTFREQ"))
-    ghz = frequency or (fits_hz / 1e9 if fits_hz else None) or NOMINAL_GHZ.get(survey or "")
     return Origin(
         survey=survey,
-        product=_product(name, header, unit, survey, stokes),
-        frequency_ghz=ghz,
+        product=products.product(name, header, unit, plane.stokes, shown) or _intensity(header, unit, survey),
+        frequency_ghz=_frequency(header, plane, survey, notes if notes is not None else []),
         vlass_epoch=vlass["epoch"] if vlass else None,
         tile=vlass["tile"] if vlass else _text(header, "FIELDNAM"),
         version=vlass["version"] if vlass else None,
@@ -60,6 +58,17 @@ def origin(
         quick_look=vlass is not None and vlass["kind"].lower() == "ql",
         simulated=_simulated(name, header),
     )
+
+
+def _frequency(header: Mapping[str, Any], plane: Plane, survey: str | None, notes: list[str]) -> float | None:
+    """Frequency in GHz of the plane, else of the header's keywords (Hz), else the survey's nominal one."""
+    told = [plane.frequency_ghz, *((number(header.get(key)) or 0.0) / 1e9 for key in FREQUENCY_KEYS)]
+    for ghz in filter(None, told):
+        if doubts.is_observed(ghz):
+            return ghz
+        if ghz > 0 and not any(note.startswith("A frequency of") for note in notes):
+            notes.append(f"A frequency of {doubts.hertz(ghz)} is none that radio telescopes observe: left out.")
+    return NOMINAL_GHZ.get(survey or "")
 
 
 def by_name(name: str) -> Origin:
@@ -100,23 +109,15 @@ def _survey(name: str, header: Mapping[str, Any], history: str) -> str | None:
     return SURVEYS[(token[1] or token[2]).lower()] if token else None
 
 
-def _product(name: str, header: Mapping[str, Any], unit: str | None, survey: str | None, stokes: int | None) -> str:
-    words = re.sub(r"[^a-z0-9]+|_", " ", name.lower())
-    for pattern, product in PRODUCTS:
-        if re.search(rf"\b({pattern})\b", words):
-            return product
-    if any(str(header.get(f"CTYPE{axis}", "")).strip().upper() == "PSF" for axis in range(1, 6)):
-        return "psf"
-    letters = re.search(r"\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter", name)
-    if stokes in (2, 3, 4) or (stokes is None and letters and letters[1] in ("Q", "U", "V")):
-        return "stokes QUV"
+def _intensity(header: Mapping[str, Any], unit: str | None, survey: str | None) -> str:
+    """What an image is that no header or name calls anything but an intensity: radio, infrared, optical or unknown."""
     who = " ".join(_text(header, key) or "" for key in ("TELESCOP", "INSTRUME", "SURVEY", "DATASET", "ORIGIN"))
     if survey in ("WISE", "2MASS") or INFRARED.search(who):
         return "infrared"
     if survey in ("SDSS", "DSS") or OPTICAL.search(who):
         return "optical"
     if (unit or "").endswith("Jy/beam") or (unit is None and header and survey in NOMINAL_GHZ):
-        return "total intensity"
+        return products.TOTAL
     return "unknown"
 
 
@@ -125,6 +126,12 @@ def _simulated(name: str, header: Mapping[str, Any]) -> bool:
         return True
     who = [_text(header, key) or "" for key in ("ORIGIN", "TELESCOP", "OBSERVER", "CREATOR", "SURVEY", "OBJECT")]
     return "simulat" in " ".join([name, *who]).lower()
+
+
+def has_old_date(header: Mapping[str, Any]) -> bool:
+    """True where the date of observation is written in a form that the FITS standard has given up."""
+    text = _text(header, "DATE-OBS") or _text(header, "DATEOBS1")
+    return _date(text) is not None and not re.match(r"\d{4}-", text or "")
 
 
 def _date(text: str | None) -> str | None:

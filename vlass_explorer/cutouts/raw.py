@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from ..schema import Beam, NoSuchPlane, Origin, Row0
+from .notes import Notes
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Raw:
 
     pixels: NDArray[Any]
     kind: Literal["fits", "image", "array"]
-    notes: list[str]
+    notes: Notes
     unit: str | None = None
     wcs: WCS | None = None
     beam: Beam | None = None

@@ -6,64 +6,72 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.fits import Header
-from astropy.wcs import WCS, NoConvergence, Sip
+from astropy.wcs import WCS, InconsistentAxisTypesError, InvalidTransformError, NoConvergence, SingularMatrixError, Sip
 from astropy.wcs.utils import proj_plane_pixel_scales
 from astropy.wcs.wcsapi.high_level_api import high_level_objects_to_values
 from numpy.typing import NDArray
 
 from ..foreign import mapped, reason
 from ..schema import CutoutError, NeedsPart, Row0
-from .beams import number
+from . import axes, pair
+from .hdus import Image
+from .notes import Notes
 from .raw import Cut
 
 DEFAULT_SIZE = 540.0  # arcsec; wide enough to measure the noise beside the source
+REASONS: dict[type[Exception], str] = {
+    InconsistentAxisTypesError: "their two axes do not belong together, or their projection is unknown",
+    InvalidTransformError: "the parameters of their projection are impossible",
+    SingularMatrixError: "their matrix gives pixels no area",
+}
 
 
-def celestial(header: Header, axes: tuple[int, int], shape: tuple[int, int], notes: list[str]) -> WCS | None:
-    """Celestial WCS of the FITS axes (x, y) of an image (ny, nx); None and a note where the header has none."""
-    if not any(key.startswith(("CTYPE", "CD1_", "PC1_")) for key in header):
-        notes.append("The file has no sky coordinates (WCS).")
-        return None
-    if missing := _missing(header, axes):
-        notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {missing}.")
+def celestial(image: Image, notes: Notes) -> WCS | None:
+    """Celestial WCS of an image (ny, nx) as stored, its axes in the file's order; None and a note where it has none."""
+    if image.pair is None:
+        has_types = any(axes.ctype(image.cards, axis) for axis in range(1, len(image.shape) + 1))
+        notes.append(
+            "The header's coordinates are not sky coordinates; they are left out."
+            if has_types
+            else "The file has no sky coordinates (WCS)."
+        )
         return None
     try:
-        with mapped(_unusable):
-            full = WCS(header)
-            wcs = full.sub(list(axes)) if max(axes) <= full.naxis else None
-            if wcs is None or not wcs.has_celestial:
-                notes.append("The header's coordinates are not sky coordinates; they are left out.")
-                return None
-            scale = proj_plane_pixel_scales(wcs)
-            centre = wcs.all_pix2world([[(shape[1] - 1) / 2, (shape[0] - 1) / 2]], 0)
-    except CutoutError as error:
-        notes.append(str(error))
+        header = pair.header(image.cards, image.pair, notes)
+        wcs, scale, centre = _tried(header, image.size, notes)
+    except (pair.Unusable, CutoutError) as error:
+        notes.append(f"The sky coordinates (WCS) cannot be used and are left out: {error}.")
         return None
     if not (np.isfinite(centre).all() and np.isfinite(scale).all() and (scale > 0).all() and (scale < 90).all()):
         notes.append("The sky coordinates (WCS) give no position for the centre of the image and are left out.")
         return None
-    wcs.array_shape = shape
+    wcs.array_shape = image.size
     return wcs
 
 
+def _tried(header: Header, size: tuple[int, int], notes: Notes) -> tuple[WCS, NDArray[np.float64], NDArray[np.float64]]:
+    """WCS, pixel scales and centre of a header of the sky pair; a distortion (SIP) that is broken is left out."""
+    distortion = [key for key in header if pair.SIP.match(key)]
+    try:
+        return _evaluated(header, size)
+    except CutoutError:
+        if not distortion:
+            raise
+    notes.append("The distortion of the coordinates (SIP) is incomplete and left out.")
+    for key in distortion:
+        del header[key]
+    return _evaluated(header, size)
+
+
+def _evaluated(header: Header, size: tuple[int, int]) -> tuple[WCS, NDArray[np.float64], NDArray[np.float64]]:
+    with mapped(_unusable):
+        wcs = WCS(header)
+        centre = wcs.all_pix2world([[(size[1] - 1) / 2, (size[0] - 1) / 2]], 0)
+        return wcs, proj_plane_pixel_scales(wcs), centre
+
+
 def _unusable(error: Exception) -> CutoutError:
-    return CutoutError(f"The sky coordinates (WCS) cannot be used and are left out: {reason(error)}.")
-
-
-def _missing(header: Header, axes: tuple[int, int]) -> str | None:
-    """What wcslib would silently replace by a default: a position or pixel size that is absent or no number."""
-    for axis in axes:
-        matrix = [key for key in header if key.startswith((f"CD{axis}_", f"CD00{axis}"))]
-        needed = [f"CRVAL{axis}", *(matrix or [f"CDELT{axis}"])]
-        for key in (*needed, *([f"CRPIX{axis}"] if f"CRPIX{axis}" in header else [])):
-            try:
-                with mapped(_unusable):
-                    value = header.get(key)
-            except CutoutError:
-                value = "unreadable"
-            if number(value) is None:
-                return f"{key} is absent" if value is None else f"{key} is no number"
-    return None
+    return CutoutError(REASONS.get(type(error), "their projection makes no sense"))
 
 
 def mean_scale(wcs: WCS) -> float:
@@ -75,14 +83,24 @@ def row0(wcs: WCS) -> Row0:
     """Which end of the sky row 0 is at: from the direction in which declination grows along y."""
     if not wcs.wcs.ctype[wcs.wcs.lat].startswith("DEC"):
         return "unknown"
-    ny, nx = wcs.array_shape
-    below, above = wcs.all_pix2world([[nx / 2, ny / 2], [nx / 2, ny / 2 + 1]], 0)
-    lng, lat = wcs.wcs.lng, wcs.wcs.lat
-    turn = (above[lng] - below[lng] + 180.0) % 360.0 - 180.0
-    east, north = turn * np.cos(np.radians(below[lat])), above[lat] - below[lat]
+    east, north = _steps(wcs)[:, 1]
     if not np.isfinite([east, north]).all() or abs(north) < abs(east):
         return "unknown"
     return "south" if north > 0 else "north"
+
+
+def is_mirrored(wcs: WCS) -> bool:
+    """True where east lies clockwise of north, unlike the sky as it is seen."""
+    return bool(np.linalg.det(_steps(wcs)) > 0)
+
+
+def _steps(wcs: WCS) -> NDArray[np.float64]:
+    """Degrees (rows east, north) that one pixel (columns x, y) at the centre of the image goes."""
+    ny, nx = wcs.array_shape
+    world = wcs.all_pix2world([[nx / 2, ny / 2], [nx / 2 + 1, ny / 2], [nx / 2, ny / 2 + 1]], 0)
+    longitude, latitude = world[:, wcs.wcs.lng], world[:, wcs.wcs.lat]
+    east = ((longitude[1:] - longitude[0] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(latitude[0]))
+    return np.stack([east, latitude[1:] - latitude[0]])
 
 
 def to_pixels(wcs: WCS, places: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -64,7 +64,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
             "noise": asdict(cutout.noise) if cutout.noise else None,
             "origin": asdict(cutout.origin),
             "row0": cutout.row0,
-            "notes": list(cutout.notes),
+            "notes": [*cutout.notes, *cutout.more_notes],
         },
         "checkpoint": {
             "name": card.name,

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from astropy.coordinates import Angle
+from astropy.coordinates import FK5, ICRS, Angle, SkyCoord
+from astropy.time import Time
+from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import NDArray
 
 from vlass_explorer.schema import Cutout, Window
 
+J2000 = Time("J2000")
 ARCSEC_UNITS = ((1.0, "″"), (60.0, "′"), (3600.0, "°"))
 
 
@@ -72,9 +75,10 @@ def frame(cutout: Cutout) -> Frame:
     widest = max(scale_x * nx, scale_y * ny)
     arcsec, unit = ARCSEC_UNITS[0] if widest <= 5400 else ARCSEC_UNITS[1] if widest <= 72000 else ARCSEC_UNITS[2]
     lat, lon = _names(cutout)
-    is_aligned = abs(jacobian[1, 0]) < 0.02 * scale_x and abs(jacobian[0, 1]) < 0.02 * scale_y
-    if is_aligned:  # within about a degree of north up or down
+    if _is_small(jacobian[1, 0], scale_x) and _is_small(jacobian[0, 1], scale_y):
         signs, titles = (np.sign(jacobian[1, 1]), np.sign(jacobian[0, 0])), (f"Δ{lat} ({unit})", f"Δ{lon} ({unit})")
+    elif _is_small(jacobian[0, 0], scale_x) and _is_small(jacobian[1, 1], scale_y):  # declination runs along x
+        signs, titles = (np.sign(jacobian[0, 1]), np.sign(jacobian[1, 0])), (f"Δ{lon} ({unit})", f"Δ{lat} ({unit})")
     else:
         signs, titles = (1.0, 1.0), (f"offset along y ({unit})", f"offset along x ({unit})")
     step = (float(signs[0] * scale_y / arcsec), float(signs[1] * scale_x / arcsec))
@@ -85,17 +89,30 @@ def frame(cutout: Cutout) -> Frame:
 
 
 def centre_text(cutout: Cutout) -> str | None:
-    """Position of the cutout's centre, sexagesimal and in degrees, or None without a WCS that holds there."""
+    """Position of the cutout's centre, sexagesimal and in degrees, or None without a WCS that holds there.
+
+    As in the file for ICRS and J2000, which differ by 0.03 arcsec at most, in ICRS for any other equinox.
+    """
     position = _centre(cutout)
-    if position is None:
+    if position is None or cutout.wcs is None:
         return None
     lon, lat = position
-    degrees = f"{lon:.5f}°, {lat:+.5f}°"
     if _names(cutout) != ("Dec", "RA"):
-        return f"{_names(cutout)[1]}, {_names(cutout)[0]} {degrees}"
+        return f"{_names(cutout)[1]}, {_names(cutout)[0]} {lon:.5f}°, {lat:+.5f}°"
+    frame = wcs_to_celestial_frame(cutout.wcs)
+    name = ""
+    if not (isinstance(frame, ICRS) or (isinstance(frame, FK5) and frame.equinox == J2000)):
+        icrs = SkyCoord(lon, lat, unit="deg", frame=frame).icrs
+        lon, lat, name = float(icrs.ra.deg), float(icrs.dec.deg), " ICRS"
+    degrees = f"{lon:.5f}°, {lat:+.5f}°"
     hours = Angle(lon, "deg").to_string(unit="hourangle", sep="hms", precision=2, pad=True)
     dms = Angle(lat, "deg").to_string(unit="deg", sep=("°", "′", "″"), precision=1, pad=True, alwayssign=True)
-    return f"{hours} {dms}  ({degrees})"
+    return f"{hours} {dms}{name}  ({degrees})"
+
+
+def _is_small(step: float, scale: float) -> bool:
+    """True within about a degree of an axis."""
+    return abs(step) < 0.02 * scale
 
 
 def _names(cutout: Cutout) -> tuple[str, str]:
@@ -105,11 +122,18 @@ def _names(cutout: Cutout) -> tuple[str, str]:
     return names.get(lat, lat), names.get(lon, lon)
 
 
+def _world(cutout: Cutout, pixels: list[list[float]]) -> NDArray[Any]:
+    """Longitude and latitude in degrees (N, 2) at pixels (x, y), whichever axis of the file comes first."""
+    assert cutout.wcs is not None
+    world: NDArray[Any] = cutout.wcs.wcs_pix2world(pixels, 0)
+    return world[:, [cutout.wcs.wcs.lng, cutout.wcs.wcs.lat]]
+
+
 def _centre(cutout: Cutout) -> tuple[float, float] | None:
     if cutout.wcs is None:
         return None
     ny, nx = cutout.shape
-    lon, lat = (float(v) for v in cutout.wcs.wcs_pix2world([[nx / 2 - 0.5, ny / 2 - 0.5]], 0)[0])
+    lon, lat = (float(v) for v in _world(cutout, [[nx / 2 - 0.5, ny / 2 - 0.5]])[0])
     return (lon % 360.0, lat) if np.isfinite([lon, lat]).all() and abs(lat) <= 90 else None
 
 
@@ -118,11 +142,10 @@ def _jacobian(cutout: Cutout) -> NDArray[Any] | None:
     centre = _centre(cutout)
     if centre is None:
         return None
-    assert cutout.wcs is not None
     ny, nx = cutout.shape
     x, y, half = nx / 2 - 0.5, ny / 2 - 0.5, 0.5
     probes = [[x + half, y], [x - half, y], [x, y + half], [x, y - half]]
-    world = cutout.wcs.wcs_pix2world(probes, 0)
+    world = _world(cutout, probes)
     if not np.isfinite(world).all():
         return None
     steps = np.stack([world[0] - world[1], world[2] - world[3]], axis=1)  # rows lon, lat; columns x, y

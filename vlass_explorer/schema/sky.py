@@ -52,7 +52,7 @@ class Origin:
     """VLASS, FIRST, NVSS, LoTSS, WISE, ... or None."""
     product: str = "unknown"
     """total intensity, rms, tt1, alpha, model, residual, psf, background, infrared, optical, stokes QUV, mask,
-    primary beam or unknown."""
+    primary beam, weights, polarised intensity, Faraday depth, RR correlation, ... or unknown."""
     frequency_ghz: float | None = None
     vlass_epoch: str | None = None
     tile: str | None = None
@@ -79,6 +79,9 @@ class Cutout:
     """FITS cards by keyword, HISTORY and COMMENT joined by newlines; empty for other formats."""
     origin: Origin = field(default_factory=Origin)
     notes: tuple[str, ...] = ()
+    """What is odd about the file, at most five sentences, the important first."""
+    more_notes: tuple[str, ...] = ()
+    """What else is odd, which changes nothing that is shown."""
     kind: Literal["fits", "image", "array"] = "fits"
     row0: Row0 = "unknown"
     """Where row 0 of ``pixels`` lies: "south" from the WCS or declared, else "unknown"."""

@@ -1,0 +1,96 @@
+"""The header of the sky pair alone: two axes of any number of a FITS file, told to wcslib as axes 1 and 2.
+
+Nothing else of the header goes to wcslib: a broken spectral axis or alternate WCS must not cost the sky coordinates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from astropy.io.fits import Header
+
+from . import axes, frames
+from .numbers import number
+
+FRAMES = {"RA": "equatorial", "DEC": "equatorial", "GLON": "galactic", "GLAT": "galactic"}
+PARAMETER = re.compile(r"^PV0*(\d{1,2})_0*(\d{1,2})$")
+SIP = re.compile(r"^(A|B|AP|BP)_(ORDER|\d_\d)$")
+TABLES = re.compile(r"^(C[PQ]DIS|D2IMDIS)\d$")
+UNITS = {"": "deg", "DEGREE": "deg", "DEGREES": "deg", "DEG": "deg", "ARCSEC": "arcsec", "ARCSECOND": "arcsec",
+         "ARCSECONDS": "arcsec", "ASEC": "arcsec", "ARCMIN": "arcmin", "RAD": "rad", "RADIAN": "rad",
+         "RADIANS": "rad", "MAS": "mas"}  # fmt: skip
+COPIED = ("LONPOLE", "LATPOLE", "MJD-OBS", "RESTFRQ")
+
+
+class Unusable(ValueError):
+    """Why the header gives no sky coordinates, as half a sentence."""
+
+
+def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) -> Header:
+    """Header of the axes ``pair`` (FITS numbers of x and y); raises Unusable.
+
+    Defaults are the standard's: CRPIX 0, CUNIT deg, PC the identity, CDELT 1 beside a PC matrix. An axis without
+    CRVAL, or without any pixel size, is unusable: the defaults would be a place and a size that nobody meant.
+    """
+    kinds = [axes.kind(cards, axis) for axis in pair]
+    if not all(kind in FRAMES for kind in kinds):
+        raise Unusable(f"coordinates of {' and '.join(kinds)} are not read")
+    made = Header()
+    for new, (old, kind) in enumerate(zip(pair, kinds, strict=True), 1):
+        match = axes.CELESTIAL.match(axes.ctype(cards, old))
+        if match is None or match[2] is None:
+            raise Unusable(f"CTYPE{old} names no projection")
+        made[f"CTYPE{new}"] = f"{kind.ljust(5, '-')}{match[2]:->3}{match[3] or ''}"
+        made[f"CRVAL{new}"] = _needed(cards, f"CRVAL{old}")
+        made[f"CRPIX{new}"] = _needed(cards, f"CRPIX{old}", 0.0)
+        unit = str(cards.get(f"CUNIT{old}") or "").strip()
+        made[f"CUNIT{new}"] = UNITS.get(unit.upper(), "deg")
+        if unit.upper() not in UNITS:
+            notes.append(f"CUNIT{old} is {unit[:20]!r}, no unit of an angle: degrees are taken.")
+    made.update(_matrix(cards, pair))
+    for key, value in cards.items():
+        parameter = PARAMETER.match(key)
+        if parameter and int(parameter[1]) in pair and number(value) is not None:
+            made[f"PV{pair.index(int(parameter[1])) + 1}_{int(parameter[2])}"] = number(value)
+        elif (SIP.match(key) or key in COPIED) and number(value) is not None:
+            made[key] = int(value) if key.endswith("ORDER") else number(value)
+    if any(TABLES.match(key) for key in cards):
+        notes.append("A table of distortions of the coordinates is left out: positions are less exact than it allows.")
+    if re.match(r"\d{4}-\d\d-\d\d", date := str(cards.get("DATE-OBS", ""))):
+        made["DATE-OBS"] = date
+    if FRAMES[kinds[0]] == "equatorial":
+        made.update(frames.frame(cards, notes))
+    return made
+
+
+def _needed(cards: Mapping[str, Any], key: str, default: float | None = None) -> float:
+    value = number(cards.get(key))
+    if value is None and (default is None or key in cards):
+        raise Unusable(f"{key} is {'no number' if key in cards else 'absent or unreadable'}")
+    return default or 0.0 if value is None else value
+
+
+def _matrix(cards: Mapping[str, Any], pair: tuple[int, int]) -> dict[str, float]:
+    """Pixel sizes and rotation: a CD matrix, else CDELT with PC, else CDELT with CROTA; terms of other axes dropped."""
+    entries = axes.matrix(cards)
+    cd = {(i, j): entries.get(("CD", pair[i], pair[j]), 0.0) for i in (0, 1) for j in (0, 1)}
+    if any(cd.values()):
+        if cd[0, 0] * cd[1, 1] == cd[0, 1] * cd[1, 0]:
+            raise Unusable("the CD matrix gives pixels no area")
+        return {f"CD{i + 1}_{j + 1}": value for (i, j), value in cd.items()}
+    has_pc = any(name == "PC" and {world, pixel} <= set(pair) for name, world, pixel in entries)
+    made = {}
+    for new, old in enumerate(pair, 1):
+        made[f"CDELT{new}"] = _needed(cards, f"CDELT{old}", 1.0 if has_pc else None)
+        if made[f"CDELT{new}"] == 0.0:
+            raise Unusable(f"CDELT{old} is 0")
+        if not has_pc and (turn := number(cards.get(f"CROTA{old}"))):
+            made[f"CROTA{new}"] = turn
+    if has_pc:
+        pc = {(i, j): entries.get(("PC", pair[i], pair[j]), float(i == j)) for i in (0, 1) for j in (0, 1)}
+        if pc[0, 0] * pc[1, 1] == pc[0, 1] * pc[1, 0]:
+            raise Unusable("the PC matrix gives pixels no area")
+        made |= {f"PC{i + 1}_{j + 1}": value for (i, j), value in pc.items()}
+    return made

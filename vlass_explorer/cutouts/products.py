@@ -1,0 +1,179 @@
+"""What an image shows: by its header, then by the names that pipelines give to products; an object's name says nothing.
+
+Names are read from their end, where CASA, WSClean, Aegean, PyBDSF and the survey archives put the product. A product at
+their beginning counts for the images of CASDA, and where the unit is not one of brightness a beam.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .axes import MAX_AXES, SPECTRAL, ctype
+
+TOTAL = "total intensity"
+# Types of an axis that tell what the whole image is.
+AXIS_TYPES = (
+    (re.compile(r"^PSF$"), "psf"),
+    (re.compile(r"^(FDEP|FARADAY|FARDEPTH|RMDEPTH|ROTMEAS|RM(-|$))"), "Faraday depth"),
+)
+# BTYPE as casacore and Miriad write it, TYPE and IMTYPE of pipelines; "Intensity" and "image" tell nothing more.
+TYPES = (
+    (re.compile(r"polari[sz]ed[ _]?int|pol(arised|arized)?[ _.]?int|^p?poli?$|linear[ _]?pol"), "polarised intensity"),
+    (re.compile(r"fractional[ _]?pol"), "fractional polarisation"),
+    (re.compile(r"position[ _]?angle|pol.*angle"), "polarisation angle"),
+    (re.compile(r"faraday|rotation[ _]?measure|^rm$"), "Faraday depth"),
+    (re.compile(r"spectral[ _]?ind|^spix|^alpha|^beta\b"), "alpha"),
+    (re.compile(r"optical[ _]?depth"), "optical depth"),
+    (re.compile(r"weight|^sumwt"), "weights"),
+    (re.compile(r"primary[ _]?beam|^pb\b|sensitivity"), "primary beam"),
+    (re.compile(r"^(dirty[ _]?)?beam|psf|point[ _]?spread"), "psf"),
+    (re.compile(r"resid"), "residual"),
+    (re.compile(r"model"), "model"),
+    (re.compile(r"^mask"), "mask"),
+    (re.compile(r"noise|\brms"), "rms"),
+    (re.compile(r"background"), "background"),
+    (re.compile(r"velocity|moment"), "velocity map"),
+)
+AIPS_CLASS = re.compile(r"IMCLASS\s*=\s*'([A-Z]+\d*)")
+AIPS_CLASSES = (
+    (re.compile(r"^[IQUVRL]BM\d+$"), "psf"), (re.compile(r"^(POLI|POLC|PPOL)"), "polarised intensity"),
+    (re.compile(r"^(POLA|PANG)"), "polarisation angle"), (re.compile(r"^FPOL"), "fractional polarisation"),
+    (re.compile(r"^(SPIX|SPI)"), "alpha"), (re.compile(r"^RMSD?(MAP|IM)?$"), "rms"),
+    (re.compile(r"^(RM|RMMAP)$"), "Faraday depth"),
+)  # fmt: skip
+OPERATION = re.compile(r"\b(?:mode|OPCODE)\s*=\s*[\"'](poli|pola|lpoli|tpoli|spix)\b", re.IGNORECASE)
+OPERATIONS = {"poli": "polarised intensity", "lpoli": "polarised intensity", "tpoli": "polarised intensity",
+              "pola": "polarisation angle", "spix": "alpha"}  # fmt: skip
+OUTFILE = re.compile(r"\b(?:outfile|fitsimage)\s*=\s*\"([^\"]+)\"")
+
+# CASDA puts the product first and the Stokes parameter second: noiseMap.image.i.SB9602.cont.taylor.0.restored.
+CASDA = re.compile(
+    r"^(noiseMap|meanMap|weights?|psf|residual|sensitivity|model|mask|component\w*)\.[\w.-]*\b(?:cont|taylor|SB\d+)",
+    re.I,
+)
+CASDA_FIRST = {"noisemap": "rms", "meanmap": "background", "weights": "weights", "weight": "weights", "psf": "psf",
+               "residual": "residual", "sensitivity": "rms", "model": "model", "mask": "mask"}  # fmt: skip
+TAYLOR = re.compile(r"(?<![A-Za-z0-9])(?:taylor[._]|tt)([1-9])(?![A-Za-z0-9])")
+STOKES_NAME = re.compile(
+    r"^(?:image|restored|weights)\.(?:restored\.)?([QUV])\.|\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter|\.EPOCH\w+\.([QUV])\b"
+    r"|(?:^|[._-])(?:pol|stokes)[._-]?([QUV])(?:[._-]|$)|^RACS[\w+-]*[._]([QUV])\b", re.IGNORECASE,
+)  # fmt: skip
+FARADAY_NAME = re.compile(r"(?:^|[._-])(FDF|RMSF)[._-]", re.IGNORECASE)
+WORDS = (
+    (re.compile(r"^(rmsd?|rmsmap|noise|noisemap)$"), "rms"),
+    (re.compile(r"^resid(ual)?s?$"), "residual"),
+    (re.compile(r"^(psf|dirtybeam)$"), "psf"),
+    (re.compile(r"^models?$"), "model"),
+    (re.compile(r"^(bkg|background|meanmap)$"), "background"),
+    (re.compile(r"^(mask|pyrank)$"), "mask"),
+    (re.compile(r"^(pb|fluxscale)$"), "primary beam"),
+    (re.compile(r"^(weights?|sumwt)$"), "weights"),
+    (re.compile(r"^(polint|poli|ppol|linpol)$"), "polarised intensity"),
+    (re.compile(r"^(rmmap|faradaydepth)$"), "Faraday depth"),
+    (re.compile(r"^(alpha|spx|spix|spindex)$"), "alpha"),
+)
+WITHOUT_UNIT = ("alpha",)  # never in Jy/beam: the unit outweighs a word in the name
+# What may follow the product in a name: forms of a file, parts of an image, versions, tools, Stokes I.
+FOLLOWS = re.compile(
+    r"^(fits?|fts|gz|fz|bz2|z|png|jpe?g|tiff?|npy|subim(age)?|sub|cutout|crop(ped)?|cut|com|comp(ressed)?|conv(olved)?"
+    r"|restored|smooth(ed)?|corr?|int|img|image|map|tt0|pbcor|i|mfs|final|copy|2d|(py)?bds[fm]|gaus|shap(elet)?s?|ch0"
+    r"|error|v?\d+|s?\d+(arcmin|arcsec|asec)?|)$"
+)
+
+
+def product(
+    name: str, header: Mapping[str, Any], unit: str | None, stokes: str | None, shown: tuple[str, str]
+) -> str | None:
+    """A product other than total intensity that header or name tell; None where they tell none.
+
+    ``stokes`` is that of the plane (a name of ``axes.STOKES``), ``shown`` the types of the axes x and y.
+    """
+    is_brightness = (unit or "").endswith("Jy/beam")
+    return _by_header(header, unit, stokes, shown) or by_name(name, is_brightness, stokes is None, not is_brightness)
+
+
+def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, shown: tuple[str, str]) -> str | None:
+    if any(kind.startswith((*SPECTRAL, "STOKES")) for kind in shown):
+        return "position-velocity"
+    for axis in range(1, MAX_AXES + 1):
+        for pattern, what in AXIS_TYPES:
+            if pattern.match(ctype(header, axis)):
+                return what
+    if stokes not in (None, "I"):
+        return of_stokes(stokes or "")
+    if re.match(r"^rad\b.*m", (unit or "").lower()):
+        return "Faraday depth"
+    for key in ("BTYPE", "TYPE", "IMTYPE", "IMAGETYP", "PRODUCT"):
+        text = str(header.get(key) or "").strip().lower()
+        for pattern, what in TYPES:
+            if pattern.search(text):
+                return what
+    pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
+    return by_name(".".join(pieces), False) or _by_history(str(header.get("HISTORY") or ""))
+
+
+def _by_history(history: str) -> str | None:
+    """The last image that AIPS or CASA wrote, by its class or name, and the operation that made it."""
+    if classes := AIPS_CLASS.findall(history):
+        for pattern, what in AIPS_CLASSES:
+            if pattern.match(classes[-1]):
+                return what
+    joined = re.sub(r"\n\s*>", "", history)  # CASA continues a line with > on the next
+    if operations := OPERATION.findall(joined):
+        return OPERATIONS[operations[-1].lower()]
+    if written := OUTFILE.findall(joined):
+        return by_name(re.split(r"[/\\]", written[-1])[-1], False)
+    return None
+
+
+def of_stokes(stokes: str) -> str:
+    """The product that a name of ``axes.STOKES`` is."""
+    if stokes in ("Q", "U", "V"):
+        return "stokes QUV"
+    if stokes == "beam":
+        return "psf"
+    return f"{stokes} correlation" if len(stokes) == 2 and stokes.isupper() else stokes
+
+
+def by_name(name: str, is_brightness: bool, tells_stokes: bool = True, tells_first: bool = False) -> str | None:
+    """The product that a file's name tells, as pipelines put it; ``is_brightness``: the unit is Jy/beam.
+
+    ``tells_stokes``: a letter for the Stokes parameter counts; ``tells_first``: so does a product at the beginning.
+    """
+    if (first := CASDA.match(name)) and (what := CASDA_FIRST.get(first[1].lower())):
+        return what
+    if tells_stokes and (letters := STOKES_NAME.search(name)):
+        letter = next(group for group in letters.groups() if group).upper()
+        if letter in ("Q", "U", "V"):
+            return "stokes QUV"
+    if FARADAY_NAME.search(name):
+        return "Faraday depth"
+    if what := _last_word(name, is_brightness):
+        return what
+    if order := TAYLOR.search(name):
+        return f"tt{order[1]}"
+    first_word = re.split(r"[^a-z0-9]+", name.lower())[0]
+    return _word(first_word) if tells_first else None
+
+
+def _last_word(name: str, is_brightness: bool) -> str | None:
+    """The product that stands last in a name, behind it only what may follow a product."""
+    parts = re.split(r"([^a-z0-9]+|_)", name.lower())
+    words, breaks = parts[::2], ["", *parts[1::2]]
+    for i in range(len(words) - 1, -1, -1):
+        what = _word(words[i])
+        if what in WITHOUT_UNIT and is_brightness and not breaks[i].endswith("."):
+            return None  # CASA's .alpha is one; alpha_Ori in Jy/beam is not
+        if what is not None:
+            is_corrected = what == "primary beam" and i > 0 and words[i - 1] in ("image", "int", "flat")
+            return None if is_corrected else what  # WSClean's -image-pb is corrected for the primary beam
+        is_image = words[i] == "image" and breaks[i].endswith((".", "-"))  # of CASA (.image) and WSClean (-image)
+        if is_image or not FOLLOWS.match(words[i]):
+            return None
+    return None
+
+
+def _word(word: str) -> str | None:
+    return next((what for pattern, what in WORDS if pattern.match(word)), None)
