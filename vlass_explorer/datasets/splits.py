@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from sklearn.model_selection import train_test_split
 
 from ..schema import DatasetError
+from .identity import centre, chord, directions
 from .items import DataSet, Item
 
 FOLDS = 5
@@ -144,11 +145,9 @@ def near_pairs(
     ra: NDArray[np.float64], dec: NDArray[np.float64], separation: float
 ) -> tuple[Indices, NDArray[np.float64]]:
     """Pairs (N, 2) of positions in degrees that lie closer than ``separation`` arcsec, and how far apart (N,)."""
-    ra, dec = np.radians(ra), np.radians(dec)
-    directions = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    chord = 2.0 * np.sin(np.radians(separation / 3600.0) / 2.0)
-    pairs = cKDTree(directions).query_pairs(chord, output_type="ndarray")
-    apart = np.linalg.norm(directions[pairs[:, 0]] - directions[pairs[:, 1]], axis=1)
+    vectors = directions(np.stack([ra, dec], axis=1))
+    pairs = cKDTree(vectors).query_pairs(chord(separation), output_type="ndarray")
+    apart = np.linalg.norm(vectors[pairs[:, 0]] - vectors[pairs[:, 1]], axis=1)
     return pairs, np.degrees(2.0 * np.arcsin(apart / 2.0)) * 3600.0
 
 
@@ -156,11 +155,10 @@ def position(item: Item) -> tuple[float, float]:
     """Right ascension and declination of an item in degrees."""
     if item.ra is not None and item.dec is not None:
         return item.ra, item.dec
-    cutout = item.read()
-    if cutout.wcs is None:
+    found = centre(item.read())
+    if found is None:
         raise DatasetError(f"{item.name} has no position (columns ra and dec of labels.csv): use split=random.")
-    centre = cutout.wcs.pixel_to_world((cutout.shape[1] - 1) / 2, (cutout.shape[0] - 1) / 2).icrs
-    return float(centre.ra.deg), float(centre.dec.deg)
+    return found
 
 
 def _spread(labels: Indices, group: Indices, seed: int, parts: int) -> Indices:

@@ -20,11 +20,11 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .. import augment, preprocess
-from ..schema import DatasetError, ExplorerError, InputSpec, RunConfig, Window
-from . import cache
+from ..schema import Cutouts, DatasetError, ExplorerError, FloatArray, InputSpec, RunConfig, Window
+from . import cache, identity
 from .items import DataSet, unreadable
 
-FORMAT = 1  # changes when what is written, or how a stretch computes it, changes
+FORMAT = 2  # changes when what is written, or how a stretch computes it, changes
 # Fields of InputSpec that decide the stretched pixels and the field of view.
 SPEC = (
     "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "unit", "colour",
@@ -49,6 +49,10 @@ class Stretched:
     """Noise of each whole cutout (N,), NaN where there is none to measure."""
     maxima: NDArray[np.float32]
     """Maximum of each whole stretched cutout (N,)."""
+    content: NDArray[np.str_]
+    """Hash of the pixels of each cutout as read (N,), see ``identity``; "" where it cannot be read."""
+    centres: FloatArray
+    """ICRS right ascension and declination of each cutout's centre in degrees (N, 2), NaN without coordinates."""
     failures: Mapping[int, str]
     """Items that cannot be read, with the sentence that names each."""
 
@@ -87,6 +91,17 @@ def stretched(
     return found
 
 
+def told_apart(data_set: DataSet, images: Stretched, indices: Sequence[int]) -> Cutouts:
+    """Content and places of chosen items (N); a place is that of the data set's table, else the cutout's centre."""
+    chosen = np.asarray(indices, dtype=np.int64)
+    places = images.centres[chosen]
+    for row, index in enumerate(chosen.tolist()):
+        item = data_set.items[index]
+        if item.ra is not None and item.dec is not None:
+            places[row] = item.ra, item.dec
+    return Cutouts(images.content[chosen], places)
+
+
 def _accept(failures: Mapping[int, str], count: int, allowed: float) -> None:
     if len(failures) > allowed * count:
         raise DatasetError(unreadable(list(failures.values())))
@@ -98,6 +113,7 @@ def _build(
     """Write the images of each group as they come, then the table of items."""
     count = len(data_set)
     place, rms, maxima = np.full((count, 2), -1), np.full(count, np.nan), np.zeros(count, np.float32)
+    hashes, centres = np.full(count, "", "U16"), np.full((count, 2), np.nan)
     failures: dict[int, str] = {}
     with Groups(folder) as groups:
         for index, item in enumerate(data_set.items):
@@ -119,8 +135,9 @@ def _build(
             if cutout.noise is not None:
                 rms[index] = cutout.noise.rms * preprocess.unit_factor(cutout, spec)
             maxima[index] = float(preprocess.maximum(torch.from_numpy(image)[None])[0])
+            hashes[index], centres[index] = identity.content(cutout), identity.centre(cutout) or (np.nan, np.nan)
         _accept(failures, count, allowed)
-    np.savez(folder / "items.npz", place=place, rms=rms, maxima=maxima)
+    np.savez(folder / "items.npz", place=place, rms=rms, maxima=maxima, content=hashes, centres=centres)
     told = {"windows": groups.windows, "failures": failures}
     (folder / "groups.json").write_text(json.dumps(told), encoding="utf-8")
 
@@ -135,6 +152,8 @@ def _open(folder: Path) -> Stretched:
             items["place"],
             items["rms"],
             items["maxima"],
+            items["content"],
+            items["centres"],
             {int(index): text for index, text in told["failures"].items()},
         )
 
