@@ -150,3 +150,14 @@ def test_onnx_gives_the_same_logits(card: Checkpoint) -> None:
     with torch.inference_mode():
         expected = checkpoints.load(card)(torch.from_numpy(image)).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_model_card_has_the_name_of_its_folder(card: Checkpoint, tmp_path: Path) -> None:
+    packed = checkpoints.pack(card)
+    renamed = checkpoints.rename(card, "new-name")
+    imported = checkpoints.unpack(packed, "imported", tmp_path)
+    for each in (renamed, imported):
+        text = (each.path / "README.md").read_text()
+        assert text.startswith(f"# {each.name}\n") and f'find("{each.name}")' in text
+        assert '"tiny"' not in text and not text.startswith("# tiny")
+        assert text == checkpoints.model_card(each)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from vlass_explorer.evaluation import leaderboard
-from vlass_explorer.schema import Checkpoint, InputSpec, Provenance, Reports
+from vlass_explorer.schema import Checkpoint, InputSpec, Overlap, Provenance, Reports
 
 
-def card(name: str, score: float | None, **provenance: object) -> Checkpoint:
+def card(name: str, score: float | None, seen: Overlap | None = None, **provenance: object) -> Checkpoint:
     report = {
         "macro_f1": score, "accuracy": 0.9, "macro_f1_interval": [0.1, 0.9], "macro_auroc": 0.95,
         "per_class": {"FRI": {"auroc": 0.97}, "FRII": {"auroc": None}},
     }  # fmt: skip
-    metrics = {} if score is None else {"validation": report}
+    metrics = {} if score is None else {"validation": report | ({} if seen is None else {"seen": asdict(seen)})}
     known = {"data": "FIRST", "split": "authors", "fold": 0, **provenance}
     return Checkpoint(
         name,
@@ -45,7 +45,35 @@ def test_settings_keep_data_split_and_fold_apart() -> None:
     assert leaderboard.setting(one) == leaderboard.setting(card("b", 0.1))
     others = [card("c", 0.8, fold=1), card("d", 0.8, split="sky"), card("e", 0.8, data="VLASS")]
     assert len({leaderboard.setting(each) for each in [one, *others]}) == 4
-    assert leaderboard.setting(replace(one, provenance=Provenance())) == "data not stated"
+    assert leaderboard.setting(replace(one, provenance=Provenance())) == "data not stated, not known whether seen"
+
+
+def test_only_the_same_cutouts_are_compared_whatever_their_set_is_called() -> None:
+    held_out = Overlap(353, selected=353, placed=353, part="ab12" * 4)
+    other, leaked = replace(held_out, part="cd34" * 4), replace(held_out, selected=0, trained=353)
+    cards = [
+        card("a", 0.8, held_out), card("b", 0.7, held_out, data="a copy"), card("other", 0.9, other),
+        card("leaked", 0.99, leaked), card("old", 0.95), card("older", 0.6), card("none", None),
+        card("sim", 0.97, held_out, simulated=True), card("test", 0.5, Overlap(353, placed=353, part="ab12" * 4)),
+    ]  # fmt: skip
+    found = {name: [each.name for each in group] for name, group in leaderboard.groups(cards).items()}
+    assert found == {
+        "FIRST, split authors, fold 0, held out as validation": ["a", "b"],
+        "FIRST, split authors, fold 0, not known whether seen": ["old", "older"],
+        "FIRST, split authors, fold 0, held out as validation, cutouts cd34cd34": ["other"],
+        "FIRST, split authors, fold 0, trained on: no test": ["leaked"],
+        "FIRST, split authors, fold 0, not evaluated": ["none"],
+        "FIRST, split authors, fold 0, simulated, held out as validation": ["sim"],
+        "FIRST, split authors, fold 0, unseen": ["test"],
+    }
+
+
+def test_every_row_says_what_had_been_seen_also_in_csv_and_latex() -> None:
+    frame = leaderboard.table([card("leaked", 0.99, Overlap(353, trained=353, placed=353)), card("old", 0.9)])
+    assert frame["seen before"].tolist() == ["trained on 353 of 353", "unknown"]
+    assert pd.read_csv(io.StringIO(leaderboard.to_csv(frame)))["seen before"][0] == "trained on 353 of 353"
+    text = leaderboard.to_latex(frame, leaderboard.setting(card("leaked", 0.99, Overlap(353, trained=353))))
+    assert "& trained on 353 of 353 &" in text and "trained on: no test}" in text
 
 
 def test_columns_of_the_recipe_are_read_from_the_configuration() -> None:

@@ -70,24 +70,24 @@ def test_evaluations_of_a_card() -> None:
         ),
         (
             Overlap(353, trained=1, selected=352, by_place=1, placed=353), "trained",
-            "1 of 353 cutouts was trained on, 352 more were used to choose it: this is no test. "
-            "1 was told by place on the sky alone.", "trained on 1 of 353, chosen on 352 of 353",
+            "1 of 353 cutouts was trained on, 352 more validated it while it was made: this is no test. "
+            "1 was told by place on the sky alone.", "trained on 1 of 353, validated on 352 of 353",
         ),
         (
             Overlap(353, selected=353, placed=353), "selected",
-            "353 of 353 cutouts were used to choose it, none was trained on: a validation, not a test.",
-            "chosen on 353 of 353",
+            "353 of 353 cutouts validated it while it was made, none was trained on: a validation, not a test.",
+            "validated on 353 of 353",
         ),
         (
             Overlap(4, unknown=4, reason="its card lists none"), "unknown",
             "Whether it has seen 4 of 4 cutouts is unknown: its card lists none.", "unknown 4 of 4",
         ),
         (
-            Overlap(4, placed=4), "unseen", "None of 4 cutouts was trained on or used to choose it.", "unseen 4",
+            Overlap(4, placed=4), "unseen", "None of 4 cutouts was trained on or validated on.", "unseen 4",
         ),
         (
             Overlap(4), "unseen",
-            "None of 4 cutouts was trained on or used to choose it, by content alone (no places on the sky to "
+            "None of 4 cutouts was trained on or validated on, by content alone (no places on the sky to "
             "compare).", "unseen 4",
         ),
     ],

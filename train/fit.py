@@ -29,7 +29,7 @@ from .network import build
 from .patches import thin
 from .reasons import explain
 from .schedule import check_optimiser
-from .start import notes, teachers
+from .start import origin, teachers
 from .state import saved_steps
 from .stopping import StopRequested, StopSignal
 
@@ -106,9 +106,9 @@ def _train(
         thin(model, config.keep_patches)
     if config.compile:
         model.compile()
-    start = notes(config, data)
-    if "saw_validation" in start:
-        print(start["saw_validation"], file=sys.stderr)
+    start = origin(config, data)
+    if start.saw_validation:
+        print(start.saw_validation, file=sys.stderr)
     batches = Batches(data.train.labels, config, data.train)
     module = Classifier(
         model,

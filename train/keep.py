@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import sklearn
-import timm
-import torch
 from torch import nn
 
-import vlass_explorer
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
-from vlass_explorer.evaluation import evaluate_images
-from vlass_explorer.recipes import to_yaml
-from vlass_explorer.schema import Checkpoint, Provenance, Reports, RunConfig
+from vlass_explorer.evaluation import evaluate_images, unseen
+from vlass_explorer.schema import Checkpoint, Reports, RunConfig
 
 from .data import Data
+from .provenance import Start, provenance, seen
 
 
 def keep(
@@ -31,7 +24,7 @@ def keep(
     model: nn.Module,
     model_args: dict[str, Any],
     device: str,
-    start: dict[str, str],
+    start: Start,
 ) -> Checkpoint:
     """Round the weights as they will be stored, evaluate those, write report.json and the checkpoint.
 
@@ -42,11 +35,15 @@ def keep(
     if data.test_indices:
         splits["test"] = data.test()
     reports = {}
+    own = seen(data, start.seen)
     for name, images in splits.items():
         if len(images):
-            reports[name] = evaluate_images(model, images, data.label_names, device=device).report
+            overlap = unseen.count(own, images.cutouts)
+            found = evaluate_images(model, images, data.label_names, device=device, seen=overlap)
+            reports[name] = found.report
             told = f"macro F1 {reports[name].macro_f1:.4f}, accuracy {reports[name].accuracy:.4f}"
             print(f"{name} of fold {config.fold}: {told}", flush=True)
+            print(overlap.sentence, flush=True)
     results = {name: plain(asdict(report)) for name, report in reports.items()}
     # The validation report stands at the top, too: readers of one report need not know of splits.
     runs.write_json(folder / "report.json", {**results["validation"], **results})
@@ -60,7 +57,8 @@ def keep(
         label_names=data.label_names,
         input_spec=data.spec,
         reports=Reports(results),
-        provenance=replace(provenance(folder.name, config, data), **start),  # type: ignore[arg-type]
+        provenance=provenance(folder.name, config, data, start),
+        seen=own,
     )
 
 
@@ -71,39 +69,3 @@ def free(name: str) -> Path:
     while (path := parent / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
     return path
-
-
-def provenance(run: str, config: RunConfig, data: Data) -> Provenance:
-    """Where the weights come from."""
-    source = data.data_set
-    return Provenance(
-        data=source.title,
-        dataset=config.dataset,
-        data_licence=source.licence,
-        citation=source.citation,
-        simulated=source.simulated,
-        split=config.split,
-        fold=config.fold,
-        split_seed=config.split_seed,
-        train_count=len(data.train),
-        validation_count=len(data.validation),
-        test_count=len(data.test_indices),
-        unreadable_count=len(data.unreadable),
-        class_fractions=data.class_fractions(),
-        recipe=config.recipe or "none",
-        seed=config.seed,
-        epochs=config.epochs,
-        weights=config.weights,
-        teacher=config.teacher,
-        run=run,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions={
-            "vlass_explorer": vlass_explorer.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "timm": timm.__version__,
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
-        configuration=to_yaml(config, differences=True),
-    )

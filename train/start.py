@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
-from vlass_explorer.schema import Checkpoint, ConfigError, InputSpec, RunConfig
+from vlass_explorer.evaluation import unseen
+from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, InputSpec, RunConfig
 
 from .data import Data
-from .network import named
+from .network import SUFFIX, named
+from .provenance import Start, inherited, outside
 
 SAME_INPUT = ("stretch", "field_of_view", "field_of_view_pixels", "normalisation", "img_size", "in_chans", "nan_fill")
 
@@ -34,8 +38,15 @@ class Teacher(nn.Module):
         return logits
 
 
-def saw_validation(card: Checkpoint, config: RunConfig, title: str) -> bool:
-    """True where weights were trained on the same data set with another fold held out, or learnt from such weights."""
+def saw_validation(card: Checkpoint, config: RunConfig, data: Data) -> bool:
+    """True where weights were trained on cutouts of a run's validation part, or learnt from such weights.
+
+    By the list of what they have seen; where there is none, or it leaves ancestors out, by what the card says: the same
+    data set with another fold held out.
+    """
+    found = unseen.overlap(card, data.validation.cutouts)
+    if found.trained or not found.unknown:
+        return bool(found.trained)
     known = card.provenance
     if known.saw_validation:
         return True
@@ -43,14 +54,18 @@ def saw_validation(card: Checkpoint, config: RunConfig, title: str) -> bool:
     same = (known.split, known.fold, seed) == (
         config.split, config.fold, config.split_seed if config.split != "authors" else seed,
     )  # fmt: skip
-    return known.data == title and not known.simulated and not same
+    return known.data == data.data_set.title and not known.simulated and not same
+
+
+def teacher_cards(config: RunConfig) -> list[Checkpoint]:
+    """The checkpoints that a run learns from."""
+    return [checkpoints.find(named(text, config)) for text in filter(None, config.teacher.split(","))]
 
 
 def teachers(config: RunConfig, data: Data) -> list[nn.Module]:
     """Models to distil from; ConfigError where one takes other inputs or has seen the validation fold."""
     found: list[nn.Module] = []
-    for text in filter(None, config.teacher.split(",")):
-        card = checkpoints.find(named(text, config))
+    for card in teacher_cards(config):
         if card.label_names != data.label_names:
             raise ConfigError(
                 f"The teacher {card.name} knows {', '.join(card.label_names)}, not this data set's classes."
@@ -58,18 +73,26 @@ def teachers(config: RunConfig, data: Data) -> list[nn.Module]:
         other = [key for key in SAME_INPUT if getattr(card.input_spec, key) != getattr(data.spec, key)]
         if other:
             raise ConfigError(f"The teacher {card.name} was trained with another {other[0]}; use the same.")
-        if saw_validation(card, config, data.data_set.title):
+        if saw_validation(card, config, data):
             raise ConfigError(f"The teacher {card.name} was trained on cutouts of this run's validation fold.")
         found.append(Teacher(card, data.spec))
     return found
 
 
-def notes(config: RunConfig, data: Data) -> dict[str, str]:
-    """What the card must say of the starting weights: empty, or that the validation fold is not unseen."""
-    if config.weights in ("none", "imagenet", ""):
-        return {}
+def origin(config: RunConfig, data: Data) -> Start:
+    """What a run takes over from its starting weights and its teachers, told before it begins."""
+    learnt = teacher_cards(config)
+    taken = [inherited(card, "teacher") for card in learnt]
+    known = Start(
+        seen=(*outside(config, data), *taken), teachers=tuple(Ancestor(card.name, card.sha256) for card in learnt)
+    )
+    if config.weights in ("none", "imagenet", "") or config.weights.endswith(SUFFIX):
+        return known
     card = checkpoints.find(named(config.weights, config))
-    start = {"started_from": card.name, "started_from_sha256": card.sha256}
-    if saw_validation(card, config, data.data_set.title):
-        return {**start, "saw_validation": "The starting weights were trained on cutouts of this validation fold."}
-    return start
+    saw = saw_validation(card, config, data)
+    return replace(
+        known,
+        seen=(inherited(card, "starting weights"), *known.seen),
+        started_from=Ancestor(card.name, card.sha256),
+        saw_validation="The starting weights were trained on cutouts of this validation fold." if saw else None,
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pandas as pd
 import streamlit as st
 
@@ -18,21 +16,30 @@ SCORES = ("macro F1", "accuracy", "macro AUROC")
 WIDE = {"checkpoint": "Checkpoint", "architecture": "Architecture", "95 %": "95 % interval of macro F1"}
 
 
+NOTES = {
+    "trained": "These checkpoints were trained on cutouts that they are measured on here: this is no test.",
+    "selected": "Each was validated on these cutouts while it was made and trained on none of them: a validation, "
+    "not a test.",
+    "unknown": "The cards do not list what was trained on, so that nobody knows whether this is a test.",
+}
+
+
 def draw(cards: list[Checkpoint]) -> None:
-    """Draw the leaderboard of the cards that share a data set, a split and a fold; nothing else can be compared."""
-    settings = Counter(leaderboard.setting(card) for card in cards)
-    if not settings:
+    """Draw the leaderboard of the cards that were measured on the same cutouts; nothing else can be compared."""
+    groups = leaderboard.groups(cards)
+    if not groups:
         st.caption("No checkpoint yet: train one on the Train page.")
         return
     setting = st.selectbox(
-        "Measured on", [name for name, _ in settings.most_common()], key="board_setting",
-        format_func=lambda name: f"{name} ({settings[name]})",
-        help="Figures from other data, another split or another fold cannot be compared.",
+        "Measured on", list(groups), key="board_setting", format_func=lambda name: f"{name} ({len(groups[name])})",
+        help="Figures on other cutouts, on another split or fold, or on what was trained on cannot be compared.",
     )  # fmt: skip
-    chosen = [card for card in cards if leaderboard.setting(card) == setting]
+    chosen = groups[setting]
     frame = leaderboard.table(chosen)
     if any(card.provenance.simulated for card in chosen):
         st.badge("Simulated data", icon=":material/science:", color="orange")
+    if told := NOTES.get(leaderboard.status(chosen[0])):
+        (st.warning if leaderboard.status(chosen[0]) == "trained" else st.caption)(told)
     if st.toggle("Cost of one forward pass", key="board_cost", help="FLOPs by torch's counter, time measured here."):
         costs = [_cost(card) for card in chosen]
         by_name = {card.name: pair for card, pair in zip(chosen, costs, strict=True)}

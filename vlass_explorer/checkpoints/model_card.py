@@ -97,8 +97,8 @@ EVALUATIONS = {
 def _seen(card: Checkpoint) -> str:
     record = card.provenance.seen
     if record is None:
-        return "This card does not list the cutouts that its weights were fitted to or chosen on: unknown, not none."
-    rows = [("Trained on", record.train), ("Chosen on", record.selected), ("Calibrated on", record.calibrated)]
+        return "This card does not list the cutouts that its weights were fitted to or validated on: unknown, not none."
+    rows = [("Trained on", record.train), ("Validated on", record.selected), ("Calibrated on", record.calibrated)]
     table = _table(("", "cutouts"), [(title, f"{number:,}") for title, number in rows])
     table += "\n\nTheir content and places on the sky are in `seen.csv`."
     if record.unlisted:

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from .. import preprocess
 from ..datasets import DataSet
-from ..datasets.stretched import Stretched
+from ..datasets.stretched import Stretched, told_apart
 from ..schema import InputSpec, Window
 
 
 class Images:
     """Chosen items of a data set whose stretched images are at hand; items that cannot be read are left out.
 
-    ``indices`` are those of the items that are kept, ``names`` and ``labels`` (N,) theirs; ``unreadable`` names the
-    others, with the reason.
+    ``indices`` are those of the items that are kept, ``names``, ``labels`` and ``cutouts`` (N,) theirs; ``unreadable``
+    names the others, with the reason.
     """
 
     def __init__(self, data_set: DataSet, indices: Sequence[int], spec: InputSpec, images: Stretched) -> None:
@@ -27,6 +27,7 @@ class Images:
         lost = [index for index in indices if index in images.failures]
         self.unreadable: Mapping[str, str] = {data_set.items[index].name: images.failures[index] for index in lost}
         self.labels = torch.tensor([data_set.items[i].label for i in self.indices], dtype=torch.long)
+        self.cutouts = told_apart(data_set, images, self.indices)
         self.spec = spec
         self._images = images
         self._place = torch.from_numpy(images.place[self.indices])

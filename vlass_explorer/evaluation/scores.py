@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import progress
-from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Report
-from . import metrics
+from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Overlap, Report
+from . import metrics, unseen
 from .images import Images
 from .parts import Part
 
@@ -40,7 +40,8 @@ def evaluate(model: nn.Module, card: Checkpoint, part: Part, *, device: str = "c
     with progress.part(0, 2):
         images = part.images(card)
     with progress.part(1, 2):
-        return evaluate_images(model, images, card.label_names, device=device, tta=tta)
+        seen = unseen.overlap(card, images.cutouts)
+        return evaluate_images(model, images, card.label_names, device=device, tta=tta, seen=seen)
 
 
 def evaluate_images(
@@ -50,10 +51,11 @@ def evaluate_images(
     *,
     device: str = "cpu",
     tta: bool = False,
+    seen: Overlap | None = None,
 ) -> Evaluation:
     """Scores and report of the images of one part, whose labels are indices into ``label_names``.
 
-    Raises DatasetError where no cutout can be read, CheckpointError where a score is not a number.
+    ``seen``, how much of it the model has seen, goes with the report. Raises DatasetError where no cutout can be read, CheckpointError where a score is not a number.
     """
     if not len(images):
         why = next(iter(images.unreadable.values()), "it is empty")
@@ -69,7 +71,7 @@ def evaluate_images(
         labels,
         found,
         images.unreadable,
-        metrics.report(labels, found, label_names, names=images.names),
+        replace(metrics.report(labels, found, label_names, names=images.names), seen=seen),
     )
 
 

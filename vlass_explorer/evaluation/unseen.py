@@ -1,4 +1,4 @@
-"""How many of some cutouts a checkpoint has trained on or chosen itself on, by content and by place on the sky.
+"""How many of some cutouts a checkpoint has trained on or validated itself on, by content and by place on the sky.
 
 Only cutouts that are neither are a test. By content a copy is found whatever its name, folder and container; by place a
 picture that was saved or cut again, and the same source in another survey.
@@ -36,19 +36,19 @@ def overlap(card: Checkpoint, part: Cutouts) -> Overlap:
 
 
 def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Overlap:
-    """How many cutouts of a part were seen, each counted once: trained on, else chosen on, else calibrated on.
+    """How many cutouts of a part were seen, each counted once: trained on, else validated on, else calibrated on.
 
     What is not found is unknown where there is no list (None, for that ``reason``), where the list leaves ancestors
     out, or where a cutout has neither content nor place to compare.
     """
     total = len(part)
-    placed = np.isfinite(part.places).all(axis=1)
     if seen is None:
-        return Overlap(total, unknown=total, placed=int(placed.sum()), reason=reason, part=fingerprint(part))
+        return Overlap(total, unknown=total, reason=reason, part=fingerprint(part))
+    placed = np.isfinite(part.places).all(axis=1)
     left = np.ones(total, dtype=bool)
     counts, by_place = {}, 0
-    for name in ("train", "selected", "calibrated"):
-        listed: Cutouts = getattr(seen, name)
+    lists = {"train": seen.train, "selected": seen.selected, "calibrated": seen.calibrated}
+    for name, listed in lists.items():
         same = np.isin(part.content, listed.content[listed.content != ""])
         found = left & (same | _near(part, listed))
         counts[name], by_place = int(found.sum()), by_place + int((found & ~same).sum())
@@ -66,7 +66,7 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
         calibrated=counts["calibrated"],
         unknown=int(unknown.sum()),
         by_place=by_place,
-        placed=int(placed.sum()),
+        placed=int(placed.sum()) if any(np.isfinite(listed.places).any() for listed in lists.values()) else 0,
         reason=reason if unknown.any() else "",
         part=fingerprint(part),
     )

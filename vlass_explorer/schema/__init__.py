@@ -26,7 +26,7 @@ from .learning import (
     Validity,
 )
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
-from .reports import Figures, Overlap, Reports
+from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
 from .sky import Beam, Cutout, Noise, Origin, Row0, Window
 from .training import Phase, Run, RunConfig, field_help
@@ -35,6 +35,6 @@ __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
     "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName", "Phase",
-    "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row", "Row0", "Run", "RunConfig",
-    "RunError", "Seen", "SeenList", "TableError", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
+    "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row", "Row0", "Run", "RunConfig", "RunError",
+    "Seen", "SeenList", "Status", "TableError", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

@@ -38,7 +38,7 @@ class Seen:
     train: Cutouts = field(default_factory=Cutouts)
     """Trained on: weights were fitted to them."""
     selected: Cutouts = field(default_factory=Cutouts)
-    """Chosen on: the best epoch, an early stop or a greedy soup was picked by its score on them."""
+    """Validated on: scores on them were in view while it was made, or chose its epoch or its parents."""
     calibrated: Cutouts = field(default_factory=Cutouts)
     """Calibrated on: a temperature or a threshold was fitted to them."""
     unlisted: tuple[str, ...] = ()

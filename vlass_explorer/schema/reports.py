@@ -12,12 +12,12 @@ Status = Literal["trained", "selected", "unknown", "unseen"]
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many of the cutouts of a part a checkpoint has seen, each counted once: trained on before chosen on."""
+    """How many of the cutouts of a part a checkpoint has seen, each counted once: trained on, else validated on."""
 
     count: int
     trained: int = 0
     selected: int = 0
-    """Chosen on: they picked the best epoch, an early stop or a greedy soup."""
+    """Validated on: scores on them were in view while it was made, or chose its epoch or its parents."""
     calibrated: int = 0
     unknown: int = 0
     """Not found, where the list of what was seen is missing or not whole."""
@@ -46,24 +46,24 @@ class Overlap:
     def sentence(self) -> str:
         """The overlap in one sentence."""
         of = f"of {self.count:,} cutouts"
-        more = f", {self.selected:,} more {_were(self.selected)} used to choose it" if self.selected else ""
+        more = f", {self.selected:,} more validated it while it was made" if self.selected else ""
         rest = f"; {self.unknown:,} unknown ({self.reason})" if self.unknown else ""
         told = f" {self.by_place:,} {_were(self.by_place)} told by place on the sky alone." if self.by_place else ""
         if self.trained:
             return f"{self.trained:,} {of} {_were(self.trained)} trained on{more}: this is no test{rest}.{told}"
         if used := self.selected + self.calibrated:
-            way = "choose it" if self.selected else "calibrate it"
+            way = "validated it while it was made" if self.selected else "calibrated it"
             none = "" if self.unknown else ", none was trained on"
-            return f"{used:,} {of} {_were(used)} used to {way}{none}: a validation, not a test{rest}.{told}"
+            return f"{used:,} {of} {way}{none}: a validation, not a test{rest}.{told}"
         if self.unknown:
             return f"Whether it has seen {self.unknown:,} {of} is unknown: {self.reason}."
         alone = "" if self.placed else ", by content alone (no places on the sky to compare)"
-        return f"None {of} was trained on or used to choose it{alone}."
+        return f"None {of} was trained on or validated on{alone}."
 
     @property
     def label(self) -> str:
         """The overlap in the cell of a table."""
-        shares = {"trained on": self.trained, "chosen on": self.selected, "calibrated on": self.calibrated}
+        shares = {"trained on": self.trained, "validated on": self.selected, "calibrated on": self.calibrated}
         said = [f"{word} {number:,} of {self.count:,}" for word, number in shares.items() if number]
         said += [f"unknown {self.unknown:,} of {self.count:,}"] if self.unknown else []
         return ", ".join(said) or f"unseen {self.count:,}"
