@@ -48,7 +48,8 @@ def test_evaluating_shows_the_report_and_opens_a_mistake(place: Path) -> None:
     assert table["checkpoint"].tolist() == ["tiny"]
     next(button for button in page.button if button.label == "Evaluate").click().run()
     assert not page.exception
-    assert "6 cutouts, each seen once" in texts(page) and "Mistakes, the surest first" in texts(page)
+    assert "6 cutouts, one forward pass each" in texts(page) and "its card does not list" in texts(page)
+    assert "Mistakes, the surest first" in texts(page)
     mistakes = [button for button in page.button if (button.key or "").startswith("mistake_")]
     assert mistakes, "random weights take some of six for another class"
     mistakes[0].click().run()

@@ -154,7 +154,7 @@ def test_a_finished_run_shows_its_report_and_offers_its_checkpoint_to_explore() 
     runs.write_json(run.path / "report.json", asdict(report))
     page = runs_page()
     assert "0.812" in [metric.value for metric in page.metric] and "checkpoint tiny is ready" in texts(page)
-    assert "4 cutouts, each seen once" in texts(page)
+    assert "4 cutouts, one forward pass each" in texts(page)
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
     assert spec["data"][0]["text"] == [["1", "1"], ["0", "2"]]
     table = page.dataframe[1].value.set_index("Class")

@@ -15,7 +15,7 @@ from vlass_explorer.schema import Checkpoint, Report, Reports
 from .cards import card_of
 from .device import resolve
 
-KEPT = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier")
+KEPT = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier", "seen")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,6 +53,7 @@ def lines(card: Checkpoint, part: parts.Part, report: Report, *, tta: bool) -> l
     views = "eight views a cutout" if tta else "one forward pass"
     told = [
         f"{card.name} on {part}, {report.count} cutouts, {views}",
+        *([report.seen.sentence] if report.seen else []),
         f"macro F1  {report.macro_f1:.4f}  (95 % bootstrap {low:.4f} to {high:.4f})",
         f"accuracy  {report.accuracy:.4f}   macro AUROC {report.macro_auroc:.4f}   loss {report.loss:.4f}",
         f"ECE       {report.ece:.4f}   Brier {report.brier:.4f}",

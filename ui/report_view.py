@@ -12,6 +12,8 @@ from vlass_explorer.evaluation import metrics
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Report, Run
 
+from .text import plain
+
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
 
 
@@ -22,6 +24,16 @@ def of_run(run: Run) -> Report | None:
         return metrics.read(values) if values else None
     except ValueError:
         return None
+
+
+def _seen(report: Report) -> None:
+    """Say how much of it the checkpoint had seen, loudly where the figures are no test."""
+    if report.seen is None:
+        st.caption(f"{report.count:,} cutouts, one forward pass each. Whether any had been trained on is not recorded.")
+    elif report.seen.status == "trained":
+        st.warning(plain(report.seen.sentence), icon=":material/warning:")
+    else:
+        st.caption(f"{report.count:,} cutouts, one forward pass each. {plain(report.seen.sentence)}")
 
 
 def draw(report: Report, key: str) -> None:
@@ -36,7 +48,7 @@ def draw(report: Report, key: str) -> None:
             known = all(math.isfinite(edge) for edge in interval)
             spread = f"95 % of resamplings: {interval[0]:.3f} to {interval[1]:.3f}" if known else None
             st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=spread, width="content")
-    st.caption(f"{report.count:,} cutouts, each seen once.")
+    _seen(report)
     cells = st.grid(2, min_column_width=380, gap="medium")
     with cells.cell():
         normalised = st.segmented_control(

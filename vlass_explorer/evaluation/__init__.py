@@ -1,8 +1,8 @@
 """One evaluator: what a checkpoint says of labelled cutouts, the report of it, and checkpoints side by side.
 
 ``parts`` says which cutouts, ``images`` how a model sees them, ``scores`` asks it, ``metrics`` turns labels and scores
-into a ``Report``; ``unseen`` says how much of them a checkpoint had seen; ``leaderboard`` and ``cost`` compare checkpoints, ``averaging`` makes one of several. Pages, the
-command line and the end of a run call the same functions::
+into a ``Report``, ``unseen`` says how much of it the checkpoint had seen; ``leaderboard`` and ``cost`` compare
+checkpoints, ``averaging`` makes one of several. Pages, the command line and the end of a run call the same functions::
 
     part = parts.chosen(card, parts.config_of(card, data_dir="DIR"), "test")
     report = evaluate(checkpoints.load(card), card, part).report

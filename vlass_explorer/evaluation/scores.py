@@ -55,7 +55,8 @@ def evaluate_images(
 ) -> Evaluation:
     """Scores and report of the images of one part, whose labels are indices into ``label_names``.
 
-    ``seen``, how much of it the model has seen, goes with the report. Raises DatasetError where no cutout can be read, CheckpointError where a score is not a number.
+    ``seen``, how much of it the model has seen, goes with the report. Raises DatasetError where no cutout can be read,
+    CheckpointError where a score is not a number.
     """
     if not len(images):
         why = next(iter(images.unreadable.values()), "it is empty")
