@@ -60,7 +60,7 @@ def test_a_row_holds_what_is_known() -> None:
     assert row.rms == pytest.approx(1e-4, rel=0.05)
     assert row.peak == pytest.approx(1e-2, rel=0.05)
     assert row.snr == pytest.approx(row.peak / row.rms)
-    assert row.rms_source == one.noise.method and row.rms_pixels == one.noise.pixels
+    assert row.rms_source == one.noise.method.replace("σ", " sigma") and row.rms_pixels == one.noise.pixels
     assert row.angular_size_beams == pytest.approx(row.angular_size / np.sqrt(18.0))
     assert (row.detected, row.at_edge, row.position_given) == (True, False, False)
 

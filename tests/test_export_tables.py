@@ -113,6 +113,25 @@ def test_this_program_reads_the_same_rows(name: str, suffix: str, tmp_path: Path
     assert math.copysign(1.0, negative_zero) == -1.0
 
 
+@pytest.mark.parametrize("suffix", tables.FORMATS)
+def test_any_text_survives(suffix: str, tmp_path: Path) -> None:
+    """Texts of letters from all of Unicode, controls, quotes, separators and lone surrogates included."""
+    rng = np.random.default_rng(7)
+    alphabet = [*map(chr, range(0x3000)), *map(chr, range(0xD7F0, 0xE010)), "\ufeff", "\uffff", *"😀𝔸,;\"'|<>&\\ \t"]
+
+    def text() -> str:
+        return "".join(rng.choice(alphabet, rng.integers(0, 30)))
+
+    labels = [text() for _ in range(5)]
+    rows = [
+        Row(f"{index}{text()}", name=text(), label=text(), error=text(), notes=(text(), text()),
+            scores=dict.fromkeys(labels, 0.2))
+        for index in range(60)
+    ]  # fmt: skip
+    tables.write_rows(tmp_path / f"t{suffix}", rows)
+    assert tables.read_rows(tmp_path / f"t{suffix}") == rows
+
+
 def test_units_ucds_meanings_and_class_names_stand_in_every_header(tmp_path: Path) -> None:
     for suffix in (".parquet", ".vot", ".fits"):
         tables.write_rows(tmp_path / f"t{suffix}", TABLES["all"])

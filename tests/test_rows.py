@@ -79,6 +79,12 @@ def test_text_is_one_line_that_every_format_can_hold(text: str, shown: str) -> N
     shown.encode()
 
 
+def test_sentences_are_ascii_and_names_keep_their_letters() -> None:
+    row = Row("星 × é", label="FR×", error="Pixels of 1.5″: 3 × 4, 3σ", reasons=("(3.0″×2.2″)", "−3° … µJy"))
+    assert (row.id, row.label, row.error) == ("星 × é", "FR×", "Pixels of 1.5 arcsec: 3 x 4, 3 sigma")
+    assert row.reasons == ("(3.0 arcsec x 2.2 arcsec)", "-3 deg ... uJy")
+
+
 def test_cells_become_the_same_row_again() -> None:
     rows = [
         Row("one", name="1", scores=dict.fromkeys(AWKWARD, 0.125), notes=("a", "b"), group_id=2**62, at_edge=False),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import __version__, preprocess
 from ..schema import Cutout, Explanation, InputError, Window
+from ..schema.columns import spell_out
 from .manifest import Provenance
 
 Pixels = Literal["grid", "native"]
@@ -165,6 +166,4 @@ def _history(explanation: Explanation, options: Mapping[str, object]) -> list[st
 
 def ascii_text(text: str) -> str:
     """Text as a FITS card can hold it: printable ASCII, arcsec and multiplication signs spelt out."""
-    for sign, word in (("″", " arcsec"), ("′", " arcmin"), ("×", " x "), ("σ", " sigma"), ("°", " deg"), ("–", "-")):
-        text = text.replace(sign, word)
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
+    return "".join(c if " " <= c <= "~" else "?" for c in spell_out(text))

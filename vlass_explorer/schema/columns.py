@@ -10,14 +10,22 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
 
-Kind = Literal["text", "sentences", "float", "int", "bool"]
+Kind = Literal["text", "float", "int", "bool"]
 Cell = str | float | int | bool | None
 """One value of a table: text (sentences and class names joined into one), number or truth; None where there is none."""
+Sentence = str
+"""A text of this program or of a library, not a name: its typographic signs are spelt out in ASCII."""
 
 SEPARATOR = " | "
+SENTENCES = "tuple[Sentence, ...]"
 KINDS: dict[str, Kind] = {
-    "str": "text", "str | None": "text", "tuple[str, ...]": "sentences", "float | None": "float", "int | None": "int",
-    "bool | None": "bool",
+    "str": "text", "str | None": "text", "Sentence | None": "text", SENTENCES: "text", "float | None": "float",
+    "int | None": "int", "bool | None": "bool",
+}  # fmt: skip
+"""Annotation of a field of a Row → kind of its column."""
+SIGNS = {
+    "″": " arcsec", "′": " arcmin", "×": " x ", "σ": " sigma", "°": " deg", "–": "-", "−": "-", "µ": "u", "…": "...",
+    "→": "->", "√": "sqrt ",
 }  # fmt: skip
 SCORE = "score_"
 SCORE_UCD = "stat.confidenceLevel;src.class;stat.uncalib"
@@ -69,18 +77,36 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).strip(" ")
 
 
-def tidy(kind: Kind, value: Any) -> Any:
-    """A value as a Row keeps it: Python's own types, None for what is missing, not finite or empty."""
-    if kind == "sentences":
-        told = (printable(text).replace(SEPARATOR, " / ").strip("| ") for text in value or ())
+def spell_out(text: str) -> str:
+    """Text with the signs that this program's sentences use in ASCII: FITS knows nothing else, and every row has some.
+
+    Names stay as they are: what they hold beyond ASCII is theirs.
+    """
+    for sign, word in SIGNS.items():
+        text = text.replace(sign, word)
+    return text
+
+
+def tidy(annotation: str, value: Any) -> Any:
+    """A value as a field of a Row with that annotation keeps it: of Python's own types, None for what is missing.
+
+    Missing is also what is empty or no finite number.
+    """
+    kind = KINDS[annotation]
+    if annotation == SENTENCES:
+        told = (_sentence(text).replace(SEPARATOR, " / ").strip("| ") for text in value or ())
         return tuple(text for text in told if text)
     if value is None:
         return None
     if kind == "text":
-        return printable(value) or None
+        return (_sentence(value) if "Sentence" in annotation else printable(value)) or None
     if kind == "float":
         return float(value) if isinstance(value, Real) and math.isfinite(value) else None
     return bool(value) if kind == "bool" else int(value) if isinstance(value, Integral) else None
+
+
+def _sentence(text: str) -> str:
+    return re.sub(" {2,}", " ", printable(spell_out(text)))
 
 
 def join_sentences(sentences: Sequence[str]) -> str | None:

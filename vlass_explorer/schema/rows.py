@@ -12,8 +12,10 @@ from typing import Any
 
 from .columns import (
     KINDS,
+    SENTENCES,
     Cell,
     Column,
+    Sentence,
     column,
     join_labels,
     join_sentences,
@@ -66,10 +68,10 @@ class Row:
     scores: Mapping[str, float] = field(default_factory=dict)
     """Class name → softmax score, a column each, not calibrated."""
     validity: str | None = column("meta.code.qual", "May the checkpoint be asked about this: ok, caution, outside")
-    reasons: tuple[str, ...] = column("meta.note", "Why it may not, or is untested, separated by |", default=())
+    reasons: tuple[Sentence, ...] = column("meta.note", "Why it may not, or is untested, separated by |", default=())
 
     rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
-    rms_source: str | None = column("meta.note", "How the noise was measured")
+    rms_source: Sentence | None = column("meta.note", "How the noise was measured")
     rms_pixels: int | None = column("meta.number", "Pixels that the noise was measured on")
     peak: float | None = column(f"{RADIO};stat.max", "Peak of the source, else of the whole cutout", "Jy/beam")
     peak_error: float | None = column(f"stat.error;{RADIO};stat.max", "Statistical error of the peak", "Jy/beam")
@@ -83,7 +85,7 @@ class Row:
     )
     flux_limit: float | None = column(f"{RADIO};stat.max", "3 sigma limit of the flux where there is no source", "Jy")
     flux_corrected: float | None = column(RADIO, "Flux after the survey's known scale offset", "Jy")
-    flux_correction_source: str | None = column("meta.bib", "Where the scale offset is published")
+    flux_correction_source: Sentence | None = column("meta.bib", "Where the scale offset is published")
     flux_raw: float | None = column(f"{RADIO};stat.uncalib", "Plain sum over the flux footprint", "Jy")
     blanked: int | None = column("meta.number", "Pixels without data in the flux footprint")
 
@@ -101,18 +103,20 @@ class Row:
     beam_minor: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Minor FWHM of the beam", "arcsec")
     beam_pa: float | None = column("pos.posAng;instr.beam", "Position angle of the beam, north through east", "deg")
     beam_assumed: bool | None = column("meta.code.qual", "The beam is the survey's nominal one, not the file's")
-    beam_source: str | None = column("meta.note;instr.beam", "Where the beam was read")
+    beam_source: Sentence | None = column("meta.note;instr.beam", "Where the beam was read")
     pixel_scale: float | None = column("instr.scale", "Side of a square as large as a pixel", "arcsec")
 
-    notes: tuple[str, ...] = column("meta.note", "What is odd about the file, separated by |", default=())
-    measurement_notes: tuple[str, ...] = column("meta.note", "Notes on the measurements, separated by |", default=())
-    not_measured: tuple[str, ...] = column("meta.note", "Quantity: why it is missing, separated by |", default=())
-    error: str | None = column("meta.code.error", "Why there is no prediction")
+    notes: tuple[Sentence, ...] = column("meta.note", "What is odd about the file, separated by |", default=())
+    measurement_notes: tuple[Sentence, ...] = column(
+        "meta.note", "Notes on the measurements, separated by |", default=()
+    )
+    not_measured: tuple[Sentence, ...] = column("meta.note", "Quantity: why it is missing, separated by |", default=())
+    error: Sentence | None = column("meta.code.error", "Why there is no prediction")
     version: str | None = column("meta.version;meta.software", "Version of the program that wrote this row")
 
     def __post_init__(self) -> None:
-        for name, kind in _KINDS.items():
-            object.__setattr__(self, name, tidy(kind, getattr(self, name)))
+        for name, annotation in _ANNOTATIONS.items():
+            object.__setattr__(self, name, tidy(annotation, getattr(self, name)))
         object.__setattr__(self, "scores", {label: float(score) for label, score in self.scores.items()})
         if not self.id:
             raise ValueError("A Row needs an id.")
@@ -127,7 +131,7 @@ class Row:
         if place.name == CLASSES.name:
             return join_labels(self.scores)
         value: Any = getattr(self, place.name)
-        return join_sentences(value) if place.kind == "sentences" else value
+        return join_sentences(value) if isinstance(value, tuple) else value
 
     @classmethod
     def from_cells(cls, columns: Sequence[Column], cells: Iterable[Any]) -> Row:
@@ -141,14 +145,14 @@ class Row:
             elif place.name == CLASSES.name:
                 labels = split_labels(cell)
             else:
-                values[place.name] = split_sentences(cell) if place.kind == "sentences" else cell
+                values[place.name] = split_sentences(cell) if _ANNOTATIONS[place.name] == SENTENCES else cell
         return cls(**values, scores={label: scores[label] for label in labels})
 
 
 CLASSES = Column(
     "classes", "text", "meta.note;src.class", "Classes that the checkpoint knows, a JSON list in the order of scores"
 )
-_KINDS = {field.name: KINDS[str(field.type)] for field in fields(Row) if field.metadata}
+_ANNOTATIONS = {field.name: str(field.type) for field in fields(Row) if field.metadata}
 
 
 def table_columns(label_names: Sequence[str] = ()) -> tuple[Column, ...]:
@@ -158,7 +162,7 @@ def table_columns(label_names: Sequence[str] = ()) -> tuple[Column, ...]:
         if item.name == "scores":
             found += [*score_columns(label_names), CLASSES]
         else:
-            found.append(Column(item.name, _KINDS[item.name], **item.metadata))
+            found.append(Column(item.name, KINDS[str(item.type)], **item.metadata))
     return tuple(found)
 
 

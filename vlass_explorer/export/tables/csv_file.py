@@ -14,9 +14,9 @@ from typing import Any
 from ...schema.columns import SCORE, Cell, Column, Kind
 from ...schema.rows import table_columns
 
-PANDAS: dict[Kind, str] = {"text": "str", "sentences": "str", "float": "float64", "int": "Int64", "bool": "boolean"}
+PANDAS: dict[Kind, str] = {"text": "str", "float": "float64", "int": "Int64", "bool": "boolean"}
 PARSERS: dict[Kind, Callable[[str], Cell]] = {
-    "text": str, "sentences": str, "float": float, "int": int, "bool": lambda text: text == "True",
+    "text": str, "float": float, "int": int, "bool": lambda text: text == "True",
 }  # fmt: skip
 
 

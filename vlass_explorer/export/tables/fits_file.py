@@ -1,7 +1,7 @@
 """Rows as a FITS binary table: TUNIT, TNULL, and UCD and meaning of column n in TUCDn and TCOMMn as STILTS writes them.
 
 A missing number is NaN or TNULL, a missing text is empty. Truths are integers 0 and 1: the null of a logical column is
-False to astropy. Text beyond ASCII, which the standard does not know, is UTF-8, as astropy writes and reads it.
+False to astropy. Names beyond ASCII, which the standard does not know, are UTF-8, as astropy writes and reads them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from . import votable_file
 from .csv_file import PANDAS
 
 ARROW: dict[Kind, pa.DataType] = {
-    "text": pa.string(), "sentences": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(),
+    "text": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(),
 }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def to_frame(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pd.D
     return pd.DataFrame(
         {
             column.name: pd.array(
-                [cell or "" for cell in cells] if PANDAS[column.kind] == "str" else list(cells), PANDAS[column.kind]
+                [cell or "" for cell in cells] if column.kind == "text" else list(cells), PANDAS[column.kind]
             )
             for column, cells in zip(columns, values, strict=True)
         }
@@ -68,7 +68,7 @@ def _for_astropy(columns: Sequence[Column], frame: pd.DataFrame) -> dict[str, st
     for column in columns:
         empty[column.name].unit = column.unit or None
         empty[column.name].meta["ucd"] = column.ucd
-    texts = [column.name for column in columns if PANDAS[column.kind] == "str"]
+    texts = [column.name for column in columns if column.kind == "text"]
     lengths = {name: max([1, *frame[name].str.len()]) for name in texts}
     content = io.BytesIO()
     votable_file.header(columns, lengths).to_xml(content)

@@ -20,12 +20,11 @@ from ...schema.columns import Cell, Column, Kind, printable
 NULL = int(np.iinfo(np.int64).min)
 TYPES: dict[Kind, dict[str, str]] = {
     "text": {"datatype": "unicodeChar", "arraysize": "*"},
-    "sentences": {"datatype": "unicodeChar", "arraysize": "*"},
     "float": {"datatype": "double"},
     "int": {"datatype": "long"},
     "bool": {"datatype": "boolean"},
 }
-FILL: dict[Kind, Cell] = {"text": "", "sentences": "", "float": float("nan"), "int": NULL, "bool": False}
+FILL: dict[Kind, Cell] = {"text": "", "float": float("nan"), "int": NULL, "bool": False}
 
 
 def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> bytes:
