@@ -15,10 +15,12 @@ from .grids import FlatGrid, Grid, SkyGrid, projected, sky_position
 from .morphologies import MORPHOLOGIES, neighbours
 from .noise import NoiseKind, autocorrelation_covariance, noise
 from .observing import Observation, observe, peak_fraction
+from .radio_galaxies import RadioGalaxy, radio_galaxy
 from .resolved_out import kept_fraction, transmission
+from .structures import filament, jet, lobe
 
 __all__ = [
-    "FWHM", "MORPHOLOGIES", "Component", "FlatGrid", "Grid", "NoiseKind", "Observation", "SkyGrid",
-    "autocorrelation_covariance", "beam_covariance", "kept_fraction", "neighbours", "noise", "observe",
-    "peak_fraction", "placed", "projected", "sky_position", "transmission",
+    "FWHM", "MORPHOLOGIES", "Component", "FlatGrid", "Grid", "NoiseKind", "Observation", "RadioGalaxy", "SkyGrid",
+    "autocorrelation_covariance", "beam_covariance", "filament", "jet", "kept_fraction", "lobe", "neighbours", "noise",
+    "observe", "peak_fraction", "placed", "projected", "radio_galaxy", "sky_position", "transmission",
 ]  # fmt: skip

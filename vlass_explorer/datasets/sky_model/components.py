@@ -29,7 +29,7 @@ class Component:
     essential: bool = True
     """True where the class can only be told if this component stands out of the noise."""
     part: str = ""
-    """What it is part of, so that fluxes can be added up by part: core, jet, lobe, hotspot, tail, filament."""
+    """What it is part of, so that fluxes can be added up: core, jet, lobe, hotspot, bridge, tail or filament."""
 
     @property
     def covariance(self) -> Covariance:
