@@ -12,7 +12,19 @@ from astropy.wcs import WCS
 
 from vlass_explorer import __version__, measure
 from vlass_explorer.catalogue import rows
-from vlass_explorer.schema import Beam, Checkpoint, Cutout, InputError, InputSpec, Origin, Prediction, Validity
+from vlass_explorer.datasets import identity
+from vlass_explorer.schema import (
+    Beam,
+    Checkpoint,
+    Cutout,
+    Cutouts,
+    InputError,
+    InputSpec,
+    Origin,
+    Prediction,
+    Seen,
+    Validity,
+)
 
 SCALE = 1.5
 CARD = Checkpoint("tiny", None, "cnn", "morphology", ("FR, I", "FRII"), InputSpec(), sha256="ab12")  # type: ignore[arg-type]
@@ -111,3 +123,19 @@ def test_a_cutout_without_a_prediction_keeps_its_measurements_and_says_why() -> 
     assert row.peak == pytest.approx(1e-2, rel=0.05)
     bad = rows.failed("x/bad.fits", "bad.fits", InputError("No file."), CARD, position=(1.0, 2.0))
     assert (bad.error, bad.ra, bad.dec, bad.checkpoint, bad.detected) == ("No file.", 1.0, 2.0, "tiny", None)
+
+
+def test_what_the_checkpoint_has_seen_is_told_by_pixels_and_by_place() -> None:
+    one = cutout()
+    measured = measure.measure(one)
+
+    def told(seen: Seen | None) -> str | None:
+        return rows.of(one, PREDICTION, measured, CARD, seen=seen).seen
+
+    copy = Cutouts(np.array([identity.content(one)]), np.array([[np.nan, np.nan]]))
+    near = Cutouts(np.array(["0" * 16]), np.array([[150.0, 30.001]]))
+    assert told(None) == "unknown"
+    assert told(Seen()) == "unseen"
+    assert told(Seen(train=copy)) == "trained"
+    assert told(Seen(selected=near)) == "selected"
+    assert rows.of(one, PREDICTION, measured, CARD).content == identity.content(one)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .. import __version__
+from ..datasets import identity
+from ..evaluation import unseen
 from ..foreign import mapped
 from ..measure import TO_JY_BEAM, Measurements, source_mask
-from ..schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Row
+from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Prediction, Row, Seen
 
 
 def of(
@@ -25,11 +27,13 @@ def of(
     id: str | None = None,
     position: tuple[float, float] | None = None,
     group: int | None = None,
+    seen: Seen | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
-    is in Jy/beam; that of a cutout in another unit is left out.
+    is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
+    ``checkpoints.seen`` reads them; None where they are not listed.
     """
     failed = isinstance(prediction, ExplorerError)
     return Row(
@@ -44,6 +48,7 @@ def of(
         **_origin(cutout),
         **_instrument(cutout),
         **_model(card),
+        **_seen(cutout, seen),
         **({} if isinstance(prediction, ExplorerError) else _answer(prediction)),
         **_measured(cutout, measurements),
     )
@@ -67,6 +72,13 @@ def _model(card: Checkpoint) -> dict[str, Any]:
     return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": __version__}
 
 
+def _seen(cutout: Cutout, seen: Seen | None) -> dict[str, Any]:
+    """What the pixels are told by, and whether the checkpoint was made with them or with this place on the sky."""
+    content = identity.content(cutout)
+    place = _centre(cutout) or (np.nan, np.nan)
+    return {"content": content, "seen": unseen.count(seen, Cutouts(np.array([content]), np.array([place]))).status}
+
+
 def _answer(prediction: Prediction) -> dict[str, Any]:
     scores = dict(zip(prediction.label_names, map(float, prediction.probabilities), strict=True))
     return {
@@ -80,10 +92,9 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
 
 def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:
     """Where the cutout and its source lie; nothing on the sky without coordinates."""
-    ny, nx = cutout.shape
     source = source_mask(cutout)
     found: dict[str, Any] = {"detected": bool(source.any()), "position_given": position is not None}
-    asked = position or _icrs(cutout, (ny - 1) / 2, (nx - 1) / 2)
+    asked = position or _centre(cutout)
     if asked is not None:
         found |= {"ra": asked[0], "dec": asked[1]}
     if not found["detected"]:
@@ -96,6 +107,10 @@ def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] |
             ends = SkyCoord([asked[0], peak[0]] * u.deg, [asked[1], peak[1]] * u.deg)
             found["offset"] = float(ends[0].separation(ends[1]).arcsec)
     return found
+
+
+def _centre(cutout: Cutout) -> tuple[float, float] | None:
+    return _icrs(cutout, (cutout.shape[0] - 1) / 2, (cutout.shape[1] - 1) / 2)
 
 
 def _icrs(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from .. import measure
+from .. import checkpoints, measure
 from ..catalogue import rows
 from ..export import tables
-from ..schema import Checkpoint, Cutout, ExplorerError, Prediction, Row
+from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Prediction, Row, Seen
 from ..schema.columns import printable
+from .terminal import complain
 
 
 class Table:
@@ -30,6 +31,7 @@ class Table:
     ) -> None:
         tables.check_target(path, overwrite=overwrite)
         self.path, self.overwrite, self.card, self.position = path, overwrite, card, position
+        self.seen = _seen(card)
         self.rows: dict[int, Row] = {}
         taken: dict[str, None] = {}
         for name, _ in names:
@@ -47,8 +49,8 @@ class Table:
         """The input was read and asked about."""
         measured = measure.measure(cutout)
         self.rows[index] = rows.of(
-            cutout, outcome, measured, self.card, id=self.ids[index], position=self.position
-        )  # fmt: skip
+            cutout, outcome, measured, self.card, id=self.ids[index], position=self.position, seen=self.seen
+        )
 
     def write(self) -> str:
         """Write the file and return a line that says so; raises TableError."""
@@ -57,6 +59,15 @@ class Table:
         count = f"{len(found)} row" + ("s" if len(found) != 1 else "")
         bad = sum(row.error is not None for row in found)
         return f"{self.path}: {count}" + (f", {bad} of them with an error" if bad else "")
+
+
+def _seen(card: Checkpoint) -> Seen | None:
+    """The cutouts that the checkpoint has seen; a list that cannot be read is told once, and all are unknown."""
+    try:
+        return checkpoints.seen(card)
+    except CheckpointError as error:
+        complain(str(error))
+        return None
 
 
 def _unique(name: str, taken: Container[str]) -> str:

@@ -39,6 +39,7 @@ class Row:
     id: str = column("meta.id;meta.main", "Identifier of the row: the file as given, or the one of its catalogue")
     name: str | None = column("meta.id;meta.file", "Name of the cutout's file")
     cutout_sha256: str | None = column("meta.checksum;meta.file", "SHA-256 of what was read, and of how it was cut")
+    content: str | None = column("meta.checksum", "16 hex digits that stand for the pixels, whatever file holds them")
 
     ra: float | None = column("pos.eq.ra;meta.main", "ICRS right ascension asked for, else of the centre", "deg")
     dec: float | None = column("pos.eq.dec;meta.main", "ICRS declination asked for, else of the centre", "deg")
@@ -63,6 +64,9 @@ class Row:
 
     checkpoint: str | None = column("meta.id;meta.software", "Name of the checkpoint that was asked")
     checkpoint_sha256: str | None = column("meta.checksum;meta.software", "SHA-256 of the checkpoint's weights")
+    seen: str | None = column(
+        "meta.code", "What the checkpoint did with this cutout: trained, selected, unseen, unknown"
+    )
     label: str | None = column("src.class", "Class of the highest score")
     score: float | None = column("stat.confidenceLevel;src.class;stat.max", "Highest softmax score, not calibrated")
     scores: Mapping[str, float] = field(default_factory=dict)
