@@ -10,6 +10,7 @@ from vlass_explorer.figures.frame import centre_text
 from vlass_explorer.measure import Measurements
 from vlass_explorer.schema import Cutout
 
+from .quantities import flux, rounded
 from .text import plain
 
 QUICK_LOOK = (
@@ -38,17 +39,15 @@ def draw_measurements(cutout: Cutout, found: Measurements) -> None:
     """Draw a table of what was measured on the whole cutout; a quantity that is off stands with its reason below."""
     factor, unit = colours.display_unit(cutout.unit)
     rows: dict[str, str] = {}
-    if found.peak is not None:
-        rows["Peak"] = f"{factor * found.peak:.4g} {unit}"
+    if found.peak_fit is not None and found.peak_error is not None:
+        fit = rounded(factor * found.peak_fit, factor * found.peak_error)
+        rows["Peak, beam fitted"] = f"{fit} {unit}"
+    rows["Peak pixel"] = f"{rounded(factor * found.peak)} {unit}"
     if found.rms is not None:
-        rows["rms"] = f"{factor * found.rms:.3g} {unit}"
+        rows["rms"] = f"{rounded(factor * found.rms)} {unit}"
     if found.snr is not None:
         rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
-    if found.angular_size is not None:
-        rows["Angular size"] = f"{found.angular_size:.3g}″"
-    if found.flux is not None:
-        error = f" ± {1e3 * found.flux_error:.2g}" if found.flux_error is not None else ""
-        rows["Integrated flux"] = f"{1e3 * found.flux:.4g}{error} mJy"
+    rows |= _flux_rows(found) | _size_rows(found)
     if cutout.beam is not None:
         beam = cutout.beam
         rows["Beam"] = f"{beam.major:.2f}″ × {beam.minor:.2f}″, {beam.pa:.0f}°" + (", assumed" if beam.assumed else "")
@@ -58,10 +57,44 @@ def draw_measurements(cutout: Cutout, found: Measurements) -> None:
         rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}"
     table = pd.DataFrame({"": [plain(value) for value in rows.values()]}, index=list(rows))
     st.table(table, border="horizontal", hide_header=True, alt="Measurements of the cutout")
+    for note in (*found.notes, *([f"Flux scale: {found.flux_scale_source}."] if found.flux_scale_source else [])):
+        st.caption(plain(note))
     if found.off:
         lines = [f"- {plain(quantity.replace('_', ' '))}: {plain(reason)}" for quantity, reason in found.off.items()]
         with st.expander(f"Off for this file: {plain(', '.join(found.off).replace('_', ' '))}"):
             st.caption("\n".join(lines))
+
+
+def _flux_rows(found: Measurements) -> dict[str, str]:
+    """Flux density with its statistical error, the survey's flux scale apart, and a corrected value beside it."""
+    rows = {}
+    if found.flux is not None:
+        rows["Integrated flux"] = f"{flux(found.flux, found.flux_error)} (noise)"
+    if found.flux is not None and found.flux_scale_error is not None:
+        rows["Flux scale"] = f"± {flux(found.flux_scale_error)}, {100 * found.flux_scale_error / found.flux:.0f} %"
+    if found.flux is not None and found.flux_corrected is not None:
+        rows["Flux, scale corrected"] = flux(found.flux_corrected, found.flux_corrected * _relative(found))
+    if found.flux_limit is not None:
+        rows["Flux of a point"] = f"< {flux(found.flux_limit)} (3σ, at the centre)"
+    return rows
+
+
+def _relative(found: Measurements) -> float:
+    return (found.flux_error or 0.0) / found.flux if found.flux else 0.0
+
+
+def _size_rows(found: Measurements) -> dict[str, str]:
+    """Size as seen, and with the beam removed or its limit."""
+    rows = {}
+    if found.angular_size is not None:
+        rows["Angular size, as seen"] = f"{found.angular_size:.3g}″"
+    if found.size_limit is not None:
+        rows["Size without the beam"] = f"< {found.size_limit:.2g}″ (3σ, not resolved)"
+    elif found.major is not None and found.minor is not None and found.pa is not None:
+        axes = [(found.major, found.major_error), (found.minor, found.minor_error)]
+        sizes = " × ".join(f"({rounded(*axis)})″" for axis in axes)
+        rows["Size without the beam"] = f"{sizes}, {found.pa:.0f}°"
+    return rows
 
 
 def draw_notes(cutout: Cutout) -> None:

@@ -1,0 +1,36 @@
+"""What a cutout tells by itself: noise, peak, angular size and integrated flux of the source at its centre.
+
+Detection (which pixels are the source) and photometry (how bright it is, with an error that covers the truth) are two
+things: ``source_mask`` finds islands above 3 rms, ``footprint`` grows them until they hold nearly all of the flux.
+"""
+
+from .covariance import Blank, blank_sky
+from .detection import TO_JY_BEAM, beam_pixels, extent, noise, source_mask, thresholds
+from .flux_scale import FluxScale, flux_scale
+from .footprint import Footprint, grow
+from .gaussian import GaussianFit, fit_gaussian, fit_peak
+from .measurements import Measurements, measure
+from .photometry import Flux, forced, integrate
+
+__all__ = [
+    "TO_JY_BEAM",
+    "Blank",
+    "Flux",
+    "FluxScale",
+    "Footprint",
+    "GaussianFit",
+    "Measurements",
+    "beam_pixels",
+    "blank_sky",
+    "extent",
+    "fit_gaussian",
+    "fit_peak",
+    "flux_scale",
+    "forced",
+    "grow",
+    "integrate",
+    "measure",
+    "noise",
+    "source_mask",
+    "thresholds",
+]

@@ -1,0 +1,142 @@
+"""Fits of one Gaussian to a compact source: its peak at the shape of the beam, and its size with the beam removed.
+
+Least squares over the footprint; the errors of the parameters follow from the noise as it is correlated (the
+"sandwich" of the design matrix and the covariance of the noise), which for correlated noise is what Condon (1997, PASP
+109, 166) approximates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from ..schema import Cutout
+from .covariance import Blank
+from .footprint import Footprint
+from .geometry import FWHM, axes_of, beam_covariance, to_sky
+
+RESOLVED = 3.0  # sigma by which a size must exceed that of a point to be one
+MISFIT = 4.0  # rms that residuals may reach before the source is no single Gaussian ...
+RELATIVE_MISFIT = 0.1  # ... and share of the peak: dynamic range and sampling limit bright sources
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GaussianFit:
+    """One elliptical Gaussian; sizes are full widths at half maximum in arcsec with the beam removed."""
+
+    y: float
+    x: float
+    """Centre in pixels of the whole image."""
+    peak: float
+    """Peak of the fit in the image's unit."""
+    peak_error: float
+    position_error: float
+    """1 sigma of the centre along its worse axis in arcsec, noise only."""
+    major: float = 0.0
+    minor: float = 0.0
+    pa: float = 0.0
+    """Position angle in degrees from north through east, 0 to 180."""
+    major_error: float = 0.0
+    minor_error: float = 0.0
+    limit: float | None = None
+    """Upper limit of the major axis (3 sigma) where the source is not resolved; the sizes are then 0."""
+    single: bool = True
+    """False where residuals show that the source is not one Gaussian."""
+
+
+def fit_peak(cutout: Cutout, footprint: Footprint, blank: Blank) -> GaussianFit | None:
+    """Amplitude and place of the beam fitted to a source, the least noisy peak of an unresolved one."""
+    return _fit(cutout, footprint, blank, free=False)
+
+
+def fit_gaussian(cutout: Cutout, footprint: Footprint, blank: Blank) -> GaussianFit | None:
+    """Amplitude, place and shape of one Gaussian fitted to a source, deconvolved from the beam.
+
+    The covariance matrix of the beam is subtracted from that of the fit, so no size depends on how the source lies on
+    the grid. None where the fit does not converge.
+    """
+    return _fit(cutout, footprint, blank, free=True)
+
+
+def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> GaussianFit | None:
+    image = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
+    use = footprint.mask & np.isfinite(image)
+    y0, x0 = np.unravel_index(int(np.argmax(np.where(use, image, -np.inf))), image.shape)
+    matrix = to_sky(cutout, float(y0) + footprint.box[0].start, float(x0) + footprint.box[1].start)
+    if matrix is None or cutout.beam is None or use.sum() < 8:
+        return None
+    beam = beam_covariance(cutout.beam, matrix)
+    root = np.linalg.cholesky(beam)
+    start = [image[y0, x0], y0, x0, *((root[0, 0], root[1, 0], root[1, 1]) if free else ())]
+    ys, xs = (axis.astype(np.float64) for axis in np.nonzero(use))
+    values, scale = image[use], float(image[y0, x0])
+    scales = np.array([scale, 1.0, 1.0, *((1.0, 1.0, 1.0) if free else ())])
+
+    def model(p: Array) -> Array:
+        lower = np.array([[p[3], 0.0], [p[4], p[5]]]) if free else root
+        u = (xs - p[2]) / lower[0, 0]
+        v = (ys - p[1] - lower[1, 0] * u) / lower[1, 1]
+        return np.asarray(p[0] * np.exp(-0.5 * (u**2 + v**2)))
+
+    try:
+        found = optimize.least_squares(lambda p: (model(p) - values) / scale, start, x_scale=scales, method="lm")
+        design = found.jac * scale
+        inverse = np.linalg.inv(design.T @ design)
+    except (ValueError, np.linalg.LinAlgError, FloatingPointError):
+        return None
+    p = np.asarray(found.x)
+    if not found.success or not np.isfinite(p).all() or not use[_nearest(p[1:3], use.shape)]:
+        return None
+    images = np.zeros((p.size, *image.shape))
+    images[:, use] = inverse @ design.T
+    errors = blank.covariance(images)
+    spread = matrix @ errors[np.ix_([2, 1], [2, 1])] @ matrix.T
+    residual = values - model(p)
+    rms = np.sqrt(blank.autocorrelation[(blank.autocorrelation.shape[0] // 2,) * 2])
+    single = bool(np.abs(residual).max() < max(MISFIT * rms, RELATIVE_MISFIT * p[0]))
+    size: dict[str, Any] = _deconvolved(p[3:], errors[3:, 3:], matrix, beam) if free else {}
+    return GaussianFit(
+        y=float(p[1]) + footprint.box[0].start,
+        x=float(p[2]) + footprint.box[1].start,
+        peak=float(p[0]),
+        peak_error=float(np.sqrt(errors[0, 0])),
+        position_error=float(np.sqrt(max(np.linalg.eigvalsh(spread)[-1], 0.0))),
+        single=single,
+        **size,
+    )
+
+
+def _nearest(place: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(np.clip(round(float(at)), 0, n - 1)) for at, n in zip(place, shape, strict=True))
+
+
+def _deconvolved(lower: Array, errors: Array, matrix: Array, beam: Array) -> dict[str, Any]:
+    """Axes of the source without the beam, their errors by the derivative of each squared width, or a limit."""
+
+    def source(p: Array) -> Array:
+        factor = np.array([[p[0], 0.0], [p[1], p[2]]])
+        return np.asarray(matrix @ (factor @ factor.T - beam) @ matrix.T * FWHM**2)
+
+    values, vectors = np.linalg.eigh(source(lower))
+    sigmas = []
+    for vector in vectors.T:
+        slope = [(vector @ (source(lower + step) - source(lower - step)) @ vector) / 2e-4 for step in 1e-4 * np.eye(3)]
+        sigmas.append(float(np.sqrt(max(np.array(slope) @ errors @ np.array(slope), 0.0))))
+    (minor2, major2), (minor_sigma, major_sigma) = values, sigmas
+    if major2 < RESOLVED * major_sigma:
+        return {"limit": float(np.sqrt(max(major2, 0.0) + 3.0 * major_sigma))}
+    major, minor, pa = axes_of(vectors @ np.diag(values / FWHM**2) @ vectors.T)
+    # A minor axis that is not resolved has the width that its error allows.
+    return {
+        "major": major,
+        "minor": minor,
+        "pa": pa,
+        "major_error": major_sigma / (2.0 * major),
+        "minor_error": minor_sigma / (2.0 * minor) if minor2 > minor_sigma else float(np.sqrt(minor_sigma)),
+    }

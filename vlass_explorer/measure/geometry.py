@@ -1,0 +1,61 @@
+"""Pixels of a cutout as places and areas on the sky, near the source that is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..schema import Beam, Cutout
+
+FWHM = float(np.sqrt(8.0 * np.log(2.0)))  # full width at half maximum of a Gaussian in sigmas
+
+
+def to_sky(cutout: Cutout, y: float, x: float) -> NDArray[np.float64] | None:
+    """Matrix (2, 2) that turns an offset (x, y) in pixels into (east, north) in arcsec at a place; None without WCS.
+
+    By differences of a hundredth of a pixel of the WCS itself, so that mirrored, turned and far-off images are right.
+    """
+    if cutout.wcs is None:
+        return None
+    step = 0.01
+    lon, lat = cutout.wcs.celestial.pixel_to_world_values(
+        [x - step, x + step, x, x], [y, y, y - step, y + step]
+    )  # fmt: skip
+    if cutout.wcs.celestial.wcs.lng == 1:
+        lon, lat = lat, lon
+    east = (np.asarray(lon[1::2]) - lon[::2] + 180.0) % 360.0 - 180.0
+    north = np.asarray(lat[1::2]) - lat[::2]
+    matrix = np.array([east * np.cos(np.radians(np.mean(lat))), north]) * 3600.0 / (2.0 * step)
+    return matrix if np.isfinite(matrix).all() else None
+
+
+def beam_covariance(beam: Beam, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance (x, y) of a beam in square pixels, where ``matrix`` turns pixels into the sky."""
+    back = np.linalg.inv(matrix)
+    return back @ sky_covariance(beam.major, beam.minor, beam.pa) @ back.T
+
+
+def sky_covariance(major: float, minor: float, pa: float) -> NDArray[np.float64]:
+    """Covariance (east, north) in square arcsec of a Gaussian of full widths in arcsec; pa from north through east."""
+    angle = np.radians(pa)
+    axes = np.array([[np.sin(angle), np.cos(angle)], [np.cos(angle), -np.sin(angle)]])
+    return axes.T @ np.diag([major**2, minor**2]) @ axes / FWHM**2
+
+
+def axes_of(covariance: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Full widths (major, minor) in arcsec and position angle in degrees, 0 to 180, of a covariance (east, north).
+
+    A direction without extent (deconvolved below zero) has width 0.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    minor, major = FWHM * np.sqrt(np.maximum(values, 0.0))
+    east, north = vectors[:, 1]
+    return float(major), float(minor), float(np.degrees(np.arctan2(east, north)) % 180.0)
+
+
+def distance(mask: NDArray[np.bool_], step: tuple[float, float]) -> NDArray[np.float64]:
+    """Distance of each pixel (ny, nx) from a mask, infinite from an empty one; ``step`` is the pixel size (y, x)."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=step))

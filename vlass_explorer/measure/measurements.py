@@ -1,0 +1,206 @@
+"""All numbers of the source at the centre of a cutout, each with its error or the reason why it is off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schema import Cutout
+from .covariance import Blank, blank_sky
+from .detection import TO_JY_BEAM, beam_pixels, extent, source_mask
+from .flux_scale import flux_scale
+from .footprint import Footprint, grow
+from .gaussian import GaussianFit, fit_gaussian, fit_peak
+from .geometry import beam_covariance, to_sky
+from .photometry import forced, integrate
+
+BOWL = 3.0  # sigma below zero from which the sky around a source is called a bowl
+LIMIT = 3.0  # sigma of an upper limit
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Numbers of the source at the centre of a cutout; None where ``off`` says why.
+
+    Which pixels are the source says ``source_mask``; how it is measured, ``footprint``, ``photometry`` and
+    ``gaussian``. Errors are 1 sigma of the noise; ``flux_scale_error`` is the survey's and stands apart.
+    """
+
+    peak: float
+    """Brightest pixel of the source, else of the whole cutout, in the cutout's unit."""
+    peak_yx: tuple[int, int]
+    rms: float | None = None
+    snr: float | None = None
+    angular_size: float | None = None
+    """Largest distance between two pixels of the source in arcsec, beam not removed: 2 to 3 beams for a point."""
+    source_pixels: int = 0
+    peak_fit: float | None = None
+    """Peak of the beam fitted to a source that is not resolved, in the cutout's unit."""
+    peak_error: float | None = None
+    """Error of ``peak_fit``, else noise of one pixel, in the cutout's unit."""
+    major: float | None = None
+    """Full width at half maximum in arcsec of one Gaussian with the beam removed; ``pa`` in degrees."""
+    minor: float | None = None
+    pa: float | None = None
+    major_error: float | None = None
+    minor_error: float | None = None
+    size_limit: float | None = None
+    """Upper limit (3 sigma) of ``major`` in arcsec where the source is not resolved."""
+    flux: float | None = None
+    """Integrated flux density in Jy, corrected for the few per cent outside the footprint."""
+    flux_error: float | None = None
+    """Statistical error of ``flux`` in Jy, from the noise as it is correlated in this image."""
+    flux_raw: float | None = None
+    """Sum over the footprint in Jy, not corrected."""
+    flux_beams: float | None = None
+    """Area of the footprint in beams."""
+    flux_limit: float | None = None
+    """Upper limit (3 sigma) in Jy of a point source at the centre, where there is no source."""
+    flux_scale_error: float | None = None
+    """Uncertainty of the survey's flux scale for ``flux`` in Jy; None where it is not known."""
+    flux_corrected: float | None = None
+    """``flux`` with the known offset of the survey's flux scale taken out, in Jy."""
+    flux_scale_source: str | None = None
+    """Where the flux scale is published."""
+    bowl: float | None = None
+    """Median of the sky around the source in the cutout's unit; never subtracted unless asked for."""
+    blanked: int = 0
+    """Pixels of the footprint without data, counted as 0."""
+    at_edge: bool = False
+    notes: tuple[str, ...] = ()
+    """What bears on the flux and is odd, one sentence each."""
+    off: Mapping[str, str] = field(default_factory=dict)
+
+
+def measure(cutout: Cutout, *, local_background: bool = False) -> Measurements:
+    """Peak, S/N, sizes and integrated flux of the central source, with a reason for each missing one.
+
+    ``local_background`` subtracts the median of the sky around the source from its flux; by default the background of
+    an interferometer's image is 0.
+    """
+    off: dict[str, str] = {}
+    source = source_mask(cutout)
+    found = bool(source.any())
+    image = np.where(source if found else np.isfinite(cutout.pixels), cutout.pixels, -np.inf)
+    y, x = (int(i) for i in np.unravel_index(int(np.argmax(image)), image.shape))
+    peak = float(cutout.pixels[y, x])
+
+    rms = None if cutout.noise is None or cutout.kind == "image" else cutout.noise.rms
+    if cutout.kind == "image":
+        off["rms"] = "A picture holds counts after an unknown stretch, not brightness."
+    elif rms is None:
+        off["rms"] = "The noise was cut away before the file was written."
+    if rms is None:
+        off["snr"] = off["rms"]
+    nothing = "There is no emission above 5 rms near the centre." if rms else "There is no emission near the centre."
+    size = None
+    if cutout.pixel_scale is None:
+        off["angular_size"] = "The file has no sky coordinates, so no angular scale."
+    elif not found:
+        off["angular_size"] = nothing
+    else:
+        size = extent(source, cutout.pixel_scale)
+    numbers: dict[str, Any] = {}
+    reason = _no_flux(cutout) or off.get("rms")
+    if reason is None and found:
+        numbers, why = _photometry(cutout, source, peak, local_background)
+        off |= why
+    elif reason is None:
+        off["flux"] = off["major"] = nothing
+        numbers = _limit(cutout)
+    else:
+        off["flux"] = off["major"] = reason
+    return Measurements(
+        peak, (y, x), rms, None if rms is None else peak / rms, size, int(source.sum()), **numbers, off=off
+    )
+
+
+def _no_flux(cutout: Cutout) -> str | None:
+    """Why no integrated flux can be given, or None."""
+    if cutout.kind == "image":
+        return "A picture holds counts after an unknown stretch, not brightness."
+    if cutout.unit not in TO_JY_BEAM:
+        return f"The unit is {cutout.unit}, not Jy/beam." if cutout.unit else "The file names no brightness unit."
+    if cutout.origin.product not in ("total intensity", "unknown"):
+        return f"The image is no total-intensity image ({cutout.origin.product})."
+    if cutout.beam is None:
+        return "The file gives no beam."
+    if cutout.wcs is None:
+        return "The file has no sky coordinates, so the beam has no size in pixels."
+    return None
+
+
+def _limit(cutout: Cutout) -> dict[str, Any]:
+    """Upper limit of a point source at the centre; with what is there where it is over 3 sigma but below detection."""
+    flux = forced(cutout, (cutout.shape[0] - 1) / 2, (cutout.shape[1] - 1) / 2)
+    if flux is None:
+        return {}
+    value, error = flux
+    return {"flux_limit": LIMIT * error + (value if value > LIMIT * error else 0.0)}
+
+
+def _photometry(
+    cutout: Cutout, source: NDArray[np.bool_], peak: float, local: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Flux and sizes of a source on an image that allows them, and why a size is off."""
+    area = beam_pixels(cutout)
+    places = np.argwhere(source).mean(axis=0)
+    matrix = to_sky(cutout, float(places[0]), float(places[1]))
+    if area is None or matrix is None or cutout.beam is None or cutout.noise is None:
+        return {}, {"flux": "The sky coordinates do not reach the source.", "major": "The beam has no size in pixels."}
+    footprint = grow(cutout, source, area)
+    pixels = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
+    blank = blank_sky(pixels, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix))
+    flux = integrate(cutout, footprint, blank, area, local=local)
+    numbers: dict[str, Any] = {
+        "flux": flux.value,
+        "flux_error": flux.error,
+        "flux_raw": flux.raw,
+        "flux_beams": flux.beams,
+        "bowl": flux.bowl,
+        "blanked": footprint.blanked,
+        "at_edge": footprint.at_edge,
+        "peak_error": cutout.noise.rms,
+        "notes": tuple(_notes(cutout, footprint, blank, flux.bowl, flux.bowl_error)),
+    }
+    scale = flux_scale(cutout.origin)
+    if scale is not None:
+        numbers |= {"flux_scale_error": scale.uncertainty * flux.value, "flux_scale_source": scale.source}
+        if scale.measured_over_true is not None and peak * TO_JY_BEAM[cutout.unit or ""] >= scale.faintest:
+            numbers["flux_corrected"] = flux.value / scale.measured_over_true
+    shape = fit_gaussian(cutout, footprint, blank)
+    if shape is None or not shape.single:
+        return numbers, {"major": "The source is not one Gaussian: only its largest angular size is given."}
+    return numbers | _size(cutout, footprint, blank, shape), {}
+
+
+def _size(cutout: Cutout, footprint: Footprint, blank: Blank, shape: GaussianFit) -> dict[str, Any]:
+    if shape.limit is None:
+        axes = ("major", "minor", "pa", "major_error", "minor_error")
+        return {name: getattr(shape, name) for name in axes}
+    point = fit_peak(cutout, footprint, blank)
+    peak = {} if point is None else {"peak_fit": point.peak, "peak_error": point.peak_error}
+    return {"size_limit": shape.limit, **peak}
+
+
+def _notes(
+    cutout: Cutout, footprint: Footprint, blank: Blank, bowl: float | None, bowl_error: float | None
+) -> list[str]:
+    notes = []
+    if footprint.blanked:
+        share = 100.0 * footprint.blanked / max(int(footprint.mask.sum()), 1)
+        notes.append(f"{share:.2g} % of the source's footprint hold no data: its flux is a lower limit.")
+    if footprint.at_edge:
+        notes.append("The source reaches the edge of the image: its flux is a lower limit.")
+    if bowl is not None and bowl_error is not None and bowl < -BOWL * bowl_error and cutout.noise is not None:
+        notes.append(
+            f"The source sits in a negative bowl of {abs(bowl) / cutout.noise.rms:.2g} rms: flux on large scales is "
+            "missing, and the integrated flux is a lower limit."
+        )
+    if not blank.measured:
+        notes.append("Too little sky is blank to measure how its noise is correlated: that of the beam is assumed.")
+    return notes
