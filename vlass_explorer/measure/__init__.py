@@ -10,13 +10,14 @@ from .flux_scale import FluxScale, flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
 from .measurements import Measurements, measure
-from .photometry import Flux, forced, integrate
+from .photometry import Flux, Forced, forced, integrate
 
 __all__ = [
     "TO_JY_BEAM",
     "Blank",
     "Flux",
     "FluxScale",
+    "Forced",
     "Footprint",
     "GaussianFit",
     "Measurements",

@@ -65,7 +65,8 @@ def source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     islands, count = ndimage.label(image > low, structure=np.ones((3, 3)))
     if count == 0:
         return found
-    bright = ndimage.maximum(np.nan_to_num(image, nan=-np.inf), islands, np.arange(count + 1)) >= high
+    bright = np.zeros(count + 1, bool)
+    bright[islands[image >= high]] = True
     bright[0] = False
     emission = bright[islands]
     if not emission.any():

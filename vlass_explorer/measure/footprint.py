@@ -61,11 +61,10 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     image, own = np.asarray(cutout.pixels[box], dtype=np.float64), source[box]
     low, high = thresholds(cutout)
     rms = (high - low) / (EMISSION - 3.0)
-    islands, count = ndimage.label(image > low, structure=EIGHT)
-    brightest = ndimage.maximum(np.nan_to_num(image, nan=-np.inf), islands, np.arange(count + 1))
-    emission = _reaching(islands, brightest, high) | own
+    islands, _ = ndimage.label(image > low, structure=EIGHT)
+    emission = _reaching(islands, image, high) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
-    own = own | _linked(_reaching(islands, brightest, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
+    own = own | _linked(_reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
     mask, share = _grown(image, own, low, sigma, step)
     other = emission & ~own
     if other.any():
@@ -87,9 +86,10 @@ def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
     return grown[0], grown[1]
 
 
-def _reaching(islands: NDArray[np.int32], brightest: NDArray[np.float64], level: float) -> Mask:
+def _reaching(islands: NDArray[np.int32], image: NDArray[np.float64], level: float) -> Mask:
     """Pixels of islands whose brightest pixel reaches a level."""
-    enough = np.asarray(brightest) >= level
+    enough = np.zeros(int(islands.max()) + 1, bool)
+    enough[islands[image >= level]] = True
     enough[0] = False
     return np.asarray(enough[islands])
 

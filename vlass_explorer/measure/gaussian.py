@@ -20,7 +20,7 @@ from .footprint import Footprint
 from .geometry import FWHM, axes_of, beam_covariance, to_sky
 
 RESOLVED = 3.0  # sigma by which a size must exceed that of a point to be one
-MISFIT = 4.0  # rms that residuals may reach before the source is no single Gaussian ...
+MISFIT = 5.0  # rms that residuals may reach before the source is no single Gaussian ...
 RELATIVE_MISFIT = 0.1  # ... and share of the peak: dynamic range and sampling limit bright sources
 
 Array = NDArray[np.float64]
@@ -78,14 +78,27 @@ def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> G
     values, scale = image[use], float(image[y0, x0])
     scales = np.array([scale, 1.0, 1.0, *((1.0, 1.0, 1.0) if free else ())])
 
-    def model(p: Array) -> Array:
-        lower = np.array([[p[3], 0.0], [p[4], p[5]]]) if free else root
-        u = (xs - p[2]) / lower[0, 0]
-        v = (ys - p[1] - lower[1, 0] * u) / lower[1, 1]
-        return np.asarray(p[0] * np.exp(-0.5 * (u**2 + v**2)))
+    def shape(p: Array) -> tuple[Array, Array, Array]:
+        """Brightness over the peak (n) and the offsets u, v (n) in sigmas along the factor's rows."""
+        lower = p[3:] if free else root[[0, 1, 1], [0, 0, 1]]
+        u = (xs - p[2]) / lower[0]
+        v = (ys - p[1] - lower[1] * u) / lower[2]
+        return np.exp(-0.5 * (u**2 + v**2)), u, v
+
+    def slopes(p: Array) -> Array:
+        """Derivatives (n, k) of the residuals by amplitude, y, x and the factor's three numbers."""
+        lower = p[3:] if free else root[[0, 1, 1], [0, 0, 1]]
+        (height, u, v), across = shape(p), lower[1] / lower[2]
+        along = u - across * v
+        columns = [height / p[0], height * v / lower[2], height * along / lower[0]]
+        if free:
+            columns += [height * u * along / lower[0], height * u * v / lower[2], height * v**2 / lower[2]]
+        return np.asarray(np.stack(columns, axis=1) * p[0] / scale)
 
     try:
-        found = optimize.least_squares(lambda p: (model(p) - values) / scale, start, x_scale=scales, method="lm")
+        found = optimize.least_squares(
+            lambda p: (p[0] * shape(p)[0] - values) / scale, start, slopes, x_scale=scales, method="lm"
+        )
         design = found.jac * scale
         inverse = np.linalg.inv(design.T @ design)
     except (ValueError, np.linalg.LinAlgError, FloatingPointError):
@@ -97,7 +110,7 @@ def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> G
     images[:, use] = inverse @ design.T
     errors = blank.covariance(images)
     spread = matrix @ errors[np.ix_([2, 1], [2, 1])] @ matrix.T
-    residual = values - model(p)
+    residual = values - p[0] * shape(p)[0]
     rms = np.sqrt(blank.autocorrelation[(blank.autocorrelation.shape[0] // 2,) * 2])
     single = bool(np.abs(residual).max() < max(MISFIT * rms, RELATIVE_MISFIT * p[0]))
     size: dict[str, Any] = _deconvolved(p[3:], errors[3:, 3:], matrix, beam) if free else {}

@@ -19,11 +19,8 @@ def to_sky(cutout: Cutout, y: float, x: float) -> NDArray[np.float64] | None:
     if cutout.wcs is None:
         return None
     step = 0.01
-    lon, lat = cutout.wcs.celestial.pixel_to_world_values(
-        [x - step, x + step, x, x], [y, y, y - step, y + step]
-    )  # fmt: skip
-    if cutout.wcs.celestial.wcs.lng == 1:
-        lon, lat = lat, lon
+    places = cutout.wcs.pixel_to_world_values([x - step, x + step, x, x], [y, y, y - step, y + step])
+    lon, lat = places[cutout.wcs.wcs.lng], places[cutout.wcs.wcs.lat]
     east = (np.asarray(lon[1::2]) - lon[::2] + 180.0) % 360.0 - 180.0
     north = np.asarray(lat[1::2]) - lat[::2]
     matrix = np.array([east * np.cos(np.radians(np.mean(lat))), north]) * 3600.0 / (2.0 * step)

@@ -110,10 +110,10 @@ def measure(cutout: Cutout, *, local_background: bool = False) -> Measurements:
         numbers, why = _photometry(cutout, source, peak, local_background)
         off |= why
     elif reason is None:
-        off["flux"] = off["major"] = nothing
+        off |= dict.fromkeys(("flux", "flux_error", "major"), nothing)
         numbers = _limit(cutout)
     else:
-        off["flux"] = off["major"] = reason
+        off |= dict.fromkeys(("flux", "flux_error", "major"), reason)
     return Measurements(
         peak, (y, x), rms, None if rms is None else peak / rms, size, int(source.sum()), **numbers, off=off
     )
@@ -136,10 +136,10 @@ def _no_flux(cutout: Cutout) -> str | None:
 
 def _limit(cutout: Cutout) -> dict[str, Any]:
     """Upper limit of a point source at the centre; with what is there where it is over 3 sigma but below detection."""
-    flux = forced(cutout, (cutout.shape[0] - 1) / 2, (cutout.shape[1] - 1) / 2)
-    if flux is None:
+    found = forced(cutout, [((cutout.shape[0] - 1) / 2, (cutout.shape[1] - 1) / 2, 0.0)])
+    if found is None:
         return {}
-    value, error = flux
+    value, error = float(found.values[0]), float(found.errors[0])
     return {"flux_limit": LIMIT * error + (value if value > LIMIT * error else 0.0)}
 
 
@@ -151,7 +151,7 @@ def _photometry(
     places = np.argwhere(source).mean(axis=0)
     matrix = to_sky(cutout, float(places[0]), float(places[1]))
     if area is None or matrix is None or cutout.beam is None or cutout.noise is None:
-        return {}, {"flux": "The sky coordinates do not reach the source.", "major": "The beam has no size in pixels."}
+        return {}, dict.fromkeys(("flux", "flux_error", "major"), "The sky coordinates do not reach the source.")
     footprint = grow(cutout, source, area)
     pixels = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
     blank = blank_sky(pixels, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix))

@@ -6,6 +6,7 @@ negative bowl where short spacings are missing, and the depth of the bowl is rep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ..schema import Cutout
 from .covariance import Blank, blank_sky
 from .detection import TO_JY_BEAM
-from .footprint import NEIGHBOURHOOD, Footprint
+from .footprint import EMISSION, NEIGHBOURHOOD, Footprint
 from .geometry import FWHM, beam_covariance, distance, sky_covariance, to_sky
 
 RING = 4.0  # beams (FWHM) beyond the footprint in which the background is looked at
@@ -69,38 +70,62 @@ def integrate(cutout: Cutout, footprint: Footprint, blank: Blank, beam_area: flo
     return Flux(value, error, raw, float(footprint.mask.sum() / beam_area), bowl, bowl_error)
 
 
-def forced(
-    cutout: Cutout, y: float, x: float, size: float = 0.0, blank: Blank | None = None
-) -> tuple[float, float] | None:
-    """Flux density and its 1 sigma error in Jy of a source of known place and size, whether or not it is seen.
+@dataclass(frozen=True, eq=False)
+class Forced:
+    """Flux densities in Jy of sources of known place and size, fitted together."""
 
-    Least squares of one amplitude: the beam at pixel (y, x), convolved with a circular Gaussian of ``size`` arcsec
-    (FWHM; 0 is a point). Unbiased at any S/N, negative values included. The noise is that of the blank sky around the
-    place, or ``blank``. None without unit, beam, noise or coordinates, or where half of the beam has no data.
+    values: NDArray[np.float64]
+    """(k), negative ones included."""
+    covariance: NDArray[np.float64]
+    """(k, k) in Jy squared; the error of a sum of fluxes is the root of the sum over the block of its sources."""
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """1 sigma of each flux (k)."""
+        return np.sqrt(np.diag(self.covariance))
+
+
+def forced(cutout: Cutout, places: Sequence[tuple[float, float, float]]) -> Forced | None:
+    """Flux densities of sources whose place and size are known, whether or not they are seen.
+
+    Each place is (y, x) in pixels and the size in arcsec (FWHM of a circular Gaussian; 0 is a point), seen by the beam.
+    Least squares of the amplitudes alone, all at once, so that neighbours do not take each other's flux: unbiased at
+    any S/N. The noise is that of the blank sky within 30 beams. None without unit, beam, noise or coordinates, or where
+    a source has less than half of its signal on pixels with data.
     """
-    matrix = to_sky(cutout, y, x)
+    middle = np.mean([place[:2] for place in places], axis=0)
+    matrix = to_sky(cutout, float(middle[0]), float(middle[1]))
     if matrix is None or cutout.beam is None or cutout.noise is None or cutout.unit not in TO_JY_BEAM:
         return None
     beam = beam_covariance(cutout.beam, matrix)
-    wide = beam + np.linalg.inv(matrix) @ sky_covariance(size, size, 0.0) @ np.linalg.inv(matrix).T
-    box = _box(cutout, y, x, NEIGHBOURHOOD * FWHM * float(np.linalg.det(beam)) ** 0.25)
+    box = _box(cutout, places, NEIGHBOURHOOD * FWHM * float(np.linalg.det(beam)) ** 0.25)
     image = np.asarray(cutout.pixels[box], dtype=np.float64)
-    shape = _gaussian(image.shape, y - box[0].start, x - box[1].start, wide)
     finite = np.isfinite(image)
-    template = np.where(finite & (shape > 1e-3), shape * np.sqrt(np.linalg.det(beam) / np.linalg.det(wide)), 0.0)
-    if (template**2).sum() < 0.5 * (shape**2).sum() * np.linalg.det(beam) / np.linalg.det(wide):
-        return None
-    if blank is None:
-        quiet = finite & (image < 5.0 * cutout.noise.rms) & (shape < 1e-3)
-        blank = blank_sky(image, quiet, cutout.noise.rms, beam)
-    to_jy = TO_JY_BEAM[cutout.unit] / (template**2).sum()
-    return float((template * np.nan_to_num(image)).sum() * to_jy), float(np.sqrt(blank.variance(template)) * to_jy)
+    shapes, back = [], np.linalg.inv(matrix)
+    for y, x, size in places:
+        wide = beam + back @ sky_covariance(size, size, 0.0) @ back.T
+        concentration = np.sqrt(np.linalg.det(beam) / np.linalg.det(wide))
+        shape = _gaussian(image.shape, y - box[0].start, x - box[1].start, wide)
+        # The integral of the squared Gaussian over the whole plane.
+        if (shape[finite] ** 2).sum() < 0.5 * np.pi * np.sqrt(np.linalg.det(wide)):
+            return None
+        shapes.append(np.where(finite & (shape > 1e-3), shape, 0.0) * concentration)
+    design = np.stack(shapes)
+    blank = blank_sky(
+        image, finite & (image < EMISSION * cutout.noise.rms) & ~design.any(axis=0), cutout.noise.rms, beam
+    )
+    weights = np.tensordot(np.linalg.pinv(np.einsum("iyx,jyx->ij", design, design)), design, axes=1)
+    to_jy = TO_JY_BEAM[cutout.unit]
+    values = np.einsum("iyx,yx->i", weights, np.nan_to_num(image)) * to_jy
+    return Forced(values, blank.covariance(weights) * to_jy**2)
 
 
-def _box(cutout: Cutout, y: float, x: float, half: float) -> tuple[slice, slice]:
-    places = zip((y, x), cutout.shape, strict=True)
-    low_high = [(max(0, int(np.floor(at - half))), min(n, int(np.ceil(at + half)) + 1)) for at, n in places]
-    return slice(*low_high[0]), slice(*low_high[1])
+def _box(cutout: Cutout, places: Sequence[tuple[float, float, float]], half: float) -> tuple[slice, slice]:
+    low_high = []
+    for axis, n in enumerate(cutout.shape):
+        at = [place[axis] for place in places]
+        low_high.append(slice(max(0, int(np.floor(min(at) - half))), min(n, int(np.ceil(max(at) + half)) + 1)))
+    return low_high[0], low_high[1]
 
 
 def _gaussian(shape: tuple[int, ...], y: float, x: float, covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,227 @@
+"""Does the quoted error of a flux cover the truth? Simulated sources of known flux, and sources put into real skies.
+
+    python benchmarks/flux_coverage.py [--draws 2000] [--real] [--json FILE]
+
+Beside ``measure``: the sum above 3 rms with rms times the root of the beams (this program before it grew footprints),
+and photutils' Kron flux with the error that it gives to white noise. S/N is peak over rms without noise. A cell reads
+median of measured over true flux / share of draws whose 1 sigma covers the truth; 0.68 is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from vlass_explorer import cutouts, measure
+from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, noise, observe
+from vlass_explorer.datasets.sky_model.noise import NoiseKind
+from vlass_explorer.schema import Beam, Cutout
+
+BEAMS = {"3.0x2.4": (Beam(3.0, 2.4, 30.0), 1.0, 129), "5.4": (Beam(5.4, 5.4), 1.8, 101)}  # beam, pixel, side
+KINDS: tuple[NoiseKind, ...] = ("beam", "convolved")
+SHAPES = {
+    "point": (Component(1.0, 0.0, 0.0),),
+    "6 arcsec": (Component(1.0, 0.0, 0.0, 6.0, 6.0),),
+    "12 arcsec": (Component(1.0, 0.0, 0.0, 12.0, 12.0),),
+    "double": (Component(1.0, -6.0, 0.0), Component(1.0, 6.0, 0.0)),
+}
+SNRS = (7, 10, 20, 50, 100)
+RMS = 130e-6  # Jy/beam
+Method = Callable[[Cutout], tuple[float, float] | None]
+REAL = {"FIRST": "first/[0-9]*.fits", "VLASS": "*/VLASS*.fits"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of source in one kind of noise."""
+
+    beam: str
+    kind: NoiseKind
+    shape: str
+    snr: float
+
+    def draws(self, count: int, seed: int = 0) -> Iterator[tuple[Cutout, float]]:
+        """Cutouts and their true flux in Jy; the source lies anywhere within the central pixel."""
+        beam, pixel, side = BEAMS[self.beam]
+        random = np.random.default_rng([seed, *self._key()])
+        grid = FlatGrid((side, side), pixel)
+        for _ in range(count):
+            parts = self.parts(beam, pixel, random)
+            seen = Observation(parts, beam, grid)
+            yield seen.cutout(noise(random, grid, beam, RMS, self.kind)), float(seen.fluxes.sum())
+
+    def parts(self, beam: Beam, pixel: float, random: np.random.Generator) -> tuple[Component, ...]:
+        """The source at a peak of ``snr`` times the rms."""
+        x, y = random.uniform(-0.5, 0.5, 2) * pixel
+        flux = self.snr * RMS / peak(self.shape, beam)
+        return tuple(part.moved(x, y, flux) for part in SHAPES[self.shape])
+
+    def _key(self) -> tuple[int, ...]:
+        return [*BEAMS].index(self.beam), KINDS.index(self.kind), [*SHAPES].index(self.shape), int(self.snr)
+
+
+@lru_cache
+def peak(shape: str, beam: Beam) -> float:
+    """Peak of a source in flux per beam, where each of its components has the flux of 1."""
+    return float(observe(SHAPES[shape], beam, FlatGrid((401, 401), 0.1)).max())
+
+
+CELLS = tuple(Cell(*values) for values in product(BEAMS, KINDS, SHAPES, SNRS))
+
+
+def ours(cutout: Cutout) -> tuple[float, float] | None:
+    """Flux and statistical error in Jy."""
+    found = measure.measure(cutout)
+    return None if found.flux is None or found.flux_error is None else (found.flux, found.flux_error)
+
+
+def above_three_rms(cutout: Cutout) -> tuple[float, float] | None:
+    """The build before: sum of the detected pixels, rms times the root of the number of beams."""
+    source, area = measure.source_mask(cutout), measure.beam_pixels(cutout)
+    if area is None or cutout.noise is None or not source.any():
+        return None
+    error = cutout.noise.rms * np.sqrt(source.sum() / area)
+    return float(cutout.pixels[source].sum(dtype=float) / area), float(error)
+
+
+def kron(cutout: Cutout) -> tuple[float, float] | None:
+    """photutils: Kron fluxes of the segments that hold the source, threshold 3 rms, error of white noise."""
+    from photutils.segmentation import SourceCatalog, detect_sources
+
+    area, rms = measure.beam_pixels(cutout), cutout.noise.rms if cutout.noise else 0.0
+    image = cutout.pixels.astype(float)
+    segments = detect_sources(image, 3.0 * rms, n_pixels=3)
+    source = measure.source_mask(cutout)
+    if area is None or segments is None or not source.any():
+        return None
+    catalogue = SourceCatalog(image, segments, error=np.full(image.shape, rms))
+    held = np.isin(catalogue.labels, np.unique(segments.data[source]))
+    total = float(np.nansum(np.asarray(catalogue.kron_flux)[held]))
+    error = float(np.sqrt(np.nansum(np.asarray(catalogue.kron_flux_err)[held] ** 2)))
+    return total / area, error / area
+
+
+METHODS = {"measure": ours, "above 3 rms": above_three_rms, "photutils Kron": kron}
+
+
+def scored(draws: Iterator[tuple[Cutout, float]], method: Method) -> tuple[float, float, int]:
+    """Median of measured over true flux, share of draws whose 1 sigma covers the truth, and draws without a flux."""
+    ratios, covered, none = [], [], 0
+    for cutout, true in draws:
+        found = method(cutout)
+        if found is None:
+            none += 1
+        else:
+            ratios.append(found[0] / true)
+            covered.append(abs(found[0] - true) <= found[1])
+    return float(np.median(ratios)), float(np.mean(covered)), none
+
+
+def forced_draws(cell: Cell, count: int) -> tuple[float, float]:
+    """S/N 5 by forced photometry at the known place and size of every component: median ratio and coverage."""
+    beam, pixel, side = BEAMS[cell.beam]
+    random, grid = np.random.default_rng(5), FlatGrid((side, side), pixel)
+    ratios, covered = [], []
+    for _ in range(count):
+        parts = replace(cell, snr=5).parts(beam, pixel, random)
+        cutout = Observation(parts, beam, grid).cutout(noise(random, grid, beam, RMS, cell.kind))
+        middle = (side - 1) / 2
+        found = measure.forced(
+            cutout, [(middle + part.y / pixel, middle + part.x / pixel, part.major) for part in parts]
+        )
+        assert found is not None
+        true = sum(part.flux for part in parts)
+        ratios.append(found.values.sum() / true)
+        covered.append(abs(found.values.sum() - true) <= np.sqrt(found.covariance.sum()))
+    return float(np.median(ratios)), float(np.mean(covered))
+
+
+def real_draws(paths: list[Path], shape: str, snr: float, count: int, seed: int = 0) -> Iterator[tuple[Cutout, float]]:
+    """Sources put into blank places of real images, 30 arcsec and more from anything above 5 rms; cut to 120 pixels."""
+    random, half = np.random.default_rng([seed, int(snr)]), 60
+    fields = []
+    for path in paths:
+        field = cutouts.read(path)
+        if field.noise is None or field.pixel_scale is None or min(field.shape) < 2 * half + 2:
+            continue
+        image = np.nan_to_num(field.pixels)
+        islands, number = ndimage.label(image > 3 * field.noise.rms, structure=np.ones((3, 3)))
+        bright = ndimage.maximum(image, islands, np.arange(number + 1)) >= 5 * field.noise.rms
+        bright[0] = False
+        taken = bright[islands] | ~np.isfinite(field.pixels)
+        free = ndimage.distance_transform_edt(~taken) * field.pixel_scale[0] > 30.0
+        free[:half], free[-half:], free[:, :half], free[:, -half:] = (False,) * 4
+        fields.append((field, np.argwhere(free)))
+    fields = [pair for pair in fields if len(pair[1])]
+    for _ in range(count):
+        field, places = fields[random.integers(len(fields))]
+        y, x = places[random.integers(len(places))]
+        box = slice(int(y) - half, int(y) + half + 1), slice(int(x) - half, int(x) + half + 1)
+        assert field.beam and field.wcs and field.noise and field.pixel_scale
+        pixel = field.pixel_scale[0]
+        grid = FlatGrid((2 * half + 1, 2 * half + 1), pixel)
+        offset = random.uniform(-0.5, 0.5, 2) * pixel
+        flux = snr * field.noise.rms / peak(shape, field.beam)
+        parts = tuple(part.moved(*offset, flux) for part in SHAPES[shape])
+        pixels = (field.pixels[box] + observe(parts, field.beam, grid)).astype(np.float32)
+        yield (
+            replace(field, pixels=pixels, wcs=field.wcs[box], noise=measure.noise(pixels)),
+            float(sum(part.flux for part in parts)),
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--real", action="store_true", help="put sources into real FIRST and VLASS skies instead")
+    parser.add_argument("--method", action="append", choices=METHODS, help="only these columns")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    methods = {name: METHODS[name] for name in arguments.method or METHODS}
+    rows = []
+    if arguments.real:
+        data = Path(os.environ.get("VLASS_EXPLORER_DATA", "../shared/data")) / "cutouts"
+        for survey, shape in product(REAL, SHAPES):
+            paths = sorted(data.glob(REAL[survey]))
+            for snr in SNRS:
+                draws = {
+                    name: scored(real_draws(paths, shape, snr, arguments.draws), methods[name]) for name in methods
+                }
+                rows.append({"noise": f"real {survey}", "shape": shape, "snr": snr, **draws})
+                _print(rows[-1], methods)
+    else:
+        for cell in CELLS:
+            draws = {name: scored(cell.draws(arguments.draws), method) for name, method in methods.items()}
+            where = f"{cell.beam} {cell.kind}"
+            rows.append({"noise": where, "shape": cell.shape, "snr": cell.snr, **draws})
+            _print(rows[-1], methods)
+        for cell in (cell for cell in CELLS if cell.snr == SNRS[0]):
+            median, covered = forced_draws(cell, arguments.draws)
+            print(
+                f"{cell.beam:8} {cell.kind:10} {cell.shape:10} S/N 5, forced: {median:.3f} / {covered:.2f}", flush=True
+            )
+            rows.append(
+                {"noise": f"{cell.beam} {cell.kind}", "shape": cell.shape, "snr": 5, "forced": (median, covered)}
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1))
+
+
+def _print(row: dict, methods: dict) -> None:
+    cells = "   ".join(f"{name} {row[name][0]:.3f} / {row[name][1]:.2f}" for name in methods)
+    print(f"{row['noise']:18} {row['shape']:10} S/N {row['snr']:3}   {cells}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
