@@ -42,7 +42,7 @@ def draw_measurements(cutout: Cutout, found: Measurements) -> None:
     if found.peak_fit is not None and found.peak_error is not None:
         fit = rounded(factor * found.peak_fit, factor * found.peak_error)
         rows["Peak, beam fitted"] = f"{fit} {unit}"
-    rows["Peak pixel"] = f"{rounded(factor * found.peak)} {unit}"
+    rows["Peak"] = f"{rounded(factor * found.peak)} {unit}"
     if found.rms is not None:
         rows["rms"] = f"{rounded(factor * found.rms)} {unit}"
     if found.snr is not None:
