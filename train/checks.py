@@ -10,7 +10,7 @@ from typing import Any
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig
+from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig, UnreadableItem
 
 from . import device, dryrun
 from .data import load, open_data_set, split_indices, test_indices
@@ -79,8 +79,8 @@ def _look(data_set: DataSet, parts: Mapping[str, Sequence[int]], config: RunConf
             item = data_set.items[index]
             try:
                 pixels = item.read().pixels
-            except ExplorerError as error:
-                unreadable[item.name] = str(error)
+            except UnreadableItem as error:
+                unreadable[item.name] = error.why
                 continue
             other = seen.setdefault(hashlib.blake2b(pixels.tobytes()).digest(), (split, item.name))
             if other[0] != split:

@@ -90,10 +90,7 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
         raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, known)}.")
     data_set = open_data_set(config)
     train_indices, validation_indices = split_indices(data_set, config)
-    try:
-        spec = datasets.input_spec(data_set, config)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    spec = datasets.input_spec(data_set, config)
     images = stretched(data_set, spec, config, allowed=config.allow_unreadable, check=check)
     train = TrainingImages(data_set, train_indices, spec, config, images)
     _check_classes(train.labels.tolist(), len(validation_indices), data_set, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from timm.models import adapt_input_conv, group_parameters
 from torch import Tensor, nn
 
 from vlass_explorer import backbones, checkpoints
-from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, RunConfig
+from vlass_explorer.foreign import mapped, reason
+from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
 
 from . import mimetic
 
@@ -51,14 +51,13 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
         try:
             model = _create(config, wishes, len(label_names), pretrained)
             break
-        except CheckpointError as error:
-            refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-            if refused is None or refused.group(1) not in wishes:
+        except TakesNoArgument as error:
+            if error.argument != "img_size":
                 raise ConfigError(str(error)) from error
-            if refused.group(1) != "img_size":
-                raise ConfigError(f"{config.architecture} takes no {refused.group(1)}.") from error
             del wishes["img_size"]
             torch.manual_seed(config.seed)
+        except CheckpointError as error:
+            raise ConfigError(str(error)) from error
     if config.weights not in ("none", "imagenet", "") and not is_file:
         _fill(model, checkpoints.find(named(config.weights, config)), label_names)
     elif config.initialise == "mimetic" and not pretrained:
@@ -82,13 +81,13 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int, pretrained
     torch.manual_seed(config.seed)
     if config.weights.endswith(SUFFIX):
         return _from_file(config, arguments, count, fresh)
-    try:
-        return _timm(config.architecture, arguments, count)
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(
-            f"The ImageNet weights of {config.architecture} cannot be had ({_first_line(error)}): connect to the "
+    with mapped(
+        lambda error: ConfigError(
+            f"The ImageNet weights of {config.architecture} cannot be had ({reason(error)}): connect to the "
             "Hugging Face hub once, or set weights=none."
-        ) from error
+        )
+    ):
+        return _timm(config.architecture, arguments, count)
 
 
 def _timm(architecture: str, arguments: dict[str, Any], count: int, overlay: dict[str, Any] | None = None) -> nn.Module:
@@ -107,7 +106,7 @@ def _from_file(config: RunConfig, arguments: dict[str, Any], count: int, fresh: 
         raise ConfigError(f"There is no file {path} to take the weights from.")
     cfg = timm.get_pretrained_cfg(config.architecture)
     heads = cfg.classifier if cfg is not None else None
-    try:
+    with mapped(lambda error: _unfit(error, path, config)):
         with safetensors.safe_open(path, framework="pt") as file:
             keys = set(file.keys())
             names = [heads] if isinstance(heads, str) else list(heads or ())
@@ -117,17 +116,15 @@ def _from_file(config: RunConfig, arguments: dict[str, Any], count: int, fresh: 
         # timm drops a head of another size than the one that its table of weights names.
         overlay = {"file": str(path), "url": "", "hf_hub_id": None, "num_classes": found[0] if found else -1}
         return _timm(config.architecture, arguments, count, overlay)
-    except safetensors.SafetensorError as error:
-        raise ConfigError(f"{path} is no safetensors file: {_first_line(error)}.") from error
-    except (RuntimeError, KeyError) as error:
-        raise ConfigError(
-            f"The weights of {path.name} do not fit {config.architecture}: {_first_line(error)}; name the architecture "
-            "that they belong to."
-        ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _unfit(error: Exception, path: Path, config: RunConfig) -> ConfigError:
+    if isinstance(error, safetensors.SafetensorError):
+        return ConfigError(f"{path} is no safetensors file: {reason(error)}.")
+    return ConfigError(
+        f"The weights of {path.name} do not fit {config.architecture}: {reason(error)}; name the architecture "
+        "that they belong to."
+    )
 
 
 def classifier_names(model: nn.Module) -> set[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import pandas as pd
 import streamlit as st
 
-from ui import run_panel
+from ui import report_view, run_panel
 from ui.config_view import differing
 from ui.run_words import phase, score
-from vlass_explorer import runs
 from vlass_explorer.figures.curves import overlaid
 from vlass_explorer.schema import Run
 
@@ -54,7 +54,8 @@ def _names(ordered: Sequence[Run]) -> list[str]:
 def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     rows = []
     for name, run in zip(names, ordered, strict=True):
-        found = {"macro_f1": score(run), "accuracy": run.metrics.get("accuracy"), **runs.read_report(run.path)}
+        report = report_view.of_run(run)
+        found = {"macro_f1": score(run), "accuracy": run.metrics.get("accuracy"), **(asdict(report) if report else {})}
         rows.append({"Run": name, "Phase": phase(run), **{label: found.get(key) for key, label in SCORES.items()}})
     table = pd.DataFrame(rows).astype(dict.fromkeys(SCORES.values(), float))
     for label in reversed(SCORES.values()):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from . import preprocess, validity
-from .schema import Checkpoint, Cutout, ExplorerError, InputError, Prediction
+from .foreign import mapped, reason
+from .schema import Checkpoint, CheckpointError, Cutout, ExplorerError, InputError, Prediction
 
 BATCH_SIZE = 32
 
@@ -24,7 +25,7 @@ def predict(
     """Softmax scores and validity of each cutout, in order.
 
     ``model`` is in evaluation mode on ``device``.  Raises InputError for the first cutout that the checkpoint's input
-    description refuses; ``predict_each`` goes on with the others.
+    description refuses (``predict_each`` goes on with the others), CheckpointError where the model refuses them all.
     """
     predictions = []
     for _, outcome in predict_each(model, card, cutouts, batch_size=batch_size, device=device):
@@ -71,13 +72,24 @@ def from_logits(card: Checkpoint, cutout: Cutout, logits: Tensor) -> Prediction:
     return Prediction(card.label_names, logits.numpy(), scores.numpy(), verdict)
 
 
+def _refusal(error: Exception, card: Checkpoint) -> CheckpointError:
+    """What is said of a model that its own input description does not suit."""
+    spec = card.input_spec
+    if isinstance(error, torch.OutOfMemoryError):
+        return CheckpointError(f"{card.name} ran out of memory ({reason(error)}): take a smaller batch.")
+    return CheckpointError(
+        f"{card.name} does not take {spec.in_chans} × {spec.img_size} × {spec.img_size} inputs ({reason(error)}): "
+        "its card and its weights do not belong together, copy the folder again."
+    )
+
+
 def _answer(
     model: nn.Module, card: Checkpoint, batch: Sequence[tuple[Cutout, Tensor | ExplorerError]], device: str
 ) -> Iterator[tuple[Cutout, Prediction | ExplorerError]]:
     tensors = [item for _, item in batch if isinstance(item, Tensor)]
     rows: Iterator[Tensor] = iter(())
     if tensors:
-        with torch.inference_mode():
+        with mapped(lambda error: _refusal(error, card)), torch.inference_mode():
             rows = iter(model(torch.cat(tensors).to(device)).float().cpu())
     for cutout, item in batch:
         if not isinstance(item, Tensor):

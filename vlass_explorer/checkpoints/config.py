@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
 
 CONFIG = "config.json"
@@ -82,10 +83,10 @@ def read_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"Checkpoint {path.name} has no {CONFIG}; a checkpoint folder needs it and {WEIGHTS}.")
     if file.stat().st_size > MAX_CONFIG_BYTES:
         raise CheckpointError(f"{CONFIG} of checkpoint {path.name} is larger than 1 MiB, so it is not a checkpoint's.")
-    try:
+    with mapped(
+        lambda error: CheckpointError(f"{CONFIG} of checkpoint {path.name} is not JSON: {reason(error)}.")
+    ):
         config = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{CONFIG} of checkpoint {path.name} is not JSON: {error}.") from error
     if not isinstance(config, dict) or not isinstance(config.get(KEY), dict):
         raise CheckpointError(
             f'{CONFIG} of checkpoint {path.name} has no "{KEY}" part; save the model with checkpoints.save.'
@@ -144,11 +145,27 @@ def to_card(config: Mapping[str, Any], path: Path) -> Checkpoint:
 def _input_spec(table: Mapping[str, Any], name: str) -> InputSpec:
     if unknown := sorted(table.keys() - {field.name for field in fields(InputSpec)}):
         raise CheckpointError(f"Checkpoint {name}: input_spec has the unknown key {unknown[0]!r}.")
+    kinds = get_type_hints(InputSpec)
     values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in table.items()}
-    try:
+    if wrong := [key for key, value in values.items() if not _is(value, kinds[key])]:
+        raise CheckpointError(f"Checkpoint {name}: {wrong[0]} of input_spec cannot be {table[wrong[0]]!r}.")
+    with mapped(lambda error: CheckpointError(f"Checkpoint {name}: input_spec is impossible ({reason(error)}).")):
         return InputSpec(**values)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"Checkpoint {name}: input_spec is impossible ({error})") from error
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Is a value of JSON, lists as tuples, of the annotated type; numbers are finite."""
+    parts = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in parts
+    if get_origin(kind) is tuple:
+        kinds = parts[:1] * len(value) if isinstance(value, tuple) and parts[-1] is ... else parts
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is, value, kinds))
+    if parts:  # one kind or None
+        return any(_is(value, part) for part in parts)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
 
 
 def read_header(path: Path) -> dict[str, tuple[int, ...]]:
@@ -160,20 +177,18 @@ def read_header(path: Path) -> dict[str, tuple[int, ...]]:
     if not file.is_file():
         raise CheckpointError(f"Checkpoint {path.name} has no {WEIGHTS}; copy the whole folder.")
     broken = CheckpointError(f"{WEIGHTS} of checkpoint {path.name} is broken or incomplete; copy the folder again.")
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= MAX_HEADER_BYTES:
-            raise broken
-        text = stream.read(length)
-    try:
+    with mapped(lambda error: broken):
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 2 <= length <= MAX_HEADER_BYTES:
+                raise broken
+            text = stream.read(length)
         header = {key: entry for key, entry in json.loads(text).items() if key != "__metadata__"}
         shapes = {key: tuple(int(size) for size in entry["shape"]) for key, entry in header.items()}
         end = max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise broken from error
-    if file.stat().st_size != 8 + length + end:
-        raise broken
-    return shapes
+        if file.stat().st_size != 8 + length + end:
+            raise broken
+        return shapes
 
 
 def check_head(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], name: str) -> None:

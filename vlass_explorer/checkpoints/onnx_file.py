@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import torch
 
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError
 from .weights import load
 
@@ -34,18 +35,16 @@ def to_onnx(card: Checkpoint) -> bytes:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch and its exporter talk about their own future
-            program = torch.onnx.export(
-                model, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
-            )
-        assert program is not None
-        content = bytes(program.model_proto.SerializeToString())
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        (found,) = session.run(["logits"], {"image": image.numpy()})
-    except (torch.onnx.OnnxExporterError, RuntimeError, ValueError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{card.architecture} cannot be written as ONNX: {line.rstrip('.')}.") from error
+        with mapped(lambda error: CheckpointError(f"{card.architecture} cannot be written as ONNX: {reason(error)}.")):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch and its exporter talk about their own future
+                program = torch.onnx.export(
+                    model, (image,), dynamo=True, verbose=False, input_names=["image"], output_names=["logits"]
+                )
+            assert program is not None
+            content = bytes(program.model_proto.SerializeToString())
+            session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            (found,) = session.run(["logits"], {"image": image.numpy()})
     finally:
         logger.setLevel(level)
     with torch.inference_mode():

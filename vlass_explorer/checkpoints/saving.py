@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports, Seen
 from .config import CONFIG, KEY, WEIGHTS, dump, plain, read_config, to_card, to_json
 from .heads import classifiers
@@ -142,14 +143,13 @@ def _try_out(card: Checkpoint) -> None:
     import torch
 
     spec = card.input_spec
-    try:
-        with torch.inference_mode():
-            logits = load(card)(torch.zeros(1, spec.in_chans, spec.img_size, spec.img_size))
-    except (RuntimeError, AssertionError) as error:
-        raise CheckpointError(
+    with mapped(
+        lambda error: CheckpointError(
             f"{card.architecture} with {dict(card.model_args)} does not take {spec.in_chans} × {spec.img_size} × "
-            f"{spec.img_size} inputs; make input_spec and model_args agree ({str(error).splitlines()[0]})."
-        ) from error
+            f"{spec.img_size} inputs; make input_spec and model_args agree ({reason(error)})."
+        )
+    ), torch.inference_mode():
+        logits = load(card)(torch.zeros(1, spec.in_chans, spec.img_size, spec.img_size))
     if logits.shape != (1, len(card.label_names)):
         raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of one a label.")
 

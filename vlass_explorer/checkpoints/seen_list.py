@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, Cutouts, Seen, SeenList
 
 SEEN = "seen.csv"
@@ -38,10 +39,8 @@ def seen(card: Checkpoint) -> Seen | None:
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != record.sha256:
         raise CheckpointError(f"{SEEN} of checkpoint {card.name} is not the one of its card; {advice}")
-    try:
+    with mapped(lambda error: CheckpointError(f"{SEEN} of checkpoint {card.name} cannot be read: {reason(error)}.")):
         parts = _parts(content)
-    except (ValueError, csv.Error) as error:
-        raise CheckpointError(f"{SEEN} of checkpoint {card.name} cannot be read: {error}.") from error
     return Seen(**parts, unlisted=record.unlisted)
 
 

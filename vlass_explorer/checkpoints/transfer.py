@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import shutil
 import tempfile
 import warnings
@@ -12,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
 from .config import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from .model_card import README
@@ -68,10 +68,8 @@ def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
     if target.exists():
         raise CheckpointError(f"There is already a checkpoint {name!r}; choose another name.")
     parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with mapped(lambda error: CheckpointError("This is no ZIP file; export a checkpoint as ZIP and import that.")):
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile as error:
-        raise CheckpointError("This is no ZIP file; export a checkpoint as ZIP and import that.") from error
     with archive, tempfile.TemporaryDirectory(prefix=".saving-", dir=parent) as temporary:
         place = Path(temporary) / target.name
         place.mkdir()
@@ -92,16 +90,15 @@ def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
     bound = {WEIGHTS: LARGEST_BYTES, SEEN: MAX_SEEN_BYTES}.get(target.name, MAX_CONFIG_BYTES)
     left = bound
-    try:
-        with archive.open(info) as source, target.open("wb") as sink:
-            # Counted while unpacking: the sizes that the archive states may be wrong.
-            while block := source.read(1 << 20):
-                left -= len(block)
-                if left < 0:
-                    raise CheckpointError(f"{target.name} in the ZIP is larger than {bound >> 20} MiB.")
-                sink.write(block)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise CheckpointError(f"{target.name} in the ZIP cannot be unpacked: {error}.") from error
+    with mapped(
+        lambda error: CheckpointError(f"{target.name} in the ZIP cannot be unpacked: {reason(error)}.")
+    ), archive.open(info) as source, target.open("wb") as sink:
+        # Counted while unpacking: the sizes that the archive states may be wrong.
+        while block := source.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise CheckpointError(f"{target.name} in the ZIP is larger than {bound >> 20} MiB.")
+            sink.write(block)
 
 
 def adopt(
@@ -142,19 +139,14 @@ def _state(content: bytes) -> Mapping[str, Tensor]:
     import safetensors.torch
     import torch
 
-    try:
-        return dict(safetensors.torch.load(content))
-    except safetensors.SafetensorError:
-        pass  # not that format: it may be torch's own
-    try:
+    with mapped(_no_weights):
+        try:
+            return dict(safetensors.torch.load(content))
+        except safetensors.SafetensorError:
+            pass  # not that format: it may be torch's own
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on foreign pickle protocols, which are refused all the same
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            "The file is neither safetensors nor a torch file that holds nothing but weights; save the state dict "
-            "with safetensors and import that."
-        ) from error
     if isinstance(found, Mapping):
         for key in ("state_dict", "model"):
             if isinstance(found.get(key), Mapping):
@@ -163,6 +155,13 @@ def _state(content: bytes) -> Mapping[str, Tensor]:
     if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise CheckpointError("The file holds no state dict (a table of named tensors).")
     return found
+
+
+def _no_weights(error: Exception) -> CheckpointError:
+    return CheckpointError(
+        "The file is neither safetensors nor a torch file that holds nothing but weights; save the state dict "
+        "with safetensors and import that."
+    )
 
 
 def _without_prefix(state: Mapping[str, Tensor], wanted: Collection[str], architecture: str) -> dict[str, Tensor]:
@@ -174,7 +173,7 @@ def _without_prefix(state: Mapping[str, Tensor], wanted: Collection[str], archit
     first = next(iter(wanted))
     prefixes = [key.removesuffix(first) for key in state if key == first or key.endswith(f".{first}")] or [""]
     lacking = {prefix: [key for key in wanted if prefix + key not in state] for prefix in prefixes}
-    whole = [prefix for prefix, missing in lacking.items() if not missing]
+    whole = sorted(prefix for prefix, missing in lacking.items() if not missing)
     if not whole:
         missing = min(lacking.values(), key=len)
         raise CheckpointError(f"The file misses {named(missing)}; choose the architecture that the weights are of.")

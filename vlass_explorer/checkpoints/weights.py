@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..schema import Checkpoint, CheckpointError
+from ..foreign import mapped, reason
+from ..schema import Checkpoint, CheckpointError, TakesNoArgument
 from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
 from .heads import MLP_HEAD, with_mlp_head
 
@@ -36,12 +38,17 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
         raise CheckpointError(f"Neither timm nor this program knows the architecture {architecture!r}{hint}.")
     arguments = dict(model_args)
     has_mlp = arguments.pop(MLP_HEAD, False)
-    try:
+    with mapped(lambda error: _refusal(error, architecture, model_args)):
         model = timm.create_model(architecture, pretrained=False, num_classes=num_classes, **arguments)
         return with_mlp_head(model, num_classes) if has_mlp else model
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        reason = str(error) or type(error).__name__
-        raise CheckpointError(f"{architecture} cannot be built with {dict(model_args)}: {reason}") from error
+
+
+def _refusal(error: Exception, architecture: str, model_args: Mapping[str, Any]) -> CheckpointError:
+    """Why a model cannot be built; Python tells an argument that nobody takes in words only."""
+    refused = re.search(r"unexpected keyword argument '(\w+)'", str(error)) if isinstance(error, TypeError) else None
+    if refused is not None and refused[1] in model_args:
+        return TakesNoArgument(architecture, refused[1])
+    return CheckpointError(f"{architecture} cannot be built with {dict(model_args)}: {reason(error, 300)}.")
 
 
 def load(card: Checkpoint, device: str = "cpu") -> nn.Module:
@@ -50,7 +57,6 @@ def load(card: Checkpoint, device: str = "cpu") -> nn.Module:
     Raises CheckpointError where the folder changed, the weights are broken or do not fit the architecture, or the
     device is absent.
     """
-    import safetensors
     import safetensors.torch
 
     check_head(read_config(card.path), read_header(card.path), card.name)
@@ -60,18 +66,14 @@ def load(card: Checkpoint, device: str = "cpu") -> nn.Module:
             f"The weights of checkpoint {card.name} are not those of its card: sha256 {found[:12]}, "
             f"expected {card.sha256[:12]}; copy the folder again."
         )
-    try:
+    with mapped(lambda error: CheckpointError(f"{WEIGHTS} of checkpoint {card.name} is broken: {reason(error)}.")):
         state = safetensors.torch.load(content)
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{WEIGHTS} of checkpoint {card.name} is broken: {error}.") from error
     model = create(card.architecture, len(card.label_names), card.model_args)
     _fill(model, state, card)
     # Explainers build their baselines (an empty sky) from it.
     object.__setattr__(model, "input_spec", card.input_spec)
-    try:
+    with mapped(lambda error: CheckpointError(f"The device {device!r} cannot be used here: {reason(error)}.")):
         return model.float().to(device).eval()
-    except (RuntimeError, AssertionError) as error:
-        raise CheckpointError(f"The device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from ..schema import DatasetError, InputSpec, RunConfig
+from ..foreign import mapped, reason
+from ..schema import ConfigError, DatasetError, InputSpec, RunConfig
 from .items import DataSet, Item
 
 __all__ = ["DATASETS", "DataSet", "Item", "input_spec", "is_made", "load", "recognise"]
@@ -61,23 +62,24 @@ def input_spec(
     pixels = config.field_of_view_pixels
     if data_set.pixel_scale_arcsec:
         pixels = round(config.field_of_view / data_set.pixel_scale_arcsec)
-    return InputSpec(
-        stretch=config.stretch,
-        field_of_view=config.field_of_view,
-        field_of_view_pixels=pixels,
-        normalisation=config.normalisation,
-        img_size=config.img_size,
-        in_chans=config.in_chans,
-        mean=mean,
-        std=std,
-        survey=data_set.survey,
-        frequency_ghz=data_set.frequency_ghz,
-        beam_arcsec=data_set.beam_arcsec,
-        pixel_scale_arcsec=data_set.pixel_scale_arcsec,
-        unit=data_set.unit,
-        simulated=data_set.simulated,
-        colour=data_set.colour and config.in_chans == 3,
-    )
+    with mapped(lambda error: ConfigError(f"This model input is impossible: {reason(error, 200)}.")):
+        return InputSpec(
+            stretch=config.stretch,
+            field_of_view=config.field_of_view,
+            field_of_view_pixels=pixels,
+            normalisation=config.normalisation,
+            img_size=config.img_size,
+            in_chans=config.in_chans,
+            mean=mean,
+            std=std,
+            survey=data_set.survey,
+            frequency_ghz=data_set.frequency_ghz,
+            beam_arcsec=data_set.beam_arcsec,
+            pixel_scale_arcsec=data_set.pixel_scale_arcsec,
+            unit=data_set.unit,
+            simulated=data_set.simulated,
+            colour=data_set.colour and config.in_chans == 3,
+        )
 
 
 DATASETS: Mapping[str, ModuleType] = _discover()

@@ -11,6 +11,7 @@ citation, simulated. What it leaves out is taken from the first cutout.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 import yaml
 
 from .. import cutouts
+from ..foreign import mapped, reason
 from ..schema import DatasetError
 from . import cache
 from .items import DataSet, Item, chosen, unreadable
@@ -32,6 +34,7 @@ FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
     "citation", "simulated", "colour",
 )  # fmt: skip
+TEXTS = ("title", "survey", "unit", "licence", "citation")
 SPLITS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "": "",
@@ -68,13 +71,14 @@ def facts(root: Path) -> dict[str, Any]:
     path = root / "dataset.yaml"
     if not path.is_file():
         return {}
-    try:
+    with mapped(lambda error: DatasetError(f"{path} is not YAML: {reason(error, 200)}.")):
         said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
-    unknown = sorted(set(said) - set(FACTS)) if isinstance(said, dict) else ["no keys"]
+    unknown = sorted(map(str, set(said) - set(FACTS))) if isinstance(said, dict) else ["no keys"]
     if unknown:
-        raise DatasetError(f"{path} has {', '.join(map(str, unknown))}; known keys are {', '.join(FACTS)}.")
+        raise DatasetError(f"{path} has {', '.join(unknown)}; known keys are {', '.join(FACTS)}.")
+    for kind, word, keys in ((str, "a text", TEXTS), (bool, "true or false", ("simulated", "colour"))):
+        if wrong := [key for key in keys if not isinstance(said.get(key), kind | None)]:
+            raise DatasetError(f"{path}: {wrong[0]} is {word}, not {said[wrong[0]]!r}.")
     if said.get("row0", "south") not in ("south", "north"):
         raise DatasetError(f"{path}: row0 is south or north, not {said['row0']!r}.")
     if "beam_arcsec" in said:
@@ -82,7 +86,7 @@ def facts(root: Path) -> dict[str, Any]:
         if len(said["beam_arcsec"]) != 2:
             raise DatasetError(f"{path}: beam_arcsec is a list of two, major and minor axis.")
     for number in (said.get("frequency_ghz", 1), said.get("pixel_scale_arcsec", 1), *said.get("beam_arcsec", ())):
-        if not isinstance(number, int | float) or not number > 0:
+        if not isinstance(number, int | float) or not 0 < number < math.inf:
             raise DatasetError(f"{path}: {number!r} is not a positive number.")
     if not isinstance(said.get("label_names", []), list):
         raise DatasetError(f"{path}: label_names is a list.")
@@ -141,19 +145,19 @@ def seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def table_of(path: Path, needed: tuple[str, ...] = ("path", "label")) -> list[dict[str, str]]:
     """Rows of a CSV table by column name; ra_deg and dec_deg count as ra and dec. ``needed`` columns are all filled."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
-            columns = [{"ra_deg": "ra", "dec_deg": "dec"}.get(name, name) for name in columns]
-            if not set(needed) <= set(columns):
-                raise DatasetError(
-                    f"{path} needs the columns {' and '.join(needed)}; it has {', '.join(columns) or 'none'}."
-                )
-            reader.fieldnames = columns
-            table = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} is not a CSV table in UTF-8: {error}.") from error
+    with (
+        mapped(lambda error: DatasetError(f"{path} is not a CSV table in UTF-8: {reason(error)}.")),
+        path.open(newline="", encoding="utf-8-sig") as file,
+    ):
+        reader = csv.DictReader(file, strict=True)
+        columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
+        columns = [{"ra_deg": "ra", "dec_deg": "dec"}.get(name, name) for name in columns]
+        if not set(needed) <= set(columns):
+            raise DatasetError(
+                f"{path} needs the columns {' and '.join(needed)}; it has {', '.join(columns) or 'none'}."
+            )
+        reader.fieldnames = columns
+        table = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
     empty = [number for number, row in enumerate(table, 2) if not all(row.get(name) for name in needed)]
     if empty:
         raise DatasetError(f"{path}: line {empty[0]} has no {' or no '.join(needed)}.")
@@ -178,14 +182,16 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
         if "\0" in row["path"]:
             raise DatasetError("A path in labels.csv holds a NUL character.")
         path = root / row["path"]
-        real = path.resolve()
+        with mapped(partial(_no_path, row["path"])):
+            real = path.resolve()
+            is_there = real.is_file() and real.stat().st_size > 0
         strays = Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts
         if strays or not real.is_relative_to(home):
             raise DatasetError(f"{row['path']!r} in labels.csv lies outside the data set folder.")
         if real in seen:
             raise DatasetError(f"{row['path']!r} is listed twice: one image would land in two folds.")
         seen.add(real)
-        if not real.is_file() or real.stat().st_size == 0:
+        if not is_there:
             missing.append(row["path"])
         paths.append(path)
     if missing:
@@ -194,6 +200,10 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
             f"{', ...' if len(missing) > 5 else ''}."
         )
     return paths
+
+
+def _no_path(text: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{text[:60]!r} in labels.csv is no path of a file: {reason(error)}.")
 
 
 def number_of(row: Mapping[str, str], column: str) -> float | None:
@@ -215,7 +225,7 @@ def fold_of(row: Mapping[str, str]) -> int | None:
     text = row.get("fold", "")
     if not text:
         return None
-    if not text.isdecimal():
+    if not (text.isdecimal() and len(text) < 6):
         raise DatasetError(f"{row['path']}: fold is {text!r}, not 0, 1, 2, ...")
     return int(text)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..measure import noise
-from ..schema import Cutout, CutoutError, DatasetError, Origin, Row0
+from ..schema import Cutout, CutoutError, DatasetError, ExplorerError, Origin, Row0, UnreadableItem
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Item:
     """What the cutout depends on (file, size, time of change; or seed), for the cache; empty: never kept in it."""
 
     def read(self) -> Cutout:
-        """The cutout; raises DatasetError that names the item where its file cannot be read."""
+        """The cutout; raises UnreadableItem where its file cannot be read."""
         try:
             return self.source()
-        except CutoutError as error:
-            raise DatasetError(f"{self.name}: {error}") from error
+        except ExplorerError as error:
+            raise UnreadableItem(self.name, str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ..foreign import mapped, reason
 from ..schema import DatasetError
 
 OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
@@ -67,14 +68,12 @@ def read_pickle(path: Path) -> Any:
 
     Raises DatasetError for anything that is not such data; nothing in the file is executed.
     """
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _run(data)
-    except Refused as error:
-        raise DatasetError(f"{path.name} is not opened: {error}; only pickled arrays of numbers are.") from error
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DatasetError(f"{path.name} cannot be read as a pickle ({reason}): copy or download it again.") from error
+    with (
+        mapped(lambda error: _unread(error, path.name, "cannot be read as a pickle", "pickled arrays")),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return _run(data)
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -82,27 +81,31 @@ def read_npy(path: Path) -> NDArray[Any]:
 
     Raises DatasetError for any other content; nothing in the file is executed.
     """
-    try:
-        with path.open("rb") as file:
-            if npy.read_magic(file) == (1, 0):
-                shape, _, dtype = npy.read_array_header_1_0(file)
-            else:
-                file.seek(0)
-                npy.read_magic(file)
-                shape, _, dtype = npy.read_array_header_2_0(file)
-            if not dtype.hasobject:
-                file.seek(0)
-                plain: NDArray[Any] = np.load(file, allow_pickle=False)
-                return plain
-            found = _run(BytesIO(file.read()))
-    except Refused as error:
-        raise DatasetError(f"{path.name} is not opened: {error}; only arrays of numbers are.") from error
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DatasetError(f"{path.name} is not a NPY array ({reason}): copy or download it again.") from error
+    with (
+        mapped(lambda error: _unread(error, path.name, "is not a NPY array", "arrays")),
+        path.open("rb") as file,
+    ):
+        if npy.read_magic(file) == (1, 0):
+            shape, _, dtype = npy.read_array_header_1_0(file)
+        else:
+            file.seek(0)
+            npy.read_magic(file)
+            shape, _, dtype = npy.read_array_header_2_0(file)
+        if not dtype.hasobject:
+            file.seek(0)
+            plain: NDArray[Any] = np.load(file, allow_pickle=False)
+            return plain
+        found = _run(BytesIO(file.read()))
     if not isinstance(found, np.ndarray) or found.shape != shape:
         raise DatasetError(f"{path.name} holds something else than its header says: copy or download it again.")
     return found
+
+
+def _unread(error: Exception, name: str, what: str, only: str) -> DatasetError:
+    """What is said of a file that is refused, or that is none at all."""
+    if isinstance(error, Refused):
+        return DatasetError(f"{name} is not opened: {error}; only {only} of numbers are.")
+    return DatasetError(f"{name} {what} ({reason(error)}): copy or download it again.")
 
 
 def _run(stream: Any) -> Any:

@@ -20,7 +20,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .. import augment, preprocess
-from ..schema import Cutouts, DatasetError, ExplorerError, FloatArray, InputSpec, RunConfig, Window
+from ..schema import Cutouts, DatasetError, ExplorerError, FloatArray, InputSpec, RunConfig, UnreadableItem, Window
 from . import cache, identity
 from .items import DataSet, unreadable
 
@@ -123,8 +123,7 @@ def _build(
                 image = preprocess.stretched(cutout, spec).reshape(-1, *cutout.shape)
                 window = preprocess.window(cutout, spec)
             except ExplorerError as error:
-                text = str(error)
-                failures[index] = text if text.startswith(item.name) else f"{item.name}: {text}"
+                failures[index] = str(error) if isinstance(error, UnreadableItem) else f"{item.name}: {error}"
                 if len(failures) > allowed * count + TOLD:
                     break
                 continue

@@ -7,13 +7,14 @@ import secrets
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from .. import cutouts
+from ..foreign import mapped, reason
 from ..schema import DatasetError
 
 TABLES = ("labels.csv", "dataset.yaml")
@@ -44,12 +45,16 @@ def unpack(archive: IO[bytes], parent: Path, name: str, bounds: Bounds) -> Path:
 
     Only images, labels.csv and dataset.yaml are taken; a single top folder is left out of the paths.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            found = [_member(info) for info in _members(opened)]
-            return _write(found, opened, parent, name, bounds)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
-        raise DatasetError(f"{name} is not a ZIP archive that can be read: {error}.") from error
+    with _unzipping(name):
+        opened = zipfile.ZipFile(archive)
+    with opened:
+        found = [_member(info) for info in _members(opened)]
+        return _write(found, opened, parent, name, bounds)
+
+
+def _unzipping(name: str) -> AbstractContextManager[None]:
+    """Around what zipfile does; what the disk says of the copy is another matter."""
+    return mapped(lambda error: DatasetError(f"{name} is not a ZIP archive that can be read: {reason(error)}."))
 
 
 def store(files: Sequence[tuple[str, IO[bytes]]], parent: Path, name: str, bounds: Bounds) -> Path:
@@ -110,6 +115,9 @@ def _write(found: Sequence[_File], archive: zipfile.ZipFile | None, parent: Path
     _check_size(sum(f.size for f in files), name, bounds)
     if len({str(f.path).casefold() for f in files}) < len(files):
         raise DatasetError(f"{name} holds two files of the same path.")
+    folders = {str(parent).casefold() for f in files for parent in f.path.parents}
+    if both := [f.path for f in files if str(f.path).casefold() in folders]:
+        raise DatasetError(f"{name} holds {str(both[0])!r} as a file and as a folder: rename one of them.")
     parent.mkdir(parents=True, exist_ok=True)
     hidden = parent / f".{secrets.token_hex(8)}"
     hidden.mkdir()
@@ -120,7 +128,9 @@ def _write(found: Sequence[_File], archive: zipfile.ZipFile | None, parent: Path
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(file.source, zipfile.ZipInfo):
                 assert archive is not None
-                with archive.open(file.source) as source:
+                with _unzipping(name):
+                    source = archive.open(file.source)
+                with source:
                     left -= _copy(source, target, left, name, bounds)
             else:
                 left -= _copy(file.source, target, left, name, bounds)
@@ -136,12 +146,15 @@ def _copy(source: IO[bytes], target: Path, left: int, name: str, bounds: Bounds)
     """Copy at most ``left`` bytes: an archive may lie about the sizes of its members."""
     written = 0
     with target.open("xb") as file:
-        while block := source.read(_BLOCK):
+        while True:
+            with _unzipping(name):
+                block = source.read(_BLOCK)
+            if not block:
+                return written
             written += len(block)
             if written > left:
                 _check_size(bounds.bytes + 1, name, bounds)
             file.write(block)
-    return written
 
 
 def _check_size(size: int, name: str, bounds: Bounds) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from vlass_explorer.foreign import mapped, reason
 from vlass_explorer.schema import ConfigError, RunConfig
 
 from .values import check, convert, nearest
@@ -78,10 +79,8 @@ def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
 
 def from_yaml(text: str, where: str = "configuration") -> RunConfig:
     """A configuration from YAML that names any of its keys; ConfigError for an unknown key or a wrong value."""
-    try:
+    with mapped(lambda error: ConfigError(f"The {where} is not valid YAML: {reason(error, 200)}.")):
         values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The {where} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"The {where} must be a list of key: value lines.")
     return with_values(RunConfig(), {str(key): value for key, value in values.items()})

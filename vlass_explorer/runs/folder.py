@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import json
 import os
 import secrets
 import shutil
@@ -15,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vlass_explorer.foreign import mapped
 from vlass_explorer.recipes import from_yaml, to_yaml
 from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
 
 from . import slurm
 from .process import alive
-from .records import read_status, write_json
+from .records import read_status, read_table, write_json
 
 START_SECONDS = 300.0
 """A queued run without a process is lost after this time: its trainer never came up."""
@@ -120,11 +120,7 @@ def _seen(path: Path, status: dict[str, Any]) -> tuple[Phase, str]:
 
 def read_process(path: Path) -> dict[str, Any]:
     """Identity that the launcher noted for a run folder, empty before that."""
-    try:
-        found = json.loads((path / "process.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_table(path / "process.json")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -135,10 +131,12 @@ def _config(text: str, where: str) -> RunConfig:
 
 def _read(path: Path) -> Run:
     status = read_status(path)
+    if not (path / "config.yaml").is_file():
+        raise RunError(f"{path.name} is not a run folder: it has no config.yaml.")
     try:
-        config = _config((path / "config.yaml").read_text(encoding="utf-8"), f"configuration of {path.name}")
-    except FileNotFoundError:
-        raise RunError(f"{path.name} is not a run folder: it has no config.yaml.") from None
+        with mapped(lambda error: ConfigError("config.yaml is no text that can be read.")):
+            text = (path / "config.yaml").read_text(encoding="utf-8")
+        config = _config(text, f"configuration of {path.name}")
     except ConfigError as error:
         raise RunError(f"{path.name} cannot be read: {error}") from error
     phase, reason = _seen(path, status)

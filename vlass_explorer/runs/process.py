@@ -44,8 +44,10 @@ def alive(process: Mapping[str, Any]) -> bool | None:
         return None
     if process.get("boot") != _boot():
         return False
+    pid = process.get("pid")
+    if not isinstance(pid, int) or pid < 1:
+        return False
     try:
-        pid = int(process["pid"])
         return _started(pid) == process.get("started") and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

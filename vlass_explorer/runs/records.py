@@ -8,10 +8,16 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from vlass_explorer.schema import Run, RunError
+from vlass_explorer.foreign import mapped, reason
+from vlass_explorer.schema import Phase, Run, RunError
 
+KINDS: Mapping[str, Any] = {
+    "created": str, "queued": str, "heartbeat": str, "phase": str, "reason": str, "device": str, "checkpoint": str,
+    "step": int, "total_steps": int, "epoch": int, "eta_seconds": int | float, "metrics": dict, "process": dict,
+}  # fmt: skip
+"""What the values of status.json are, where they are there."""
 _TAIL_BYTES = 65536
 
 
@@ -27,15 +33,41 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_status(path: Path) -> dict[str, Any]:
     """What status.json of a run folder says; RunError where it is missing or broken."""
-    try:
+
+    def unread(error: Exception) -> RunError:
+        if isinstance(error, FileNotFoundError):
+            return RunError(f"{path.name} is not a run folder: it has no status.json.")
+        return RunError(f"status.json of {path.name} is damaged.")
+
+    with mapped(unread):
         status = json.loads((path / "status.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path.name} is not a run folder: it has no status.json.") from None
-    except ValueError:
-        raise RunError(f"status.json of {path.name} is damaged.") from None
+        _check(status)
+    return dict(status)
+
+
+def _check(status: Any) -> None:
+    """ValueError for a status that no trainer writes; keys without a value count as absent."""
     if not isinstance(status, dict):
-        raise RunError(f"status.json of {path.name} is damaged.")
-    return status
+        raise ValueError("no table")
+    for key, kind in KINDS.items():
+        if not isinstance(status.get(key), kind | None):
+            raise ValueError(f"{key} is {status[key]!r}")
+    for key in ("created", "queued", "heartbeat"):
+        datetime.fromisoformat(status.get(key) or "2000-01-01")
+    if status.get("phase") not in get_args(Phase):
+        raise ValueError(f"no phase {status.get('phase')!r}")
+    if not all(isinstance(value, int | float) for value in (status.get("metrics") or {}).values()):
+        raise ValueError("metrics are numbers")
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The table in a JSON file that may be absent or half-written: then it is empty."""
+    try:
+        with mapped(lambda error: RunError(f"{path.name} is damaged ({reason(error)}).")):
+            found = json.loads(path.read_text(encoding="utf-8"))
+    except RunError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_status(path: Path, **values: Any) -> dict[str, Any]:
@@ -53,17 +85,20 @@ def beat(path: Path, **values: Any) -> None:
 def append_metrics(path: Path, row: Mapping[str, float | int | str]) -> None:
     """Add one line to metrics.jsonl; a value that is not finite is left out, as JSON has no word for it."""
     kept = {k: v for k, v in row.items() if not isinstance(v, float) or math.isfinite(v)}
-    with (path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(kept) + "\n")
+    with (path / "metrics.jsonl").open("ab+") as file:
+        # A line that a killed process left half-written stays alone, so that it costs itself only.
+        is_whole = not file.tell() or (file.seek(-1, os.SEEK_END), file.read(1))[1] == b"\n"
+        file.write(b"" if is_whole else b"\n")
+        file.write(json.dumps(kept).encode() + b"\n")
 
 
 def rewind(path: Path, step: int) -> None:
     """Leave out the rows of metrics.jsonl after a step, which a resumed run will write again."""
     file = path / "metrics.jsonl"
     if file.exists():
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        lines = [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
         temporary = file.with_name(".metrics.jsonl")
-        temporary.write_text("".join(line for line in lines if json.loads(line)["step"] <= step), encoding="utf-8")
+        temporary.write_bytes(b"".join(line for line in lines if (row := _row(line)) and row["step"] <= step))
         temporary.replace(file)
 
 
@@ -71,7 +106,7 @@ def metrics(run: Run, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Rows of metrics.jsonl after a byte offset and the offset to ask with next time.
 
     Rows have ``epoch`` and ``step`` and some of train_loss, val_loss, val_accuracy, val_macro_f1, lr,
-    images_per_second; a line still being written is left for the next call.
+    images_per_second; a line still being written is left for the next call, one that never became whole is left out.
     """
     path = run.path / "metrics.jsonl"
     if not path.exists():
@@ -80,7 +115,16 @@ def metrics(run: Run, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         file.seek(offset)
         data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines() if line], offset + len(whole)
+    return [row for line in whole.splitlines() if (row := _row(line))], offset + len(whole)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row on a line of metrics.jsonl; None for what a killed process left of one."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("step"), int | float) else None
 
 
 def log_tail(run: Run, lines: int = 40) -> str:
@@ -96,8 +140,4 @@ def log_tail(run: Run, lines: int = 40) -> str:
 
 def read_report(path: Path) -> dict[str, Any]:
     """The values of a Report that a finished run wrote to report.json; empty where there is none."""
-    try:
-        found = json.loads((path / "report.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_table(path / "report.json")

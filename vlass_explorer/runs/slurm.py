@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vlass_explorer.schema import Phase
+
+from .records import read_table
 
 NOTE = "slurm.json"
 """File in a run folder: ``job`` and what was asked for, and from the trainer its step and the restarts of the job."""
@@ -46,19 +47,13 @@ def step() -> dict[str, Any]:
 
 def read_note(path: Path) -> dict[str, Any]:
     """What slurm.json of a run folder says, empty where SLURM does not hold the run."""
-    try:
-        found = json.loads((path / NOTE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) and re.fullmatch(r"[\d_]+", str(found.get("job", ""))) else {}
+    found = read_table(path / NOTE)
+    return found if re.fullmatch(r"[\d_]+", str(found.get("job", ""))) else {}
 
 
 def read_resources(path: Path) -> dict[str, Any]:
     """What the last job of a run folder asked for, also between two attempts."""
-    try:
-        found = json.loads((path / NOTE).read_text(encoding="utf-8")).get("resources")
-    except (FileNotFoundError, ValueError, AttributeError):
-        return {}
+    found = read_table(path / NOTE).get("resources")
     return found if isinstance(found, dict) else {}
 
 

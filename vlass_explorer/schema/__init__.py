@@ -12,6 +12,8 @@ from .errors import (
     NoSuchPlane,
     RunError,
     TableError,
+    TakesNoArgument,
+    UnreadableItem,
     UnsupportedError,
 )
 from .learning import (
@@ -34,7 +36,8 @@ from .training import Phase, Run, RunConfig, field_help
 __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
-    "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName", "Phase",
-    "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row", "Row0", "Run", "RunConfig", "RunError",
-    "Seen", "SeenList", "Status", "TableError", "Tokens", "UnsupportedError", "Validity", "Window", "field_help",
+    "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName",
+    "Phase", "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row", "Row0", "Run",
+    "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
+    "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

@@ -36,12 +36,34 @@ class CheckpointError(ExplorerError):
     """A checkpoint folder cannot be listed, loaded or saved."""
 
 
+class TakesNoArgument(CheckpointError):
+    """An architecture has no such argument."""
+
+    def __init__(self, architecture: str, argument: str) -> None:
+        self.architecture, self.argument = architecture, argument
+        super().__init__(f"{architecture} takes no {argument}: leave it out.")
+
+    def __reduce__(self) -> tuple[type[TakesNoArgument], tuple[str, str]]:
+        return type(self), (self.architecture, self.argument)
+
+
 class UnsupportedError(ExplorerError):
     """A method does not apply to this architecture; the sentence says why."""
 
 
 class DatasetError(ExplorerError):
     """A data set folder cannot be used for training or testing."""
+
+
+class UnreadableItem(DatasetError):
+    """One cutout of a data set cannot be read."""
+
+    def __init__(self, item: str, why: str) -> None:
+        self.item, self.why = item, why
+        super().__init__(f"{item}: {why}")
+
+    def __reduce__(self) -> tuple[type[UnreadableItem], tuple[str, str]]:
+        return type(self), (self.item, self.why)
 
 
 class ConfigError(ExplorerError):
