@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -10,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from scipy import ndimage
 
-from vlass_explorer import measure
+from vlass_explorer import cutouts, measure
 from vlass_explorer.datasets.sky_model import (
     FWHM,
     Component,
@@ -171,3 +173,14 @@ def test_a_cutout_is_what_a_reader_would_give() -> None:
     assert seen.cutout().noise is None or seen.cutout().noise.rms < 1e-12
     upside_down = projected("SIN", (120.0, 20.0), 1.0, (64, 64), rotation=180.0)
     assert Observation(seen.parts, BEAM, SkyGrid(upside_down, (64, 64))).cutout().row0 == "north"
+
+
+def test_sources_are_injected_into_a_real_image(data_dir: Path) -> None:
+    real = cutouts.read(next((data_dir / "cutouts" / "vlass").glob("VLASS*.fits")))
+    grid = SkyGrid(real.wcs, real.shape)
+    seen = Observation((Component(0.05, 40.0, -35.0, 4.0, 2.0, 10.0),), real.beam, grid)
+    cutout = seen.cutout(real.pixels, name="injected", origin=real.origin)
+    added = cutout.pixels.astype(np.float64) - real.pixels
+    assert (added * corner_areas(real.wcs, real.shape)).sum() / real.beam.solid_angle == pytest.approx(0.05, rel=1e-4)
+    assert (cutout.beam, cutout.unit, cutout.row0) == (real.beam, real.unit, real.row0)
+    assert cutout.noise.rms == pytest.approx(real.noise.rms, rel=0.01)

@@ -76,6 +76,21 @@ def test_a_large_aperture_scatters_by_the_number_of_beams(kind, factor) -> None:
     assert (line / beam.solid_angle) ** 2 == pytest.approx(factor * side**2 / beam.solid_angle, rel=0.12)
 
 
+def test_without_short_baselines_noise_swings_about_zero() -> None:
+    """The power that is missing, against the closed form: the beam less a wider Gaussian of the same integral."""
+    beam, random, grid = Beam(3.0, 3.0), np.random.default_rng(5), FlatGrid((150, 150), 1.0)
+    fields = [noise(random, grid, beam, 1.0, "beam", largest_scale=20.0) for _ in range(300)]
+    bowl = Beam(*[2 * np.log(2) / np.pi * 20.0] * 2)  # half of the power is left at 20 arcsec a wavelength
+    wide = np.hypot(3.0, bowl.major)
+    depth = (3.0 / wide) ** 2
+    for lag in [(0, 0), (0, 2), (3, 4), (0, 9)]:
+        far = np.hypot(*lag)
+        expected = (gaussian(beam, far, 0, 1) - depth * gaussian(beam, far, 0, wide / 3.0)) / (1 - depth)
+        assert correlation(fields, lag) == pytest.approx(expected, abs=0.008)
+    plain = [noise(random, grid, beam, 1.0) for _ in range(300)]
+    assert np.std([field.sum() for field in fields]) < 0.25 * np.std([field.sum() for field in plain])
+
+
 def test_noise_of_the_augmentation_is_of_the_convolved_kind() -> None:
     own = beam_covariance(BEAM)
     fields = [beam_noise(np.random.default_rng(seed), (96, 96), own) for seed in range(200)]

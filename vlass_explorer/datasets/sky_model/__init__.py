@@ -13,7 +13,7 @@ beam. Everything random comes from a numpy Generator that the caller seeds.
 from .components import FWHM, Component, beam_covariance, placed
 from .grids import FlatGrid, Grid, SkyGrid, projected, sky_position
 from .morphologies import MORPHOLOGIES, neighbours
-from .noise import NoiseKind, autocorrelation_covariance, noise
+from .noise import NoiseKind, autocorrelation, noise
 from .observing import Observation, observe, peak_fraction
 from .radio_galaxies import RadioGalaxy, radio_galaxy
 from .resolved_out import kept_fraction, transmission
@@ -21,6 +21,6 @@ from .structures import filament, jet, lobe
 
 __all__ = [
     "FWHM", "MORPHOLOGIES", "Component", "FlatGrid", "Grid", "NoiseKind", "Observation", "RadioGalaxy", "SkyGrid",
-    "autocorrelation_covariance", "beam_covariance", "filament", "jet", "kept_fraction", "lobe", "neighbours", "noise",
+    "autocorrelation", "beam_covariance", "filament", "jet", "kept_fraction", "lobe", "neighbours", "noise",
     "observe", "peak_fraction", "placed", "projected", "radio_galaxy", "sky_position", "transmission",
 ]  # fmt: skip

@@ -18,41 +18,63 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from ...schema import Beam
 from .components import Covariance, Generator, beam_covariance
 from .grids import Grid, Shape
+from .resolved_out import bowl_covariance
 
 NoiseKind = Literal["beam", "convolved"]
 REACH = 6.0  # sigmas of the autocorrelation; beyond it pixels are independent
 
 
-def noise(random: Generator, grid: Grid, beam: Beam, rms: float, kind: NoiseKind = "beam") -> NDArray[np.float64]:
-    """Gaussian noise (ny, nx) of expected ``rms``, in its unit, with the autocorrelation that ``kind`` names.
+def noise(
+    random: Generator,
+    grid: Grid,
+    beam: Beam,
+    rms: float,
+    kind: NoiseKind = "beam",
+    largest_scale: float | None = None,
+) -> NDArray[np.float64]:
+    """Gaussian noise (ny, nx) of expected ``rms``, in its unit, with the autocorrelation of ``autocorrelation``.
 
     The beam is taken in pixels at the centre of the grid. By circulant embedding (Dietrich and Newsam 1997, SIAM J.
     Sci. Comput. 18, 1088): the autocorrelation at whole pixels is exact, also for a beam that the pixels undersample.
     """
-    pixels = np.linalg.inv(grid.jacobian)
-    own = pixels @ autocorrelation_covariance(beam, kind) @ pixels.T
-    sides = tuple(
+    turn = np.linalg.inv(grid.jacobian)
+    terms = [(weight, turn @ own @ turn.T) for weight, own in autocorrelation(beam, kind, largest_scale)]
+    widest = np.diag(terms[-1][1])[::-1]
+    height, width = (
         next_fast_len(side + int(np.ceil(REACH * np.sqrt(spread))), real=True)
-        for side, spread in zip(grid.shape, (own[1, 1], own[0, 0]), strict=True)
+        for side, spread in zip(grid.shape, widest, strict=True)
     )
-    transfer = _transfer((sides[0], sides[1]), tuple(map(float, own.ravel())))
-    field = irfft2(rfft2(random.standard_normal(sides)) * transfer, s=sides)
+    key = tuple((weight, *map(float, own[np.triu_indices(2)])) for weight, own in terms)
+    colour = _colour((height, width), key)
+    field = irfft2(rfft2(random.standard_normal((height, width))) * colour, s=(height, width))
     return np.asarray(rms * field[: grid.shape[0], : grid.shape[1]])
 
 
-def autocorrelation_covariance(beam: Beam, kind: NoiseKind) -> Covariance:
-    """Covariance of the Gaussian that the autocorrelation of the noise is, in square arcsec."""
-    return beam_covariance(beam) * {"beam": 1.0, "convolved": 2.0}[kind]
+def autocorrelation(
+    beam: Beam, kind: NoiseKind, largest_scale: float | None = None
+) -> tuple[tuple[float, Covariance], ...]:
+    """Autocorrelation of the noise as a sum of Gaussians of unit peak: weight and covariance in square arcsec of each.
+
+    1 where they add up at no distance. With a ``largest_scale`` in arcsec the power on short baselines is missing as
+    in the sky: the noise swings about zero, and large apertures scatter less.
+    """
+    own = beam_covariance(beam) * {"beam": 1.0, "convolved": 2.0}[kind]
+    if largest_scale is None:
+        return ((1.0, own),)
+    wide = own + bowl_covariance(largest_scale)
+    depth = float(np.sqrt(np.linalg.det(own) / np.linalg.det(wide)))
+    return (1.0 / (1.0 - depth), own), (-depth / (1.0 - depth), wide)
 
 
 @lru_cache(maxsize=16)
-def _transfer(sides: Shape, own: tuple[float, ...]) -> NDArray[np.float64]:
+def _colour(sides: Shape, terms: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
     """Root of the transform (ny, nx // 2 + 1) of the autocorrelation on a torus: what colours white noise on it."""
     row, column = (np.fft.fftfreq(side, 1.0 / side) for side in sides)
-    inverse = np.linalg.inv(np.array(own).reshape(2, 2))
-    shape = np.zeros(sides)
-    for turn_y in (-1, 0, 1):
-        for turn_x in (-1, 0, 1):
-            dy, dx = (row + turn_y * sides[0])[:, None], (column + turn_x * sides[1])[None, :]
-            shape += np.exp(-0.5 * (inverse[0, 0] * dx**2 + 2 * inverse[0, 1] * dx * dy + inverse[1, 1] * dy**2))
-    return np.sqrt(np.maximum(rfft2(shape).real, 0.0))
+    found = np.zeros(sides)
+    for weight, xx, xy, yy in terms:
+        (pxx, pxy), (_, pyy) = np.linalg.inv([[xx, xy], [xy, yy]])
+        for turn_y in (-1, 0, 1):
+            for turn_x in (-1, 0, 1):
+                dy, dx = (row + turn_y * sides[0])[:, None], (column + turn_x * sides[1])[None, :]
+                found += weight * np.exp(-0.5 * (pxx * dx**2 + 2 * pxy * dx * dy + pyy * dy**2))
+    return np.sqrt(np.maximum(rfft2(found).real, 0.0))

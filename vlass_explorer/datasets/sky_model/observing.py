@@ -99,7 +99,10 @@ class Observation:
     def cutout(
         self, noise: NDArray[np.float64] | float = 0.0, name: str = "simulated", origin: Origin | None = None
     ) -> Cutout:
-        """The image with ``noise`` (ny, nx) in Jy/beam as a reader gives it: WCS, beam, measured noise, hash."""
+        """The image with ``noise`` (ny, nx) in Jy/beam as a reader gives it: WCS, beam, measured noise, hash.
+
+        The noise may be that of a real image on its own WCS, so that the sources are injected into it.
+        """
         pixels = np.asarray(self.image + noise, np.float32)
         return Cutout(
             name,
