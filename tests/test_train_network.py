@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiny_checkpoint
 import torch
 from safetensors.torch import save_file
 
@@ -150,13 +151,46 @@ def test_weights_of_a_file_fit_another_size_and_head(tmp_path: Path) -> None:
     assert all(torch.equal(value, given[key]) for key, value in same.state_dict().items())
     mlp, _ = build(replace(config, head="mlp"), LABELS)
     assert torch.equal(mlp.state_dict()["blocks.1.mlp.fc1.weight"], given["blocks.1.mlp.fc1.weight"])
-    with pytest.raises(ConfigError, match=r"weights.safetensors has no .*, which test_resnet needs\.$"):
+    with pytest.raises(ConfigError, match=r"weights.safetensors has no .*, which this run's test_resnet needs\.$"):
         build(RunConfig(architecture="test_resnet", weights=str(path)), LABELS)
+    for change, sentence in (
+        ({"blocks.9.norm1.weight": torch.ones(64)}, r"holds blocks\.9\.norm1\.weight, which .* does not have\.$"),
+        ({"blocks.1.norm1.weight": None}, r"has no blocks\.1\.norm1\.weight, which .* needs\.$"),
+        (
+            {"blocks.1.norm1.weight": torch.ones(3)},
+            r"blocks\.1\.norm1\.weight .* the shape \(3,\), this run needs \(64,\)",
+        ),
+    ):
+        save_file({key: value for key, value in {**given, **change}.items() if value is not None}, path)
+        with pytest.raises(ConfigError, match=sentence):
+            build(config, LABELS)
     path.write_bytes(b"pickle")
     with pytest.raises(ConfigError, match="no safetensors file"):
         build(config, LABELS)
     with pytest.raises(ConfigError, match="no file"):
         build(replace(config, weights="/no/such.safetensors"), LABELS)
+
+
+def test_a_file_of_our_own_is_its_checkpoint() -> None:
+    """Beside its card the labels are known: other classes of the same number get a fresh head."""
+    saved = shelved(SMALL, "start")
+    path = checkpoints.folder() / "start" / checkpoints.WEIGHTS
+    same = build(replace(SMALL, weights=str(path)), LABELS)[0].state_dict()
+    assert all(torch.equal(value, saved[key]) for key, value in same.items())
+    other = build(replace(SMALL, weights=str(path)), ("x", "y"))[0].state_dict()
+    assert torch.equal(other["head.weight"], build(SMALL, ("x", "y"))[0].state_dict()["head.weight"])
+    # Without it, it is weights in half precision.
+    (path.parent / checkpoints.CONFIG).unlink()
+    bare = build(replace(SMALL, weights=str(path)), ("x", "y"))[0].state_dict()
+    assert all(torch.equal(value, saved[key]) for key, value in bare.items())
+
+
+def test_what_no_option_says_of_an_architecture_is_the_starting_checkpoints() -> None:
+    tiny_checkpoint.save(checkpoints.folder() / "short")  # two blocks of 24 numbers
+    config = RunConfig(weights="short", **checkpoints.inherited(checkpoints.find("short")))
+    model, arguments = build(config, LABELS)
+    assert len(model.blocks) == 2 and arguments == tiny_checkpoint.ARGS
+    assert torch.equal(model.blocks[1].norm1.weight, checkpoints.load(checkpoints.find("short")).blocks[1].norm1.weight)
 
 
 def test_what_does_not_fit_is_one_sentence() -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from vlass_explorer import recipes, runs
+from vlass_explorer.checkpoints import starting
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, ExplorerError, PartName, RunConfig
 
@@ -128,20 +129,28 @@ def _configurable(command: argparse.ArgumentParser) -> None:
 
 
 def configuration(options: argparse.Namespace) -> RunConfig:
-    """Defaults, then the recipe or the file, then the key=value words."""
+    """Defaults, what the starting checkpoint passes on, then the recipe or the file, then the key=value words."""
     if options.recipe and options.config:
         raise ConfigError("Give --recipe or --config, not both.")
-    config = recipes.load(options.recipe) if options.recipe else RunConfig()
-    if options.config:
-        if not options.config.is_file():
-            raise ConfigError(f"There is no file {options.config}.")
-        config = recipes.from_yaml(options.config.read_text(encoding="utf-8"), where=f"file {options.config.name}")
+    if options.config and not options.config.is_file():
+        raise ConfigError(f"There is no file {options.config}.")
+    text = options.config.read_text(encoding="utf-8") if options.config else ""
     values = recipes.parse(options.words)
     if options.data_dir:
         values["data_dir"] = options.data_dir
     if values.get("data_dir"):
         values["data_dir"] = str(Path(values["data_dir"]).expanduser().resolve())
-    return recipes.with_values(config, values)
+    if starting.is_file(values.get("weights", "")):
+        values["weights"] = str(Path(values["weights"]).expanduser().resolve())
+
+    def over(base: RunConfig) -> RunConfig:
+        if options.recipe:
+            base = recipes.load(options.recipe, base)
+        elif options.config:
+            base = recipes.from_yaml(text, f"file {options.config.name}", base)
+        return recipes.with_values(base, values)
+
+    return starting.taking_over(over)
 
 
 def _test(options: argparse.Namespace) -> int:

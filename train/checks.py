@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlass_explorer import checkpoints, runs
+from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig, UnreadableItem
 
@@ -17,6 +18,8 @@ from .data import load, open_data_set, split_indices, test_indices
 from .network import build
 
 NAMED = 20
+DECIDING = ("stretch", "normalisation", "field_of_view")
+"""Options that decide which pixels a model sees."""
 STATES = 8
 """Copies of the weights that a run may have on disk at a time: two saved states with two moments, average and best."""
 
@@ -59,6 +62,13 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     except ExplorerError as error:
         errors.append(str(error))
         return found
+    start = starting.start_of(config)
+    if start is not None and (
+        other := [key for key in DECIDING if getattr(start.input_spec, key) != getattr(config, key)]
+    ):
+        warnings.append(
+            f"{start.name} was trained with another {' and another '.join(other)}: it sees other pixels here."
+        )
     found["model_args"] = model_args
     found["parameters"] = sum(p.numel() for p in model.parameters())
     found["trained_parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)

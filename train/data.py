@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vlass_explorer import datasets, preprocess
+from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.datasets.stretched import Stretched, stretched
 from vlass_explorer.evaluation.images import Images
@@ -90,12 +91,15 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
         raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, known)}.")
     data_set = open_data_set(config)
     train_indices, validation_indices = split_indices(data_set, config)
-    spec = datasets.input_spec(data_set, config)
+    card = starting.start_of(config)
+    start = None if card is None else card.input_spec
+    spec = datasets.input_spec(data_set, config, start=start)
     images = stretched(data_set, spec, config, allowed=config.allow_unreadable, check=check)
     train = TrainingImages(data_set, train_indices, spec, config, images)
     _check_classes(train.labels.tolist(), len(validation_indices), data_set, config)
-    mean, std = train.statistics()
-    spec = replace(spec, mean=(mean,), std=(std,))
+    if start is None or not datasets.same_pixels(spec, start):
+        mean, std = train.statistics()
+        spec = replace(spec, mean=(mean,), std=(std,))
     train.spec = spec
     validation = Images(data_set, validation_indices, spec, images)
     _check_classes(train.labels.tolist(), len(validation), data_set, config)

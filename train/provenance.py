@@ -15,11 +15,11 @@ import torch
 
 import vlass_explorer
 from vlass_explorer import checkpoints
+from vlass_explorer.checkpoints.starting import is_file, start_of
 from vlass_explorer.recipes import to_yaml
 from vlass_explorer.schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
 
 from .data import Data
-from .network import SUFFIX
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def inherited(card: Checkpoint, role: str) -> Seen:
 
 def outside(config: RunConfig, data: Data) -> tuple[Seen, ...]:
     """Starting weights that are no checkpoint: nobody lists the pictures of ImageNet, among which none is radio."""
-    if config.weights.endswith(SUFFIX):
+    if is_file(config.weights) and start_of(config) is None:
         return (Seen(unlisted=(f"weights file {Path(config.weights).name}",)),)
     if config.weights == "imagenet" and data.data_set.colour:
         return (Seen(unlisted=("ImageNet weights",)),)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
+from vlass_explorer.checkpoints.starting import is_file, named, start_of
 from vlass_explorer.evaluation import unseen
 from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, InputSpec, RunConfig
 
 from .data import Data
-from .network import SUFFIX, named
 from .provenance import Start, inherited, outside
 
-SAME_INPUT = ("stretch", "field_of_view", "field_of_view_pixels", "normalisation", "img_size", "in_chans", "nan_fill")
+SAME_INPUT = (
+    "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "normalisation",
+    "nan_fill", "img_size", "in_chans", "colour",
+)  # fmt: skip
 
 
 class Teacher(nn.Module):
@@ -86,9 +91,9 @@ def origin(config: RunConfig, data: Data) -> Start:
     known = Start(
         seen=(*outside(config, data), *taken), teachers=tuple(Ancestor(card.name, card.sha256) for card in learnt)
     )
-    if config.weights in ("none", "imagenet", "") or config.weights.endswith(SUFFIX):
-        return known
-    card = checkpoints.find(named(config.weights, config))
+    card = start_of(config)
+    if card is None:
+        return replace(known, started_from=_file(config))
     saw = saw_validation(card, config, data)
     return replace(
         known,
@@ -96,3 +101,12 @@ def origin(config: RunConfig, data: Data) -> Start:
         started_from=Ancestor(card.name, card.sha256),
         saw_validation="The starting weights were trained on cutouts of this validation fold." if saw else None,
     )
+
+
+def _file(config: RunConfig) -> Ancestor | None:
+    """Starting weights of a file that no card describes, by the hash of the file."""
+    if not is_file(config.weights):
+        return None
+    path = Path(config.weights).expanduser()
+    with path.open("rb") as file:
+        return Ancestor(path.name, hashlib.file_digest(file, "sha256").hexdigest())

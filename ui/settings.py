@@ -23,11 +23,13 @@ VLASS_EXPLORER_RUNS, VLASS_EXPLORER_CHECKPOINTS
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 import psutil
 
+from vlass_explorer import checkpoints
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets.uploads import Bounds
 from vlass_explorer.schema import ConfigError, DatasetError
@@ -103,26 +105,43 @@ def checked_data_dir(text: str) -> Path:
 
     ``..`` and symbolic links are followed first, so neither leads out of the roots.
     """
-    roots = data_roots()
-    if not roots:
+    if not data_roots():
         raise DatasetError("No data root is set up: set VLASS_EXPLORER_DATA_ROOTS to the folder that holds data sets.")
     if not text.strip():
         raise DatasetError("Name the folder of the data set.")
     if "\0" in text:
         raise DatasetError("A folder name cannot hold a null character.")
-    typed = Path(text.strip())
     try:
-        candidates = [(root / typed).resolve() for root in roots]
-        inside = [path for path in candidates if any(path.is_relative_to(root) for root in roots)]
+        inside = _inside(text, data_roots())
         found = next((path for path in inside if path.is_dir()), None)
     except (OSError, RuntimeError) as error:  # a name too long, or links that lead in a circle
         raise DatasetError("This is not the name of a folder: choose one from the list.") from error
     if not inside:
-        named = " or ".join(str(root) for root in roots)
+        named = " or ".join(str(root) for root in data_roots())
         raise DatasetError(f"The folder must lie below {named}: choose one from the list.")
     if found is None:
         raise DatasetError(f"There is no folder {inside[0]}: choose one from the list.")
     return found
+
+
+def checked_weights(text: str) -> Path:
+    """A file of starting weights below a data root or the folder of checkpoints; ConfigError for any other."""
+    roots = [*data_roots(), checkpoints.folder().resolve()]
+    try:
+        inside = [] if "\0" in text else _inside(str(Path(text).expanduser()), roots)
+        found = next((path for path in inside if path.is_file()), None)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError("weights is not the name of a file.") from error
+    if found is None:
+        named = " or ".join(str(root) for root in roots)
+        raise ConfigError(f"The file of the starting weights must be there and lie below {named}.")
+    return found
+
+
+def _inside(text: str, roots: Sequence[Path]) -> list[Path]:
+    """Where a path may lead that is absolute or below one of the roots, links and ``..`` followed, all inside them."""
+    candidates = [(root / text.strip()).resolve() for root in roots]
+    return [path for path in candidates if any(path.is_relative_to(root) for root in roots)]
 
 
 def data_sets() -> list[Path]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui import devices
 from vlass_explorer import preprocess, recipes
-from vlass_explorer.schema import RunConfig, field_help
+from vlass_explorer.schema import INHERITED, RunConfig, field_help
 
 HELP = field_help(RunConfig)
 TYPES = get_type_hints(RunConfig)
@@ -42,7 +42,7 @@ def options(config: RunConfig, origin: str) -> RunConfig:
     chosen: dict[str, Any] = {"name": widget("name", config.name, origin)}
     with st.grid("auto", min_column_width=118, vertical_alignment="bottom"):
         for field in ESSENTIAL:
-            chosen[field] = widget(field, getattr(config, field), origin)
+            chosen[field] = widget(field, getattr(config, field), origin + _follows(config, field))
     st.caption(devices.sentence(chosen["device"]))
     with st.expander("All options", key="train_all"):
         folded = groups()
@@ -50,10 +50,13 @@ def options(config: RunConfig, origin: str) -> RunConfig:
             names = [*names, *(["train_count"] if title == "Data" and config.dataset == "simulated" else [])]
             with tab, st.grid("auto", min_column_width=118, vertical_alignment="bottom"):
                 for field in names:
-                    # Their defaults follow other choices, and must show that.
-                    follows = f"_{getattr(config, field)}" if field in ("split", "in_chans") else ""
-                    chosen[field] = widget(field, getattr(config, field), origin + follows)
+                    chosen[field] = widget(field, getattr(config, field), origin + _follows(config, field))
     return recipes.check(replace(config, **chosen))
+
+
+def _follows(config: RunConfig, field: str) -> str:
+    """Part of the key of a widget whose default follows the data set or the starting weights, and must show that."""
+    return f"_{getattr(config, field)}" if field == "split" or field in INHERITED else ""
 
 
 def widget(field: str, value: Any, origin: str) -> Any:

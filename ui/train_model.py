@@ -48,7 +48,8 @@ def choice(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunCo
 
 def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunConfig:
     fitting = [card.name for card in cards if card.architecture == config.architecture]
-    start = config.weights if config.weights in ("none", "imagenet") else "checkpoint"
+    given = config.weights
+    start = given if given in ("none", "imagenet") else "checkpoint"
     if start == "checkpoint" and config.weights not in fitting:
         if "{" in config.weights or "/" in config.weights or config.weights.endswith(".safetensors"):
             fitting = [config.weights, *fitting]
@@ -66,7 +67,10 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
         chosen = st.selectbox(
             "Weights of", fitting, index=index, key=f"train_source_{origin}", label_visibility="collapsed"
         )
-        return replace(config, weights=chosen)
+        if chosen == given:  # as the form started: what was given stays
+            return replace(config, weights=chosen)
+        card = next(card for card in cards if card.name == chosen)
+        return replace(config, weights=chosen, **checkpoints.inherited(card))
     return replace(config, weights=source, in_chans=3 if source == "imagenet" else config.in_chans)
 
 

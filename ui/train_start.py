@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from ui import settings
 from ui.run_actions import AGAIN
 from ui.run_words import when
 from ui.text import plain
-from vlass_explorer import recipes, runs
+from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.checkpoints import starting
 from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
 
 FINE_TUNE = {"epochs": 10, "learning_rate": 3e-4, "warmup_epochs": 1.0}
@@ -48,21 +50,22 @@ def choice(cards: list[Checkpoint]) -> Start:
         run_id = st.selectbox(
             "Run", list(known), key="train_run", format_func=lambda i: f"{known[i].config.name} · {when(known[i])}"
         )
-        return Start(known[run_id].config, f"run {run_id}", says_data=True)
+        return Start(_confined(known[run_id].config), f"run {run_id}", says_data=True)
     if way == "YAML file":
         return _from_file()
     return Start(RunConfig(), "architecture")
 
 
 def from_checkpoint(card: Checkpoint) -> RunConfig:
-    """Defaults for fine-tuning a checkpoint: its architecture and input, few epochs, a low learning rate."""
-    spec = card.input_spec
-    return RunConfig(
-        name=f"{card.name}-tuned", architecture=card.architecture, weights=card.name,
-        patch_size=int(card.model_args.get("patch_size", 0)), drop_rate=float(card.model_args.get("drop_rate", 0.0)),
-        img_size=spec.img_size, in_chans=spec.in_chans, stretch=spec.stretch, field_of_view=spec.field_of_view,
-        field_of_view_pixels=spec.field_of_view_pixels, normalisation=spec.normalisation, **FINE_TUNE,
-    )  # fmt: skip
+    """Defaults for fine-tuning a checkpoint: its architecture, head and input, few epochs, a low learning rate."""
+    return RunConfig(name=f"{card.name}-tuned", weights=card.name, **checkpoints.inherited(card), **FINE_TUNE)
+
+
+def _confined(config: RunConfig) -> RunConfig:
+    """The same configuration; ConfigError where it names a file of weights that pages may not open."""
+    if starting.is_file(config.weights):
+        config = replace(config, weights=str(settings.checked_weights(config.weights)))
+    return config
 
 
 def _from_file() -> Start:
@@ -76,7 +79,8 @@ def _from_file() -> Start:
     try:
         if len(content) > LARGEST_YAML:
             raise ConfigError(f"{file.name} is too long for a configuration.")
-        config = recipes.from_yaml(content.decode("utf-8"), where=f"file {file.name}")
+        text = content.decode("utf-8")
+        config = checkpoints.taking_over(lambda base: _confined(recipes.from_yaml(text, f"file {file.name}", base)))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file.name} is not a text file.") from error
     return Start(config, f"file {file.file_id}", says_data=bool(config.data_dir) or config.dataset != "class_folders")

@@ -9,14 +9,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from ..foreign import mapped, reason
+from ..measure import TO_JY_BEAM
 from ..schema import ConfigError, DatasetError, InputSpec, RunConfig
 from .items import DataSet, Item
 
 __all__ = ["DATASETS", "DataSet", "Item", "input_spec", "is_made", "load", "recognise"]
+
+PASSED_ON = ("clip_sigma", "softening", "percentiles", "nan_fill")
+PIXELS = ("stretch", "normalisation", "field_of_view", "in_chans", "colour")
 
 
 def _discover() -> dict[str, ModuleType]:
@@ -53,17 +58,23 @@ def is_made(name: str) -> bool:
 
 
 def input_spec(
-    data_set: DataSet, config: RunConfig, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)
+    data_set: DataSet,
+    config: RunConfig,
+    mean: tuple[float, ...] = (0.0,),
+    std: tuple[float, ...] = (1.0,),
+    start: InputSpec | None = None,
 ) -> InputSpec:
     """Model input that a run's configuration and its data set decide; mean and std are measured by the trainer.
 
     Where the data set knows its pixel scale, images without coordinates get the same field of view in pixels.
+    ``start`` is the input of the weights that the run starts from: what no option of a run says is as they know it,
+    see ``taken_over``.
     """
     pixels = config.field_of_view_pixels
     if data_set.pixel_scale_arcsec:
         pixels = round(config.field_of_view / data_set.pixel_scale_arcsec)
     with mapped(lambda error: ConfigError(f"This model input is impossible: {reason(error, 200)}.")):
-        return InputSpec(
+        spec = InputSpec(
             stretch=config.stretch,
             field_of_view=config.field_of_view,
             field_of_view_pixels=pixels,
@@ -80,6 +91,27 @@ def input_spec(
             simulated=data_set.simulated,
             colour=data_set.colour and config.in_chans == 3,
         )
+    return spec if start is None else taken_over(spec, start)
+
+
+def taken_over(spec: InputSpec, start: InputSpec) -> InputSpec:
+    """The input of a run whose starting weights were trained with ``start``, so that both see the same pixels.
+
+    Mean and std are passed on, too, where nothing that decides pixel values differs; see ``same_pixels``.
+    """
+    convertible = spec.unit in TO_JY_BEAM and start.unit in TO_JY_BEAM
+    spec = replace(
+        spec,
+        **{key: getattr(start, key) for key in PASSED_ON},
+        colour=start.colour if spec.in_chans == start.in_chans else spec.colour,
+        unit=start.unit if convertible else spec.unit,
+    )
+    return replace(spec, mean=start.mean, std=start.std) if same_pixels(spec, start) else spec
+
+
+def same_pixels(spec: InputSpec, start: InputSpec) -> bool:
+    """True where two inputs have the same pixel values before mean and std, whatever their size."""
+    return all(getattr(spec, key) == getattr(start, key) for key in (*PASSED_ON, *PIXELS))
 
 
 DATASETS: Mapping[str, ModuleType] = _discover()

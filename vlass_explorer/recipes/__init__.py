@@ -14,13 +14,14 @@ from typing import Any
 import yaml
 
 from vlass_explorer.foreign import mapped, reason
-from vlass_explorer.schema import ConfigError, RunConfig
+from vlass_explorer.schema import INHERITED, ConfigError, RunConfig
 
 from .values import check, convert, nearest
 
 __all__ = ["check", "classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]
 
 _FOLDER = Path(__file__).parent
+_DEFAULTS = RunConfig()
 
 
 def _files() -> dict[str, Path]:
@@ -40,10 +41,10 @@ def _path(name: str) -> Path:
     return files[name]
 
 
-def load(name: str) -> RunConfig:
+def load(name: str, base: RunConfig = _DEFAULTS) -> RunConfig:
     """A recipe over the defaults; ConfigError with the nearest name where there is none."""
     text = _path(name).read_text(encoding="utf-8")
-    return replace(from_yaml(text, where=f"recipe {name}"), recipe=name)
+    return replace(from_yaml(text, where=f"recipe {name}", base=base), recipe=name)
 
 
 def source(name: str) -> str:
@@ -77,18 +78,25 @@ def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
     return check(replace(config, **{key: convert(key, value) for key, value in values.items()}))
 
 
-def from_yaml(text: str, where: str = "configuration") -> RunConfig:
-    """A configuration from YAML that names any of its keys; ConfigError for an unknown key or a wrong value."""
+def from_yaml(text: str, where: str = "configuration", base: RunConfig = _DEFAULTS) -> RunConfig:
+    """A configuration from YAML that names any of its keys; ConfigError for an unknown key or a wrong value.
+
+    The other keys are those of ``base``.
+    """
     with mapped(lambda error: ConfigError(f"The {where} is not valid YAML: {reason(error, 200)}.")):
         values = yaml.safe_load(text) or {}
     if not isinstance(values, dict):
         raise ConfigError(f"The {where} must be a list of key: value lines.")
-    return with_values(RunConfig(), {str(key): value for key, value in values.items()})
+    return with_values(base, {str(key): value for key, value in values.items()})
 
 
 def to_yaml(config: RunConfig, *, differences: bool = False) -> str:
-    """The configuration as YAML, all keys or only those that differ from the defaults."""
+    """The configuration as YAML, all keys or only those that differ from the defaults.
+
+    A run that starts from a checkpoint has other defaults for what that passes on: these keys are always there.
+    """
     values = asdict(config)
     if differences:
-        values = {f.name: values[f.name] for f in fields(RunConfig) if values[f.name] != f.default}
+        said = () if config.weights in ("", "none", "imagenet") else INHERITED
+        values = {f.name: values[f.name] for f in fields(RunConfig) if values[f.name] != f.default or f.name in said}
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -31,9 +31,10 @@ from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
 from .sky import Beam, Cutout, Noise, Origin, Row0, Window
-from .training import Phase, Run, RunConfig, field_help
+from .training import INHERITED, Phase, Run, RunConfig, field_help
 
 __all__ = [
+    "INHERITED",
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
     "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName",

@@ -15,6 +15,12 @@ Phase = Literal[
     "finished", "stopped", "failed", "lost",
 ]  # fmt: skip
 
+INHERITED = (
+    "architecture", "head", "patch_size", "img_size", "in_chans", "stretch", "field_of_view", "field_of_view_pixels",
+    "normalisation",
+)  # fmt: skip
+"""Fields of RunConfig that a run takes over from the checkpoint it starts from, unless they are given."""
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -42,7 +48,8 @@ class RunConfig:
     architecture: str = "first_cnn"
     """Any classification architecture of timm or of vlass_explorer/backbones."""
     weights: str = "none"
-    """Starting weights: none, imagenet (timm, downloaded once), a checkpoint ({fold}, {split}), a .safetensors file."""
+    """Starting weights: none, imagenet (timm, downloaded once), a checkpoint ({fold}, {split}), a .safetensors file.
+    A checkpoint passes on its architecture, head and input, unless they are given."""
     initialise: Literal["default", "mimetic"] = "default"
     """Fresh weights as the architecture draws them, or for plain vision transformers near the identity (mimetic)."""
     patch_size: int = 0

@@ -1,0 +1,81 @@
+"""What the Train form starts from: a checkpoint passes on its input, and no file of weights outside the data roots."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny_checkpoint
+import tiny_set
+from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.schema import RunConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set and two checkpoints of one architecture, one of them with an MLP head and an input of its own."""
+    tiny_set.make(tmp_path / "data" / "blobs")
+    tiny_checkpoint.save(tmp_path / "checkpoints" / "plain")
+    arguments = {**tiny_checkpoint.ARGS, "mlp_head": True}
+    tiny_checkpoint.save(
+        tmp_path / "checkpoints" / "special", tiny_checkpoint.build(mlp_head=True), model_args=arguments,
+        input_spec=replace(tiny_checkpoint.SPEC, stretch="asinh", field_of_view=90.0),
+    )  # fmt: skip
+    for name, folder in (("DATA_ROOTS", "data"), ("RUNS", "runs"), ("CHECKPOINTS", "checkpoints"), ("UPLOADS", "up")):
+        monkeypatch.setenv(f"VLASS_EXPLORER_{name}", str(tmp_path / folder))
+    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
+    return tmp_path
+
+
+def opened(**state: object) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    for key, value in state.items():
+        page.session_state[key] = value
+    page.switch_page("pages/train.py").run()
+    assert not page.exception
+    return page
+
+
+def test_a_checkpoint_that_the_form_starts_from_passes_on_head_and_input(place: Path) -> None:
+    command = opened(train_checkpoint="special").code[0].value
+    for part in ("weights=special", "head=mlp", "stretch=asinh", "field_of_view=90.0", "patch_size=8", "img_size=32"):
+        assert part in command.split()
+
+
+def test_a_checkpoint_that_is_chosen_later_does_so_too(place: Path) -> None:
+    page = opened(train_way="Architecture", train_architecture_architecture="vit_tiny_patch16_224")
+    assert "weights=" not in page.code[0].value and "head=" not in page.code[0].value
+    origin = "architecture_vit_tiny_patch16_224"
+    page.segmented_control(key=f"train_weights_{origin}").set_value("checkpoint").run()
+    page.selectbox(key=f"train_source_{origin}").set_value("special").run()
+    assert not page.exception
+    words = page.code[0].value.split()
+    assert {"weights=special", "head=mlp", "stretch=asinh", "field_of_view=90.0", "patch_size=8"} <= set(words)
+    page.selectbox(key=f"train_source_{origin}").set_value("plain").run()
+    assert {"weights=plain", "head=simple", "stretch=sqrt"} <= set(page.code[0].value.split())
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_weights_of_a_file_lie_below_a_data_root(place: Path, inside: bool) -> None:
+    folder = place / ("data" if inside else "elsewhere")
+    folder.mkdir(exist_ok=True)
+    file = folder / "weights.safetensors"
+    shutil.copy(place / "checkpoints" / "plain" / checkpoints.WEIGHTS, file)
+    config = RunConfig(weights=str(file), architecture="vit_tiny_patch16_224", data_dir=str(place / "data" / "blobs"))
+    run = runs.create(config)
+    runs.write_status(run.path, phase="failed")
+    page = opened(train_way="Earlier run", train_run=run.id)
+    if inside:
+        assert f"weights={file}" in page.code[0].value.split()
+    else:
+        assert "must be there and lie below" in page.error[0].value and not page.code
+    page.segmented_control(key="train_way").set_value("YAML file").run()
+    text = recipes.to_yaml(config, differences=True).encode()
+    page.file_uploader(key="train_yaml").set_value(("run.yaml", text, "application/yaml")).run()
+    assert bool(page.code) == inside and bool(page.error) != inside
