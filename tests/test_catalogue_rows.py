@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from vlass_explorer.schema import (
     InputSpec,
     Origin,
     Prediction,
+    Row,
     Seen,
     Validity,
 )
@@ -75,6 +76,25 @@ def test_a_row_holds_what_is_known() -> None:
     assert row.rms_source == one.noise.method.replace("σ", " sigma") and row.rms_pixels == one.noise.pixels
     assert row.angular_size_beams == pytest.approx(row.angular_size / np.sqrt(18.0))
     assert (row.detected, row.at_edge, row.position_given) == (True, False, False)
+
+
+def test_every_measurement_stands_in_its_column_in_its_unit() -> None:
+    """Fields of the same name are equal, brightness in Jy/beam; numbers are those of a resolved source in a bowl."""
+    given = measure.Measurements(
+        20.0, (60, 60), 0.1, 200.0, 30.0, 50, peak_fit=19.0, peak_error=0.2, major=12.0, minor=5.0, pa=33.0,
+        major_error=0.5, minor_error=0.4, size_limit=2.0, flux=0.3, flux_error=0.01, flux_raw=0.29, flux_beams=17.5,
+        flux_limit=0.001, flux_scale_error=0.03, flux_corrected=0.35, flux_scale_source="A 2020", bowl=-0.05, blanked=4,
+        notes=("In a bowl.",), off={"flux_limit": "No."},
+    )  # fmt: skip
+    row = rows.of(cutout(), PREDICTION, given, CARD)
+    brightness = {"peak", "peak_fit", "peak_error", "rms", "bowl"}
+    shared = {field.name for field in fields(measure.Measurements)} & {field.name for field in fields(Row)}
+    assert {field.name for field in fields(measure.Measurements)} - shared == {"peak_yx", "source_pixels", "off"}
+    for name in shared - {"notes", "at_edge"}:
+        value = getattr(given, name)
+        assert getattr(row, name) == (pytest.approx(1e-3 * value) if name in brightness else value), name
+    assert (row.measurement_notes, row.not_measured) == (("In a bowl.",), ("flux_limit: No.",))
+    assert row.major_beams == pytest.approx(12.0 / np.sqrt(18.0))
 
 
 def test_the_source_is_off_the_centre_by_its_offset() -> None:

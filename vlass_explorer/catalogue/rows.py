@@ -92,14 +92,13 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
 
 def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:
     """Where the cutout and its source lie; nothing on the sky without coordinates."""
-    source = source_mask(cutout)
-    found: dict[str, Any] = {"detected": bool(source.any()), "position_given": position is not None}
+    found: dict[str, Any] = {"detected": measured.source_pixels > 0, "position_given": position is not None}
     asked = position or _centre(cutout)
     if asked is not None:
         found |= {"ra": asked[0], "dec": asked[1]}
     if not found["detected"]:
         return found
-    found["at_edge"] = _at_edge(cutout, source)
+    found["at_edge"] = measured.at_edge or _at_edge(cutout, source_mask(cutout))
     peak = _icrs(cutout, *measured.peak_yx)
     if peak is not None:
         found |= {"peak_ra": peak[0], "peak_dec": peak[1]}
@@ -180,10 +179,28 @@ def _measured(cutout: Cutout, measured: Measurements) -> dict[str, Any]:
         "rms_source": noise.method if noise else None,
         "rms_pixels": noise.pixels if noise else None,
         "peak": brightness(measured.peak),
+        "peak_fit": brightness(measured.peak_fit),
+        "peak_error": brightness(measured.peak_error),
         "snr": measured.snr,
+        "bowl": brightness(measured.bowl),
         "flux": measured.flux,
         "flux_error": measured.flux_error,
+        "flux_scale_error": measured.flux_scale_error,
+        "flux_scale_source": measured.flux_scale_source,
+        "flux_corrected": measured.flux_corrected,
+        "flux_limit": measured.flux_limit,
+        "flux_raw": measured.flux_raw,
+        "flux_beams": measured.flux_beams,
+        "blanked": None if measured.flux is None else measured.blanked,
         "angular_size": measured.angular_size,
         "angular_size_beams": in_beams(measured.angular_size),
+        "major": measured.major,
+        "major_error": measured.major_error,
+        "minor": measured.minor,
+        "minor_error": measured.minor_error,
+        "pa": measured.pa,
+        "major_beams": in_beams(measured.major),
+        "size_limit": measured.size_limit,
+        "measurement_notes": measured.notes,
         "not_measured": [f"{name}: {why}" for name, why in measured.off.items()],
     }

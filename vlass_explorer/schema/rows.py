@@ -77,20 +77,24 @@ class Row:
     rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
     rms_source: Sentence | None = column("meta.note", "How the noise was measured")
     rms_pixels: int | None = column("meta.number", "Pixels that the noise was measured on")
-    peak: float | None = column(f"{RADIO};stat.max", "Peak of the source, else of the whole cutout", "Jy/beam")
-    peak_error: float | None = column(f"stat.error;{RADIO};stat.max", "Statistical error of the peak", "Jy/beam")
+    peak: float | None = column(f"{RADIO};stat.max", "Brightest pixel of the source, else of the cutout", "Jy/beam")
+    peak_fit: float | None = column(f"{RADIO};stat.fit", "Peak of the beam fitted to an unresolved source", "Jy/beam")
+    peak_error: float | None = column(
+        f"stat.error;{RADIO};stat.max", "Error of peak_fit, else noise of peak", "Jy/beam"
+    )
     snr: float | None = column("stat.snr", "Peak over rms")
     bowl: float | None = column("instr.background", "Median background around the source", "Jy/beam")
 
-    flux: float | None = column(RADIO, "Integrated flux density", "Jy")
+    flux: float | None = column(RADIO, "Integrated flux density, corrected for what its footprint misses", "Jy")
     flux_error: float | None = column(f"stat.error;{RADIO}", "Statistical error of the flux", "Jy")
     flux_scale_error: float | None = column(
         f"stat.error.sys;{RADIO}", "Error of the flux by the survey's flux scale, not in flux_error", "Jy"
     )
-    flux_limit: float | None = column(f"{RADIO};stat.max", "3 sigma limit of the flux where there is no source", "Jy")
+    flux_scale_source: Sentence | None = column("meta.bib", "Where the survey's flux scale is published")
     flux_corrected: float | None = column(RADIO, "Flux after the survey's known scale offset", "Jy")
-    flux_correction_source: Sentence | None = column("meta.bib", "Where the scale offset is published")
+    flux_limit: float | None = column(f"{RADIO};stat.max", "3 sigma limit of the flux where there is no source", "Jy")
     flux_raw: float | None = column(f"{RADIO};stat.uncalib", "Plain sum over the flux footprint", "Jy")
+    flux_beams: float | None = column("meta.number", "Area of the flux footprint in beams")
     blanked: int | None = column("meta.number", "Pixels without data in the flux footprint")
 
     angular_size: float | None = column("phys.angSize", "Largest extent above 3 rms, beam not removed", "arcsec")
@@ -101,7 +105,7 @@ class Row:
     minor_error: float | None = column("stat.error;phys.angSize", "Error of minor", "arcsec")
     pa: float | None = column("pos.posAng", "Position angle of the major axis, north through east", "deg")
     major_beams: float | None = column("phys.angSize;stat.fwhm", "major over the beam's mean FWHM")
-    size_limit: float | None = column("phys.angSize;stat.max", "Upper limit of major where unresolved", "arcsec")
+    size_limit: float | None = column("phys.angSize;stat.max", "3 sigma limit of major where unresolved", "arcsec")
 
     beam_major: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Major FWHM of the beam", "arcsec")
     beam_minor: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Minor FWHM of the beam", "arcsec")
