@@ -103,6 +103,22 @@ def test_scaled_integers_with_blank(tmp_path: Path, as_path: bool) -> None:
     np.testing.assert_array_equal(cutout.pixels, expected)
 
 
+@pytest.mark.parametrize("kind", ["u1", "i2", "u2", "i4", "u4", "i8"])
+@pytest.mark.parametrize("as_tiles", [False, True])
+def test_blanks_of_any_integers_hold_no_data(kind: str, as_tiles: bool) -> None:
+    image = RNG.integers(10, 200, (20, 20)).astype(kind)
+    image[:2] = 0
+    stored = {"u2": -(2**15), "u4": -(2**31)}.get(kind, 0)  # what 0 is in the file
+    if as_tiles and kind == "i8":
+        pytest.skip("astropy compresses no 64-bit integers")
+    hdu = fits.CompImageHDU(image) if as_tiles else fits.ImageHDU(image)
+    hdu.header["BLANK"] = stored
+    cutout = cutouts.read(packed(fits.PrimaryHDU(), hdu))
+    assert np.isnan(cutout.pixels[:2]).all()
+    np.testing.assert_array_equal(cutout.pixels[2:], image[2:].astype(np.float32))
+    assert any("10.0 % of the pixels hold no data" in note for note in cutout.notes)
+
+
 @pytest.mark.parametrize("algorithm", ["RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1"])
 def test_tile_compression(algorithm: str) -> None:
     image = np.round(IMAGE * 1e7).astype(np.int32)

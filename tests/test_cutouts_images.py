@@ -178,3 +178,29 @@ def test_a_labelled_picture_agrees_with_pillow(data_dir: Path) -> None:
     cutout = cutouts.read(path, row0="south", pixel_scale=1.8)
     np.testing.assert_array_equal(cutout.pixels, reference)
     assert cutout.is_clipped and cutout.row0 == "south" and cutout.shape == (300, 300)
+
+
+def min_is_white(values: np.ndarray, sample_format: int, order: str) -> bytes:
+    """A TIFF whose smallest value is white, written by hand: Pillow writes none of more than 8 bits."""
+    ny, nx = values.shape
+    bits = 8 * values.itemsize
+    tags = (
+        (256, 4, nx), (257, 4, ny), (258, 3, bits), (259, 3, 1), (262, 3, 0), (273, 4, 10 + 12 * 10 + 4), (277, 3, 1),
+        (278, 4, ny), (279, 4, values.nbytes), (339, 3, sample_format),
+    )  # fmt: skip
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, 1) + struct.pack(f"{order}{'I' if kind == 4 else 'Hxx'}", value)
+        for tag, kind, value in tags
+    )
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
+    return head + entries + b"\0" * 4 + values.astype(values.dtype.newbyteorder(order)).tobytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "form", "highest"), [("u1", 1, 255), ("u2", 1, 65535), ("f4", 3, 1.0)])
+def test_a_tiff_whose_smallest_value_is_white_is_turned(order: str, kind: str, form: int, highest: float) -> None:
+    shown = np.linspace(0, highest, 12 * 16).reshape(12, 16).astype(kind)
+    cutout = cutouts.read(min_is_white(np.array(highest, kind) - shown, form, order))
+    np.testing.assert_allclose(cutout.pixels[::-1], shown.astype(np.float32), atol=1e-6 * highest)
+    if kind == "u2":
+        assert "A 16-bit grey picture." in cutout.notes

@@ -116,7 +116,7 @@ def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut:
             raise CutoutError("This is a FITS header saved as text, without pixels: choose the FITS file itself.")
         return fits.read(data, name, plane, cut)
     assert isinstance(data, bytes)
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return images.read_picture(data, plane, row0)
     if head.startswith(b"\x93NUMPY"):
         return images.read_array(data, plane, row0)

@@ -18,6 +18,7 @@ from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side, size_text
 from .hdus import Image, cards_of, choose, damaged, inherited, scan
 from .notes import Notes, counted
+from .numbers import number
 from .origin import has_old_date, origin
 from .raw import Cut, Raw, plane_index
 
@@ -156,4 +157,9 @@ def _section(image: Image, key: tuple[Any, ...]) -> NDArray[np.float32]:
     with mapped(damaged):
         data = np.asarray(image.hdu.section[key])
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.array(data, dtype=np.float32)
+        part = np.array(data, dtype=np.float32)
+    blank = number(image.cards.get("BLANK", image.cards.get("ZBLANK")))
+    bits = number(image.cards.get("BITPIX", image.cards.get("ZBITPIX"))) or 0
+    if blank == 0 and bits > 0:  # the only value of BLANK that astropy does not apply
+        part[data == data.dtype.type(number(image.cards.get("BZERO")) or 0.0)] = np.nan
+    return part

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..foreign import mapped, reason
 from ..schema import CutoutError, Row0
+from . import tiff
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side
 from .notes import Notes
@@ -26,6 +27,7 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     """A PNG, JPEG or TIFF: grey as it is, colour as luminance; the top row of the file becomes the last row."""
     notes = Notes()
     formats = ("PNG", "JPEG", "TIFF")
+    data, white = tiff.as_min_is_black(data)
     with mapped(_damaged), collected(notes, Warning), Image.open(BytesIO(data), formats=formats) as image:
         _check_size(image.width, image.height)
         frames = int(getattr(image, "n_frames", 1))
@@ -33,8 +35,11 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
         if frames > 1:
             image.seek(plane)
             _check_size(image.width, image.height)
-        deep = image.format == "PNG" and data[24:25] == b"\x10"
-        pixels, colour = _grey(image, deep, notes)
+        bits = _bits(image, data)
+        pixels, colour = _grey(image, bits, notes)
+    if plane in white:
+        pixels = tiff.inverted(pixels, *white[plane])
+        notes.append("The smallest value is white in this TIFF: it was turned, so that sources are bright.")
     notes.append("A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates.")
     if row0 != "south":
         pixels, colour = pixels[::-1], None if colour is None else colour[::-1]
@@ -62,19 +67,24 @@ def _too_large(size: tuple[int, int] | None) -> str:
     return f"The picture has {text}; up to {MAX_PIXELS:,} are read: cut out the part around the source."
 
 
-def _grey(image: Image.Image, deep: bool, notes: Notes) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits a channel, as the file says."""
+    if image.format == "PNG":
+        return data[24]
+    tags = getattr(image, "tag_v2", {})
+    return int(np.ravel(tags.get(tiff.BITS, 8))[0])
+
+
+def _grey(image: Image.Image, bits: int, notes: Notes) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """One channel (ny, nx) and, of a picture in colour, all (ny, nx, 3); top row first, transparent pixels NaN."""
     if image.mode in GREY_MODES and "transparency" not in image.info:
-        bits = (
-            "16-bit" if image.mode.startswith("I") else {"F": "floating-point", "1": "1-bit"}.get(image.mode, "8-bit")
-        )
-        if bits != "8-bit":
-            notes.append(f"A {bits} grey picture.")
+        if image.mode == "F" or bits != 8:
+            notes.append(f"A {'floating-point' if image.mode == 'F' else f'{bits}-bit'} grey picture.")
         return np.array(image, dtype=np.float32), None
     notes_mode = {"P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}.get(image.mode)
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     channels = np.array(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32)
-    if deep:
+    if bits == 16:
         notes.append("16 bits a channel were read as 8.")
     pixels = luminance(channels[..., :3], notes, notes_mode)
     if has_alpha:
