@@ -26,12 +26,12 @@ def sky() -> NDArray[np.float32]:
 
 def file(pixels: NDArray[Any] | None = None, *more: fits.hdu.base.ExtensionHDU, **cards: Any) -> bytes:
     """FITS bytes of the source; cards are values, or values with comments, that replace others; None removes one."""
-    header = fits.Header()
+    image = fits.PrimaryHDU(sky() if pixels is None else pixels)
     for key, value in {**HEADER, **cards}.items():
         if value is not None:
-            header[key] = value
+            image.header[key] = value
     stream = BytesIO()
-    fits.HDUList([fits.PrimaryHDU(sky() if pixels is None else pixels, header), *more]).writeto(stream)
+    fits.HDUList([image, *more]).writeto(stream)
     return stream.getvalue()
 
 

@@ -93,7 +93,7 @@ def _depth(wcs: WCS, places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each place from the nearest edge in degrees, at most half a cutout; 0 outside."""
     ny, nx = wcs.array_shape
     scale = float(np.sqrt(wcs.proj_plane_pixel_area().to_value(u.deg**2)))
-    centre = wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
+    centre = wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).icrs
     sky = SkyCoord(places * u.deg)
     near = sky.separation(centre).deg <= scale * np.hypot(nx, ny)  # a projection knows nothing of the far side
     found = np.zeros(len(places))
