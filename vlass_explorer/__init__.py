@@ -23,8 +23,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__", "attention", "attribution", "augment", "backbones", "catalogue", "checkpoints", "cutouts",
-    "datasets", "evaluation", "explainers", "export", "figures", "headed", "launchers", "layers", "measure", "predict",
-    "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
+    "datasets", "evaluation", "explainers", "export", "figures", "foreign", "headed", "launchers", "layers", "measure",
+    "predict", "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
 ]  # fmt: skip
 
 
