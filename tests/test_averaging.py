@@ -137,18 +137,19 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     states = [checkpoints.load(c).state_dict()[key] for c in cards[:2]]
     assert torch.allclose(checkpoints.load(card).state_dict()[key], (states[0] + states[1]) / 2, atol=1e-3)
 
-    words = ["--name", "soup", "--greedy", "--fold", "0", "--data-dir", str(data), "--device", "cpu"]
-    assert main(["average", "cnn-1", "cnn-3", *words]) == 0
+    words = ["--greedy", "--fold", "0", "--data-dir", str(data), "--device", "cpu"]
+    assert main(["average", "cnn-1", "cnn-2", "--name", "soup", *words]) == 0
     soup = checkpoints.find("soup").provenance
     kept, left = ([c.name for c in found] for found in (soup.parents, soup.left_out))
-    assert sorted(kept + left) == ["cnn-1", "cnn-3"] and soup.averaged == "greedy soup"
-    assert bool(soup.saw_validation) == (len(kept) == 2)
+    assert sorted(kept + left) == ["cnn-1", "cnn-2"] and soup.averaged == "greedy soup"
+    assert not soup.saw_validation and soup.seen.unlisted == tuple(f"parent {name}" for name in kept)
     capsys.readouterr()
     for wrong, sentence in (
         (["cnn-1", "cnn-2", "--name", "mean"], "already a checkpoint 'mean'"),
         (["cnn-1", "cnn-3", "--name", "x", "--data-dir", str(data)], "give --fold"),
         (["cnn-1", "cnn-2", "--name", "x", "--greedy"], "needs validation data"),
         (["cnn-1", "nobody", "--name", "x"], "nobody"),
+        (["cnn-1", "cnn-3", "--name", "x", *words], "Nobody knows whether cnn-3 was trained on"),
     ):
         assert main(["average", *wrong]) == 2
         said = capsys.readouterr().err

@@ -11,8 +11,9 @@ from sklearn.metrics import f1_score
 from test_preprocess import PAIRS, png_of
 
 from vlass_explorer import checkpoints, cutouts, datasets, explainers, predict, preprocess
-from vlass_explorer.datasets import splits
-from vlass_explorer.schema import Checkpoint, Cutout
+from vlass_explorer.datasets import identity, splits
+from vlass_explorer.evaluation import unseen
+from vlass_explorer.schema import Checkpoint, Cutout, Cutouts
 
 SHELF = Path(__file__).resolve().parents[1] / "checkpoints"
 CARDS = checkpoints.listing(SHELF)
@@ -54,6 +55,33 @@ def test_the_macro_f1_of_the_card_is_that_of_the_weights(card: Checkpoint, fold:
     found = [p.label for p in predict.predict(checkpoints.load(card), card, images)]
     score = f1_score(labels, [card.label_names.index(label) for label in found], average="macro")
     assert score == pytest.approx(card.reports.validation.macro_f1, abs=1e-9)
+
+
+@pytest.mark.parametrize("card", FIRST, ids=NAMES)
+def test_cards_know_their_training_folds(card: Checkpoint, fold: tuple) -> None:
+    data, images, _ = fold
+    parts = splits.split(data, "authors", 0, 0)
+    nowhere = np.full((len(images), 2), np.nan)
+    held_out = unseen.overlap(card, Cutouts(np.array([identity.content(image) for image in images]), nowhere))
+    assert (held_out.trained, held_out.selected, held_out.count, held_out.unknown) == (0, 353, 353, 0)
+    assert held_out.part == card.reports.validation.seen.part and card.reports.validation.seen.selected == 353
+    some = np.array([identity.content(data.items[index].read()) for index in parts.train[::50]])
+    assert unseen.overlap(card, Cutouts(some, np.full((len(some), 2), np.nan))).trained == len(some) == 29
+    # By place alone, as for the same sources in another survey.
+    places = np.array([(data.items[index].ra, data.items[index].dec) for index in parts.train])
+    found = unseen.overlap(card, Cutouts(np.full(len(places), "", "U16"), places))
+    assert found.sentence.startswith("1,405 of 1,405 cutouts were trained on: this is no test.")
+
+
+def test_the_simulated_checkpoint_knows_its_seed() -> None:
+    card = checkpoints.find("vlass-sim-cnn", SHELF)
+    items = datasets.load("simulated", None, seed=0, count=4000).items
+    places = np.array([(item.ra, item.dec) for item in items])
+    found = unseen.overlap(card, Cutouts(np.full(len(items), "", "U16"), places))
+    assert (found.trained, found.selected, found.by_place) == (4000, 1000, 5000)
+    other = datasets.load("simulated", None, seed=4711, count=60).items[:60]
+    places = np.array([(item.ra, item.dec) for item in other])
+    assert unseen.overlap(card, Cutouts(np.full(60, "", "U16"), places)).status == "unseen"
 
 
 def test_the_best_is_well_above_the_shape_floor() -> None:

@@ -6,6 +6,7 @@ python -m train fit RUN_FOLDER
 python -m train resume RUN
 python -m train fit --slurm --partition gpu --minutes 600 --recipe vlass-vision/vit-base data_dir=DIR devices=4
 python -m train test CHECKPOINT --data-dir DIR --split authors --fold 0 [--tta] [--json]
+python -m train provenance CHECKPOINT --data-dir DIR
 python -m train average A B C --name MEAN [--greedy --data-dir DIR]
 python -m train check --recipe first/cnn data_dir=DIR --json
 """
@@ -85,7 +86,19 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--keep", metavar="WORD", help="write the figures on the checkpoint's card under this word")
     test.add_argument("--device", default="auto")
     test.add_argument("--json", action="store_true")
+    test.add_argument("--csv", type=Path, metavar="FILE", help="write the table of classes as CSV")
+    test.add_argument("--latex", type=Path, metavar="FILE", help="write the table of classes as LaTeX")
     test.set_defaults(action=_test)
+
+    origin = commands.add_parser("provenance", help="list on a card which cutouts a checkpoint has seen")
+    origin.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
+    origin.add_argument("--data-dir", default="", help="folder of the data set that it was trained on")
+    origin.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
+    origin.add_argument(
+        "--nothing-else", action="store_true",
+        help="state that starting weights and teachers without a list of their own saw no other cutouts than these",
+    )  # fmt: skip
+    origin.set_defaults(action=_provenance)
 
     folds = commands.add_parser("folds", help="train a recipe on every fold; finished folds are kept, others continued")
     folds.add_argument("words", nargs="*", metavar="key=value")
@@ -155,6 +168,12 @@ def configuration(options: argparse.Namespace) -> RunConfig:
 
 def _test(options: argparse.Namespace) -> int:
     from .testing import run
+
+    return run(options)
+
+
+def _provenance(options: argparse.Namespace) -> int:
+    from .backfill import run
 
     return run(options)
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
-from vlass_explorer.evaluation import averaging, evaluate_images, parts
-from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports
+from vlass_explorer.evaluation import averaging, evaluate_images, parts, unseen
+from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, Seen
 
 from .cards import card_of
 from .device import resolve
+from .provenance import inherited
 
 STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""
@@ -36,8 +37,12 @@ def run(options: argparse.Namespace) -> int:
     chosen_split = {"split": options.split, "fold": options.fold, "dataset": options.dataset or None}
     place = replace(common, **{key: value for key, value in chosen_split.items() if value is not None})
     data = _Data(cards[0], place, options.data_dir) if options.data_dir or common.simulated else None
-    if options.greedy and data is None:
-        raise ConfigError("A greedy soup needs validation data: give --data-dir.")
+    seen = {card.name: inherited(card, "parent") for card in cards}
+    if options.greedy:
+        if data is None:
+            raise ConfigError("A greedy soup needs validation data: give --data-dir.")
+        for card in cards:
+            check_held_out(card, seen[card.name], data)
     device = resolve(options.device)
 
     def score(model: nn.Module) -> float:
@@ -48,11 +53,19 @@ def run(options: argparse.Namespace) -> int:
         cards, data.inputs if data else None, score if options.greedy else None, device=device
     )
     checkpoints.as_stored(model)
+    used = [seen[card.name] for card in chosen]
+    counted = 0
+    if data is not None and averaging.has_statistics(model) and len(chosen) > 1:
+        used.append(Seen(train=data.train.cutouts))
+        counted = len(data.train)
+    if data is not None and options.greedy:
+        used.append(Seen(selected=data.validation.cutouts))
+    union = checkpoints.merged(used)
     metrics = {}
     if data is not None:
-        metrics["validation"] = asdict(
-            evaluate_images(model, data.validation, cards[0].label_names, device=device).report
-        )
+        overlap = unseen.count(union, data.validation.cutouts)
+        found = evaluate_images(model, data.validation, cards[0].label_names, device=device, seen=overlap)
+        metrics["validation"] = asdict(found.report)
     card = checkpoints.save(
         path,
         model,
@@ -61,9 +74,10 @@ def run(options: argparse.Namespace) -> int:
         label_names=cards[0].label_names,
         input_spec=cards[0].input_spec,
         reports=Reports(metrics),
-        provenance=provenance(common, cards, chosen, greedy=options.greedy, counted=len(data) if data else 0),
+        provenance=provenance(common, cards, chosen, data if options.greedy else None, counted),
+        seen=union,
     )
-    reached = f", validation macro F1 {metrics['validation']['macro_f1']:.4f}" if metrics else ""
+    reached = f", validation macro F1 {metrics['validation']['macro_f1']:.4f}. {overlap.sentence}" if metrics else ""
     print(f"checkpoint {card.path}: mean of {', '.join(parent.name for parent in chosen)}{reached}")
     return 0
 
@@ -75,15 +89,40 @@ def shared(several: Sequence[Provenance]) -> Provenance:
     return Provenance(**{key: getattr(first, key) for key in agreed})
 
 
+def check_held_out(card: Checkpoint, seen: Seen, data: _Data) -> None:
+    """ConfigError where a greedy soup would choose itself on cutouts that a parent was trained on.
+
+    That parents were validated on them is usual (Wortsman et al. 2022, section 2): the soup is then marked as chosen on
+    them. Where nobody listed what a parent has seen, its card has to say that it left this very fold out.
+    """
+    found, config = unseen.count(seen, data.validation.cutouts), data.config
+    advice = "give the fold that all of them left out, or leave --greedy out."
+    if found.trained:
+        raise ConfigError(
+            f"{card.name} was trained on {found.trained:,} of the {found.count:,} validation cutouts of fold "
+            f"{config.fold} ({config.split} split): a greedy soup would choose itself on training data; {advice}"
+        )
+    known = card.provenance
+    same = (known.split, known.fold, known.split_seed or 0) == (config.split, config.fold, config.split_seed)
+    if found.unknown and (known.saw_validation or not same):
+        raise ConfigError(
+            f"Nobody knows whether {card.name} was trained on the validation cutouts of fold {config.fold} "
+            f"({found.reason}), on which a greedy soup would choose itself; {advice}"
+        )
+
+
 def provenance(
-    common: Provenance, cards: Sequence[Checkpoint], chosen: Sequence[Checkpoint], *, greedy: bool, counted: int
+    common: Provenance, cards: Sequence[Checkpoint], chosen: Sequence[Checkpoint], greedy: _Data | None, counted: int
 ) -> Provenance:
     """Where averaged weights come from: what the parents share, and each parent with the hash of its weights."""
+    where = f"{len(greedy.validation):,} validation cutouts of fold {greedy.config.fold}" if greedy else ""
     held_out = {(c.provenance.split, c.provenance.fold, c.provenance.split_seed) for c in chosen}
     leaks = len(held_out) > 1 or any(card.provenance.saw_validation for card in chosen)
     return replace(
         common,
         averaged="greedy soup" if greedy else "uniform mean",
+        selected_on=f"parents by macro F1 on {where}" if greedy else "nothing beyond its parents",
+        calibrated_on="nothing",
         parents=tuple(Ancestor(card.name, card.sha256) for card in chosen),
         left_out=tuple(Ancestor(card.name, card.sha256) for card in cards if card not in chosen),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,18 +138,15 @@ class _Data:
         if missing := [key for key in ("dataset", "split", "fold") if getattr(place, key) is None]:
             raise ConfigError(f"The checkpoints do not agree on their {missing[0]}: give --{missing[0]}.")
         where = {"dataset": place.dataset or "", "split": place.split or "", "fold": place.fold}
-        config = replace(parts.config_of(card, data_dir=data_dir, **where), split_seed=place.split_seed or 0)
-        train = parts.chosen(card, config, "train")
+        self.config = replace(parts.config_of(card, data_dir=data_dir, **where), split_seed=place.split_seed or 0)
+        train = parts.chosen(card, self.config, "train")
         step = max(1, len(train.indices) // STATISTICS_COUNT)
-        self._train = replace(train, indices=train.indices[::step][:STATISTICS_COUNT]).images(card)
-        self.validation = parts.chosen(card, config).images(card)
-
-    def __len__(self) -> int:
-        return len(self._train)
+        self.train = replace(train, indices=train.indices[::step][:STATISTICS_COUNT]).images(card)
+        self.validation = parts.chosen(card, self.config).images(card)
 
     def inputs(self) -> Iterator[Tensor]:
         """Batches of one size; what is left over is left out."""
-        size = min(BATCH, len(self))
-        for batch in self._train.batches(size):
+        size = min(BATCH, len(self.train))
+        for batch in self.train.batches(size):
             if len(batch) == size:
-                yield self._train.plain(batch)[0]
+                yield self.train.plain(batch)[0]

@@ -9,8 +9,8 @@ from dataclasses import asdict
 
 from vlass_explorer import checkpoints
 from vlass_explorer.datasets.items import unreadable
-from vlass_explorer.evaluation import Evaluation, evaluate, parts
-from vlass_explorer.schema import Checkpoint, Report, Reports
+from vlass_explorer.evaluation import Evaluation, evaluate, leaderboard, parts, report_table
+from vlass_explorer.schema import Checkpoint, ConfigError, Report, Reports
 
 from .cards import card_of
 from .device import resolve
@@ -31,11 +31,24 @@ def run(options: argparse.Namespace) -> int:
         figures = asdict(found.report)
         kept = {options.keep: {key: figures[key] for key in KEPT}}
         checkpoints.update(card, reports=Reports({**card.reports.table, **kept}))
+    write(options, found.report, f"{card.name} on {part} of {part.data_set.title}")
     if options.json:
         print(json.dumps(values(card, part, found, options)))
     else:
         print("\n".join(lines(card, part, found.report, tta=options.tta)))
     return 0
+
+
+def write(options: argparse.Namespace, report: Report, where: str) -> None:
+    """The table of classes as the files that were asked for; ConfigError where one cannot be written."""
+    frame, caption = report_table.table(report), report_table.caption(report, where)
+    texts = {options.csv: leaderboard.to_csv(frame), options.latex: leaderboard.to_latex(frame, caption)}
+    for file, text in texts.items():
+        if file is not None:
+            try:
+                file.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"{file} cannot be written ({error.strerror}); name another file.") from error
 
 
 def values(card: Checkpoint, part: parts.Part, found: Evaluation, options: argparse.Namespace) -> dict[str, object]:

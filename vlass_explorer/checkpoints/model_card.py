@@ -103,6 +103,8 @@ def _seen(card: Checkpoint) -> str:
     table += "\n\nTheir content and places on the sky are in `seen.csv`."
     if record.unlisted:
         table += f" What these saw is not listed: {_cell(record.unlisted)}."
+    if record.stated:
+        table += f" That these saw nothing else is stated, not checked: {_cell(record.stated)}."
     return table
 
 

@@ -41,7 +41,7 @@ def seen(card: Checkpoint) -> Seen | None:
         raise CheckpointError(f"{SEEN} of checkpoint {card.name} is not the one of its card; {advice}")
     with mapped(lambda error: CheckpointError(f"{SEEN} of checkpoint {card.name} cannot be read: {reason(error)}.")):
         parts = _parts(content)
-    return Seen(**parts, unlisted=record.unlisted)
+    return Seen(**parts, unlisted=record.unlisted, stated=record.stated)
 
 
 def merged(several: Sequence[Seen]) -> Seen:
@@ -50,7 +50,9 @@ def merged(several: Sequence[Seen]) -> Seen:
     for part in PARTS:
         rows = dict.fromkeys(row for one in several for row in _rows(getattr(one, part)))
         parts[part] = _cutouts(list(rows))
-    return Seen(**parts, unlisted=tuple(dict.fromkeys(text for one in several for text in one.unlisted)))
+    unlisted = dict.fromkeys(text for one in several for text in one.unlisted)
+    stated = dict.fromkeys(text for one in several for text in one.stated)
+    return Seen(**parts, unlisted=tuple(unlisted), stated=tuple(stated))
 
 
 def to_csv(found: Seen) -> bytes:
@@ -66,7 +68,7 @@ def to_csv(found: Seen) -> bytes:
 def record(found: Seen, content: bytes) -> SeenList:
     """What the card says of such a list, whose file holds ``content``."""
     counts = {part: len(getattr(found, part)) for part in PARTS}
-    return SeenList(hashlib.sha256(content).hexdigest(), **counts, unlisted=found.unlisted)
+    return SeenList(hashlib.sha256(content).hexdigest(), **counts, unlisted=found.unlisted, stated=found.stated)
 
 
 def _rows(cutouts: Cutouts) -> list[tuple[str, str, str]]:

@@ -59,6 +59,10 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
         reason = f"what these saw is not listed: {', '.join(seen.unlisted)}"
     elif bare.any():
         reason = "nothing is known of their content and place"
+    elif seen.stated:
+        reason = f"that these saw nothing else is stated, not checked: {', '.join(seen.stated)}"
+    else:
+        reason = ""
     return Overlap(
         total,
         trained=counts["train"],
@@ -67,7 +71,7 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
         unknown=int(unknown.sum()),
         by_place=by_place,
         placed=int(placed.sum()) if any(np.isfinite(listed.places).any() for listed in lists.values()) else 0,
-        reason=reason if unknown.any() else "",
+        reason=reason if left.any() else "",
         part=fingerprint(part),
     )
 

@@ -43,6 +43,8 @@ class Seen:
     """Calibrated on: a temperature or a threshold was fitted to them."""
     unlisted: tuple[str, ...] = ()
     """Ancestors and teachers whose cutouts nobody listed: a cutout that is not listed here may still be theirs."""
+    stated: tuple[str, ...] = ()
+    """Such of whom somebody states, and nobody can check, that they saw nothing that is not listed here."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class SeenList:
     selected: int = 0
     calibrated: int = 0
     unlisted: tuple[str, ...] = ()
-    """As in ``Seen``."""
+    stated: tuple[str, ...] = ()
+    """Both as in ``Seen``."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,9 @@ class Provenance:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return asdict(value) if isinstance(value, (SeenList, Ancestor)) else value
+    if isinstance(value, SeenList):
+        return {key: item for key, item in asdict(value).items() if item != ()}
+    return asdict(value) if isinstance(value, Ancestor) else value
 
 
 def _typed(kind: Any, value: Any) -> Any:
@@ -177,14 +182,19 @@ def _seen_list(value: Any) -> SeenList | None:
     names = {f.name for f in fields(SeenList)}
     if not isinstance(value, Mapping) or not isinstance(value.get("sha256"), str) or not value.keys() <= names:
         return None
-    unlisted = value.get("unlisted", ())
+    unlisted, stated = value.get("unlisted", ()), value.get("stated", ())
     counts = {key: value.get(key, 0) for key in ("train", "selected", "calibrated")}
-    right = isinstance(unlisted, (list, tuple)) and all(isinstance(text, str) for text in unlisted)
-    if not right or any(
-        not isinstance(count, int) or isinstance(count, bool) or count < 0 for count in counts.values()
+    if (
+        not _are_names(unlisted)
+        or not _are_names(stated)
+        or any(not isinstance(count, int) or isinstance(count, bool) or count < 0 for count in counts.values())
     ):
         return None
-    return SeenList(value["sha256"], **counts, unlisted=tuple(unlisted))
+    return SeenList(value["sha256"], **counts, unlisted=tuple(unlisted), stated=tuple(stated))
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
 
 
 _KINDS = {

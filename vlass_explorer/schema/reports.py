@@ -26,7 +26,7 @@ class Overlap:
     placed: int = 0
     """Cutouts whose place is known, so that a picture that was saved again is found, too."""
     reason: str = ""
-    """Why anything is unknown."""
+    """Why anything is unknown, or what the rest rests on."""
     part: str = ""
     """16 hex digits that stand for these very cutouts in any order; "" where the content of one is unknown."""
 
@@ -58,7 +58,8 @@ class Overlap:
         if self.unknown:
             return f"Whether it has seen {self.unknown:,} {of} is unknown: {self.reason}."
         alone = "" if self.placed else ", by content alone (no places on the sky to compare)"
-        return f"None {of} was trained on or validated on{alone}."
+        rests = f"; {self.reason}" if self.reason else ""
+        return f"None {of} was trained on or validated on{alone}{rests}."
 
     @property
     def label(self) -> str:
