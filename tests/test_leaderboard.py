@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pylatexenc.latex2text import LatexNodes2Text
 
 from vlass_explorer.evaluation import leaderboard
 from vlass_explorer.schema import Checkpoint, InputSpec, Overlap, Provenance, Reports
@@ -92,3 +94,32 @@ def test_csv_and_latex_hold_the_same_numbers() -> None:
     text = leaderboard.to_latex(frame, "FIRST, fold_0")
     assert r"a\_1 & resnet18 & 11.200 & 0.900 & 0.800" in text and r"b\&c" in text and r"95 \%" in text
     assert r"\caption{FIRST, fold\_0}" in text and r"\toprule" in text
+
+
+AWKWARD = (
+    "FR_I", "B&C", "50 %", "back\\slash", "{brace", "}", "a^b", "x~y", "#1", "$E$", "<a>|b", "[x]", r"\input{/etc/x}",
+    "é", "α 3″", "*", "\\\\", "%",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_any_name_is_one_cell_of_a_table_that_compiles(name: str) -> None:
+    one = card(name, 0.8)
+    report = one.reports.table["validation"] | {"per_class": {name: {"auroc": 0.5}, "FRI": {"auroc": 0.9}}}
+    frame = leaderboard.table([replace(one, architecture=name, reports=Reports({"validation": report}))])
+    text = leaderboard.to_latex(frame, f"On {name}")
+    head, row = (line for line in text.splitlines() if line.endswith("\\\\"))
+    for line in (head, row):
+        assert len(cells := re.split(r"(?<!\\)&", line.removesuffix("\\\\"))) == len(frame.columns)
+        for cell in cells:
+            bare = re.sub(r"\\(?:[a-zA-Z]+|.)", "", cell)  # without commands and escaped marks
+            assert not re.search(r"[&%#_^~\\]", bare.replace("$", "_")) and bare.count("{") == bare.count("}")
+    read = [LatexNodes2Text().latex_to_text(cell).strip() for cell in re.split(r"(?<!\\)&", row)]
+    assert read[0] == read[1] == name.replace("^", "ˆ").replace("″", "”")  # as TeX sets them
+    assert not row.startswith(("[", "*"))
+    assert leaderboard.to_latex(frame, "x\n\n y").count("x y") == 1
+
+
+def test_a_letter_without_a_command_is_a_question_mark() -> None:
+    text = leaderboard.to_latex(leaderboard.table([card("你好 \x00", 0.8)]), "x")
+    assert text.isascii() and "\x00" not in text and text.count(r"{\bfseries ?}") == 3

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import yaml
+from pylatexenc.latexencode import UnicodeToLatexEncoder
 
 from ..schema import Checkpoint, Figures, Overlap, Status
 
@@ -119,8 +120,11 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def to_latex(frame: pd.DataFrame, caption: str) -> str:
-    """The table for a paper (booktabs), numbers with three digits; names are escaped."""
-    safe = frame.set_axis([name.replace("%", r"\%") for name in frame.columns], axis="columns")
+    """The table for a paper (booktabs), numbers with three digits; names in header, cells and caption are escaped.
+
+    It compiles with any LaTeX, whatever the names: what pdfLaTeX has no letter for becomes a bold question mark.
+    """
+    safe = frame.set_axis([_escaped(name) for name in frame.columns], axis="columns")
     words = {name: _escaped for name in safe.columns if safe[name].dtype.kind not in "fi"}
     text = safe.to_latex(
         index=False, escape=False, float_format="%.3f", na_rep="--", caption=_escaped(caption), formatters=words
@@ -129,7 +133,11 @@ def to_latex(frame: pd.DataFrame, caption: str) -> str:
 
 
 def _escaped(value: Any) -> str:
-    text = str(value).replace("\\", r"\textbackslash ")
-    for mark in "&%$#_{}":
-        text = text.replace(mark, f"\\{mark}")
-    return text
+    text: str = _LATEX.unicode_to_latex(" ".join(str(value).split()))
+    # After the end of a row a bracket would be its option, and so would a star.
+    return f"{{{text[0]}}}{text[1:]}" if text.startswith(("[", "*")) else text
+
+
+_LATEX = UnicodeToLatexEncoder(
+    replacement_latex_protection="braces", unknown_char_policy="replace", unknown_char_warning=False
+)
