@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 import tiny_checkpoint
 import tiny_set
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import checkpoints
+from vlass_explorer.evaluation import metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +60,58 @@ def test_evaluating_shows_the_report_and_opens_a_mistake(place: Path) -> None:
     # The cutout has joined the session and is in view.
     entry = page.session_state["uploads"][page.session_state["cutout"]]
     assert entry.kind == "data set" and entry.source is not None
+
+
+def evaluate(page: AppTest) -> AppTest:
+    next(button for button in page.button if button.label == "Evaluate").click().run()
+    assert not page.exception
+    return page
+
+
+def test_a_model_whose_scores_are_no_numbers_gets_a_sentence_and_the_page_goes_on(place: Path) -> None:
+    folder = place / "checkpoints" / "tiny"
+    sound = {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    weights = folder / "model.safetensors"
+    save_file({key: torch.full_like(tensor, torch.nan) for key, tensor in load_file(weights).items()}, weights)
+    hashes = [hashlib.sha256(content).hexdigest() for content in (sound[weights.name], weights.read_bytes())]
+    (folder / "config.json").write_text(sound["config.json"].decode().replace(*hashes))
+    page = evaluate(checkpoints_page())
+    assert [error.value for error in page.error] == ["The model gives no finite score for 6 of 6 cutouts\\."]
+    page.run()
+    assert not page.error and not page.exception  # nothing of it is left
+    for name, content in sound.items():
+        (folder / name).write_bytes(content)
+    os.utime(folder)
+    assert "6 cutouts, one forward pass each" in texts(evaluate(page.run())) and not page.error
+
+
+def test_a_report_is_made_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    report = metrics.report
+    monkeypatch.setattr(metrics, "report", lambda *given, **options: made.append(1) or report(*given, **options))
+    page = evaluate(checkpoints_page())
+    page.run()
+    assert made == [1] and not page.exception
+
+
+def test_a_set_of_one_class_and_one_part_is_scored(place: Path) -> None:
+    folder = place / "data" / "blobs"
+    rows = [f"long/{file.name},long" for file in sorted((folder / "long").iterdir())]
+    (folder / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    page = checkpoints_page()
+    page.selectbox(key="evaluate_part_tiny").set_value("all")
+    said = texts(evaluate(page))
+    assert "blobs in `" in said and ": all cutouts" in said and "15 cutouts, one forward pass each" in said
+    page.selectbox(key="evaluate_part_tiny").set_value("train")
+    assert not evaluate(page).error
+
+
+def test_a_mistake_whose_file_has_gone_is_a_sentence(place: Path) -> None:
+    page = evaluate(checkpoints_page())
+    for file in (place / "data" / "blobs").glob("*/*.npy"):
+        file.write_bytes(b"text")
+    page.run()
+    assert not page.exception and "Mistakes" in texts(page)
 
 
 def test_the_shelf_is_left_alone_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,13 @@ def test_a_cutout_follows_from_its_seed_and_index_alone() -> None:
     assert not np.array_equal(other.pixels, few.items[3].read().pixels)
 
 
+def test_each_cutout_has_a_hash_of_its_own() -> None:
+    items = datasets.load("simulated", None, count=8).items[:12]
+    hashes = [item.read().sha256 for item in items]
+    assert len(set(hashes)) == 12 and all(len(digest) == 64 for digest in hashes)
+    assert hashes[0] == items[0].read().sha256
+
+
 def test_training_and_validation_are_apart_and_the_validation_set_is_fixed() -> None:
     one, other = (datasets.load("simulated", None, seed=seed, count=200) for seed in (0, 9))
     train, validation, _ = splits.split(one, "authors", 0)

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     device = resolve(options.device)
     found = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
     if found.unreadable:
-        print(unreadable([f"{name}: {why}" for name, why in found.unreadable.items()]), file=sys.stderr)
+        print(unreadable(list(found.unreadable.values())), file=sys.stderr)
     if options.keep:
         figures = asdict(found.report)
         kept = {options.keep: {key: figures[key] for key in KEPT}}
@@ -74,7 +74,8 @@ def lines(card: Checkpoint, part: parts.Part, report: Report, *, tta: bool) -> l
     if report.absent:
         told.append(f"macro F1 leaves out {', '.join(report.absent)}: absent from labels and predictions")
     for name, numbers in report.per_class.items():
-        told.append(f"{name:>16}  " + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
+        shown = "  ".join(f"{key} {value:.3f}" for key, value in numbers.items())
+        told.append(f"{name:>16}  {'absent' if name in report.absent else shown}")
     told.append("confusion (rows true, columns predicted)")
     for name, row in zip(report.label_names, report.confusion, strict=True):
         told.append(f"{name:>16}  " + " ".join(f"{count:5d}" for count in row))

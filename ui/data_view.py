@@ -69,7 +69,7 @@ def one(data: DataSet, data_dir: str, config: RunConfig, width: int) -> None:
             "Unit": cutout.unit or "counts",
         }
         st.table(pd.DataFrame({"": known.values()}, index=list(known)), border="horizontal")
-        take = partial(state.borrow, item.name, data_dir, item.source)
+        take = partial(state.borrow, item, data_dir)
         if st.button("Open in Explore", key="data_explore", icon=":material/explore:", on_click=take):
             st.switch_page("pages/explore.py")
     try:

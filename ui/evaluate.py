@@ -139,7 +139,7 @@ def _gallery(card: Checkpoint, done: Done) -> None:
             except ExplorerError as error:  # the file may have gone since
                 st.caption(plain(error))
             st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
-            take = partial(state.borrow, item.name, done.data_dir, item.source)
+            take = partial(state.borrow, item, done.data_dir)
             if st.button(
                 "Explore", key=f"mistake_{mistake.index}", type="tertiary", icon=":material/explore:", on_click=take,
                 help=plain(item.name),

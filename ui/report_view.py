@@ -49,6 +49,9 @@ def draw(report: Report, key: str) -> None:
             spread = f"95 % of resamplings: {interval[0]:.3f} to {interval[1]:.3f}" if known else None
             st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=spread, width="content")
     _seen(report)
+    if report.absent:
+        names = ", ".join(map(plain, report.absent))
+        st.caption(f"Macro F1 leaves out {names}: absent from labels and predictions.")
     cells = st.grid(2, min_column_width=380, gap="medium")
     with cells.cell():
         normalised = st.segmented_control(
@@ -60,6 +63,7 @@ def draw(report: Report, key: str) -> None:
         )  # fmt: skip
     with cells.cell():
         table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=COLUMNS)
+        table.loc[list(report.absent), ["Precision", "Recall", "F1"]] = math.nan  # 0/0
         table = table.rename_axis("Class").reset_index()
         shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
         shown["Cutouts"] = st.column_config.NumberColumn(format="%d")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from vlass_explorer.cutouts import is_cutout
+from vlass_explorer.datasets import Item
 from vlass_explorer.schema import Checkpoint, Cutout, Row0
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -97,12 +98,13 @@ def _bound(uploads: dict[str, Entry]) -> None:
         st.session_state["uploads_left_out"] = st.session_state.get("uploads_left_out", 0) + 1
 
 
-def borrow(name: str, data_dir: str, source: Callable[[], Cutout]) -> None:
+def borrow(item: Item, data_dir: str) -> None:
     """Take a cutout of a data set into the session and put it in view; call it from a callback."""
+    name = item.name
     uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
-    sha256 = hashlib.sha256(f"{data_dir}\0{name}".encode()).hexdigest()
+    sha256 = hashlib.sha256(f"{data_dir}\0{name}\0{item.key}".encode()).hexdigest()
     key = f"{sha256[:16]}:{name}"
-    uploads[key] = Entry(key, name, name, "data set", sha256, source=source)
+    uploads[key] = Entry(key, name, name, "data set", sha256, source=item.source)
     choose(key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -86,7 +87,8 @@ class Cutout:
     row0: Row0 = "unknown"
     """Where row 0 of ``pixels`` lies: "south" from the WCS or declared, else "unknown"."""
     sha256: str = ""
-    """Hash of the bytes that were read and of what was cut from them, the key of every cache."""
+    """Hash of the bytes that were read and of what was cut from them, the key of every cache; of the pixels, unit and
+    beam of a cutout that was made in memory. Never empty."""
     declared_scale: float | None = None
     """Pixel size in arcsec that the user or a data set declares where the file has no WCS."""
     colour: NDArray[np.float32] | None = None
@@ -100,6 +102,11 @@ class Cutout:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32 or not self.pixels.dtype.isnative:
             raise ValueError("Cutout.pixels must be a native float32 array (ny, nx).")
         self.pixels.setflags(write=False)
+        if not self.sha256:
+            digest = hashlib.sha256(repr((self.shape, self.unit, self.beam)).encode())
+            for plane in (self.pixels, self.colour):
+                digest.update(b"" if plane is None else plane.tobytes())
+            object.__setattr__(self, "sha256", digest.hexdigest())
 
     @property
     def shape(self) -> tuple[int, int]:
