@@ -26,7 +26,7 @@ def filnam(end: str) -> dict[str, str]:
         "Alpha_Cen.fits", "NGC_4258_V.fits", "beta_pic.fits",
         "image.i.RACS_0000+00.SB8578.cont.taylor.0.restored.fits", "RACS-DR1_0000+00A.fits", "W51_alpha.fits",
         "VAST_0127-73A.EPOCH01.I.fits", "P218+55-mosaic.fits", "target-MFS-image-pb.fits", "model_galaxy.image.fits",
-        "Abell_209_aFix_pol_I_15arcsec.fits", "L765_final-image-pb_cutout.fits",
+        "Abell_209_aFix_pol_I_15arcsec.fits", "J1234_PB.fits", "L765_final-image-pb_cutout.fits",
     ],
 )  # fmt: skip
 def test_words_of_an_object_decide_nothing(name: str) -> None:
@@ -50,6 +50,7 @@ def test_words_of_an_object_decide_nothing(name: str) -> None:
         ("target.residual.tt0.fits", "residual"), ("target.image.tt1.fits", "tt1"), ("target.image.tt2.fits", "tt2"),
         ("target.alpha.fits", "alpha"), ("target.alpha.error.fits", "alpha"), ("target_MASK.fits", "mask"),
         ("x.pybdsf.rmsd_I.fits", "rms"), ("x.pybdsf.resid_gaus.fits", "residual"), ("residual_bdsf.fits", "residual"),
+        ("P0_low-mosaic-blanked-pybdsmmask.fits", "mask"),
         ("FDF_maxPI.fits", "Faraday depth"), ("target_polint.fits", "polarised intensity"),
         ("Abell_209_aFix_pol_Q_15arcsec.fits", "stokes QUV"),
     ],

@@ -20,6 +20,7 @@ from vlass_explorer.measure import measure
         ("10**-3 Jy/beam", 1e-3), ("10^-3 Jy/beam", 1e-3), ("10-3 Jy/beam", 1e-3), ("1e-3 Jy/beam", 1e-3),
         ("0.001 Jy/beam", 1e-3), ("10**(-6) Jy/beam", 1e-6), ("10**3 mJy/beam", 1.0), ("mJy.beam-1", 1e-3),
         ("MJY/BEAM", 1e-3), ("milliJy/beam", 1e-3), ("beam-1 mJy", 1e-3), ("mJy beam$^{-1}$", 1e-3),
+        ("1.E-3 JY/BEAM", 1e-3), ("x1e-3 Jy/beam", 1e-3), ("Jy/BEAM.", 1.0), ("µJy beam⁻¹", 1e-6),
         ("uJy/bm", 1e-6), ("microJansky per beam", 1e-6), ("µJy/beam", 1e-6), ("nJy/beam", 1e-9), ("MJy/beam", 1e6),
         ("W m-2 Hz-1 beam-1", 1e26), ("W/m2/Hz/beam", 1e26), ("10**-2 Jy/beam", 1e-2),
         ("K", None), ("Jy", None), ("Jy/pixel", None), ("MJy/sr", None), ("Jy/beam km/s", None), ("Jy/beam.km/s", None),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped
 from ..schema import Beam, CutoutError
+from . import structure
 from .axes import Plane
 from .notes import Notes
 from .numbers import number
@@ -23,11 +24,16 @@ ALIKE = 0.01  # beams that differ by less than this are one
 def find(header: Mapping[str, Any], hdus: fits.HDUList) -> tuple[bool, fits.BinTableHDU | None]:
     """Whether each plane has its own beam (CASAMBM, or a table and no BMAJ), and the table of them."""
     is_said = header.get("CASAMBM") is True or str(header.get("CASAMBM", "")).strip().upper() in ("T", "TRUE")
-    try:
-        with mapped(_unreadable):
-            table = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU) and hdu.name == "BEAMS"), None)
-    except CutoutError:
-        table = None
+    table = None
+    for index in range(structure.MAX_HDUS):
+        try:
+            with mapped(_unreadable):
+                hdu = hdus[index]
+        except CutoutError:
+            break
+        if isinstance(hdu, fits.BinTableHDU) and hdu.name == "BEAMS":
+            table = hdu
+            break
     return is_said or (table is not None and number(header.get("BMAJ")) is None), table
 
 

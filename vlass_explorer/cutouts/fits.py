@@ -81,8 +81,8 @@ def _load(image: Image, hdus: fits.HDUList, name: str, plane: int, cut: Cut, siz
         part *= np.float32(factor)
     shown = axes.plane(header, image.places(lead), image.places(image.lead), notes)
     where = origin(name, header, unit, shown, notes, shown=_shown_types(image))
-    if shown.stokes not in (None, "I"):
-        notes.append(f"The plane shows {'Stokes ' if shown.stokes in ('Q', 'U', 'V') else ''}{shown.stokes}.")
+    if shown.stokes in ("Q", "U", "V"):
+        notes.append(f"The plane shows Stokes {shown.stokes}.")
     scale = sky.mean_scale(wcs) if wcs is not None else None
     is_per_plane, table = beam_table.find(header, hdus)
     if is_per_plane:

@@ -121,6 +121,7 @@ def choose(images: list[Image], others: list[str], notes: Notes) -> Image:
 def cards_of(header: fits.Header) -> tuple[dict[str, Any], int]:
     """Cards by keyword, HISTORY and COMMENT joined by newlines, and how many are unreadable and left out."""
     cards: dict[str, Any] = {}
+    lines: dict[str, list[str]] = {}
     bad = 0
     for card in header.cards:
         try:
@@ -130,10 +131,11 @@ def cards_of(header: fits.Header) -> tuple[dict[str, Any], int]:
             bad += 1
             continue
         if keyword in ("COMMENT", "HISTORY"):
-            cards[keyword] = f"{cards[keyword]}\n{value}" if keyword in cards else str(value)
+            cards.setdefault(keyword, "")  # in its place, as in the file
+            lines.setdefault(keyword, []).append(str(value))
         elif keyword:
             cards.setdefault(keyword, None if isinstance(value, Undefined) else value)
-    return cards, bad
+    return cards | {keyword: "\n".join(part) for keyword, part in lines.items()}, bad
 
 
 def inherited(cards: Mapping[str, Any], primary: fits.Header) -> dict[str, Any]:

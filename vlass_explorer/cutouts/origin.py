@@ -44,7 +44,7 @@ def origin(
     ``plane`` tells Stokes and frequency of the plane shown, ``shown`` the types of the axes x and y.
     """
     plane = plane or Plane()
-    history = re.sub(r"\n\s*>", "", f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}")
+    history = re.sub(r"\n[ \t]*>", "", f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}")
     vlass = VLASS_NAME.search(name) or VLASS_NAME.search(_filnam(header)) or VLASS_NAME.search(history)
     survey = "VLASS" if vlass else _survey(name, header, history)
     return Origin(
@@ -95,6 +95,8 @@ def _survey(name: str, header: Mapping[str, Any], history: str) -> str | None:
         return "FIRST"
     if re.search(r"^survey\s*=\s*NVSS|NVSS GRP", f"{history}\n{_text(header, 'OBSERVER')}", re.MULTILINE):
         return "NVSS"
+    if "Molonglo Sky Survey" in history:
+        return "SUMSS"
     who = " ".join(_text(header, key) or "" for key in ("TELESCOP", "OBSERVER", "INSTRUME"))
     if re.search(r"LoTSS", who, re.IGNORECASE):
         return "LoTSS"

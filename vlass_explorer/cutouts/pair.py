@@ -38,11 +38,13 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
     if not all(kind in FRAMES for kind in kinds):
         raise Unusable(f"coordinates of {' and '.join(kinds)} are not read")
     made = Header()
+    has_sip = any(number(cards.get(f"{name}_ORDER")) is not None for name in ("A", "B", "AP", "BP"))
     for new, (old, kind) in enumerate(zip(pair, kinds, strict=True), 1):
         match = axes.CELESTIAL.match(axes.ctype(cards, old))
         if match is None or match[2] is None:
             raise Unusable(f"CTYPE{old} names no projection")
-        made[f"CTYPE{new}"] = f"{kind.ljust(5, '-')}{match[2]:->3}{match[3] or ''}"
+        suffix = "-SIP" if has_sip else ""  # astropy logs where coefficients and type do not agree
+        made[f"CTYPE{new}"] = f"{kind.ljust(5, '-')}{match[2]}{suffix}"
         made[f"CRVAL{new}"] = _needed(cards, f"CRVAL{old}")
         made[f"CRPIX{new}"] = _needed(cards, f"CRPIX{old}", 0.0)
         unit = str(cards.get(f"CUNIT{old}") or "").strip()

@@ -67,14 +67,14 @@ WORDS = (
     (re.compile(r"^(psf|dirtybeam)$"), "psf"),
     (re.compile(r"^models?$"), "model"),
     (re.compile(r"^(bkg|background|meanmap)$"), "background"),
-    (re.compile(r"^(mask|pyrank)$"), "mask"),
+    (re.compile(r"^((pybds[fm])?mask|pyrank)$"), "mask"),
     (re.compile(r"^(pb|fluxscale)$"), "primary beam"),
     (re.compile(r"^(weights?|sumwt)$"), "weights"),
     (re.compile(r"^(polint|poli|ppol|linpol)$"), "polarised intensity"),
     (re.compile(r"^(rmmap|faradaydepth)$"), "Faraday depth"),
     (re.compile(r"^(alpha|spx|spix|spindex)$"), "alpha"),
 )
-WITHOUT_UNIT = ("alpha",)  # never in Jy/beam: the unit outweighs a word in the name
+UNLIKELY = ("alpha", "primary beam")  # in Jy/beam, so that the unit outweighs a word in the name
 # What may follow the product in a name: forms of a file, parts of an image, versions, tools, Stokes I.
 FOLLOWS = re.compile(
     r"^(fits?|fts|gz|fz|bz2|z|png|jpe?g|tiff?|npy|subim(age)?|sub|cutout|crop(ped)?|cut|com|comp(ressed)?|conv(olved)?"
@@ -120,7 +120,7 @@ def _by_history(history: str) -> str | None:
         for pattern, what in AIPS_CLASSES:
             if pattern.match(classes[-1]):
                 return what
-    joined = re.sub(r"\n\s*>", "", history)  # CASA continues a line with > on the next
+    joined = re.sub(r"\n[ \t]*>", "", history)  # CASA continues a line with > on the next
     if operations := OPERATION.findall(joined):
         return OPERATIONS[operations[-1].lower()]
     if written := OUTFILE.findall(joined):
@@ -164,8 +164,8 @@ def _last_word(name: str, is_brightness: bool) -> str | None:
     words, breaks = parts[::2], ["", *parts[1::2]]
     for i in range(len(words) - 1, -1, -1):
         what = _word(words[i])
-        if what in WITHOUT_UNIT and is_brightness and not breaks[i].endswith("."):
-            return None  # CASA's .alpha is one; alpha_Ori in Jy/beam is not
+        if what in UNLIKELY and is_brightness and not breaks[i].endswith("."):
+            return None  # CASA's .alpha is one; W51_alpha in Jy/beam is not
         if what is not None:
             is_corrected = what == "primary beam" and i > 0 and words[i - 1] in ("image", "int", "flat")
             return None if is_corrected else what  # WSClean's -image-pb is corrected for the primary beam

@@ -60,6 +60,8 @@ def _tried(header: Header, size: tuple[int, int], notes: Notes) -> tuple[WCS, ND
     notes.append("The distortion of the coordinates (SIP) is incomplete and left out.")
     for key in distortion:
         del header[key]
+    for key in ("CTYPE1", "CTYPE2"):
+        header[key] = header[key].removesuffix("-SIP")
     return _evaluated(header, size)
 
 

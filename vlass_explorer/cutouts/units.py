@@ -16,11 +16,11 @@ PREFIXES = {
 }  # fmt: skip
 # Powers of ten as the FITS standard (4.3) and people write them: 10**-3, 10^-3, 10-3, 1e-3, 0.001.
 POWER = re.compile(
-    r"^\(?\s*10\s*(?:\*\*|\^)?\s*\(?\s*([+-]\d{1,2}|(?<=[*^(])\d{1,2})\s*\)*\s*[*x×.]?\s*(?=\D)"
-    r"|^\(?\s*(\d*\.?\d+(?:[eE][+-]?\d{1,2})?)\)?\s*[*x×]?\s*(?=\D)"
+    r"^[(x×]?\s*10\s*(?:\*\*|\^)?\s*\(?\s*([+-]\d{1,2}|(?<=[*^(])\d{1,2})\s*\)*\s*[*x×.]?\s*(?=\D)"
+    r"|^[(x×]?\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)\)?\s*[*x×]?\s*(?=\D)"
 )
 FLUX = r"(?P<prefix>milli|micro|nano|pico|kilo|mega|[munpkµμ])?[\s-]*(?:janskys?|jy)"
-BEAM = r"\(?\s*(?:clean\s*|restoring\s*|synth(?:esi[sz]ed)?\s*)?(?:beams?|bm|b)(?:\s*area)?\s*\)?"
+BEAM = r"\(?\s*(?:clean\s*|dirty\s*|restoring\s*|synth(?:esi[sz]ed)?\s*)?(?:beams?|bm|b)(?:\s*area)?\s*\)?"
 INVERSE = rf"{BEAM}\s*(?:\*\*|\^)?\s*\(?\s*-\s*1(?:\.0*)?\s*\)?"
 BETWEEN = r"[\s.*·]*"
 PER_BEAM = re.compile(
@@ -53,7 +53,7 @@ def read(header: Mapping[str, Any], notes: list[str]) -> tuple[str | None, float
 
 def jansky_a_beam(text: str) -> float | None:
     """How many Jy/beam a unit string is; None where it is no flux density a beam."""
-    plain = re.sub(r"\\(?:mathrm|rm|,|;)?|[${}\[\]~]", " ", text).strip()
+    plain = re.sub(r"\\(?:mathrm|rm|,|;)?|[${}\[\]~]", " ", text).strip(" .,;")
     power = POWER.match(plain)
     factor = 1.0
     if power is not None:
