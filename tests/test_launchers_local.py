@@ -15,7 +15,7 @@ import pytest
 
 from vlass_explorer import runs
 from vlass_explorer.launchers import local
-from vlass_explorer.runs.folder import read_process
+from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig, RunError
 
 WRITES_AND_WAITS = "import sys,time; print('x' * 50_000_000); sys.stdout.flush(); time.sleep(60)"

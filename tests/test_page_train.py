@@ -225,7 +225,7 @@ class Answer:
     is_done = True
 
     def __init__(self, **found: object) -> None:
-        self.result = {"errors": [], "warnings": [], "counts": {}, "unreadable": {}, **found}
+        self.result = {"errors": [], "warnings": [], "notes": [], "counts": {}, "unreadable": {}, **found}
 
 
 def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

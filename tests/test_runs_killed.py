@@ -22,7 +22,7 @@ import torch
 from train.device import Turn
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import begin, local
-from vlass_explorer.runs.folder import read_process
+from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig
 
 KILLS = int(os.environ.get("VLASS_EXPLORER_KILLS", "6"))

@@ -19,7 +19,7 @@ from train.fit import run as train
 from train.state import saved_steps
 from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import local
-from vlass_explorer.runs.folder import read_process
+from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig
 
 EPOCHS = 4

@@ -27,14 +27,17 @@ STATES = 8
 def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[str, Any]:
     """What a run of this configuration would find, as plain values.
 
-    ``errors`` would stop the run, ``warnings`` would not. ``read`` opens every file, which names the unreadable ones
-    and those that are in two splits; ``steps`` trains two steps, see ``dryrun.measure``.
+    ``errors`` would stop the run, ``warnings`` would not, ``notes`` are no matter of the configuration. ``read`` opens
+    every file, which names the unreadable ones and those that are in two splits; ``steps`` trains two steps, see
+    ``dryrun.measure``, unless a run has the device.
     """
     errors: list[str] = []
     warnings: list[str] = []
-    found: dict[str, Any] = {"errors": errors, "warnings": warnings, "counts": {}, "unreadable": {}, "duplicates": []}
+    found: dict[str, Any] = {
+        "errors": errors, "warnings": warnings, "notes": [], "counts": {}, "unreadable": {}, "duplicates": [],
+    }  # fmt: skip
     try:
-        found["device"] = device.resolve(config.device)
+        found["device"] = device.all_of(config)[0]
     except ConfigError as error:
         errors.append(str(error))
     if found.get("device") == "cpu":
@@ -127,8 +130,20 @@ def _disk(found: dict[str, Any]) -> None:
 
 
 def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
+    devices = device.all_of(config)
     try:
-        measured = dryrun.measure(config, load(config, lambda: None), found["device"])
+        data = load(config, lambda: None)
+        turn = device.spare(runs.root(), devices)
+        if turn is None:
+            found["notes"].append(
+                f"{' and '.join(devices)} {'is' if len(devices) == 1 else 'are'} taken by another run, so memory and "
+                "time of a step were not measured; a run waits for its turn."
+            )
+            return
+        try:
+            measured = dryrun.measure(config, data, found["device"])
+        finally:
+            turn.close()
     except ExplorerError as error:
         found["errors"].append(str(error))
         return

@@ -1,19 +1,21 @@
-"""Which device a run uses, and its turn on it: one run a device, the oldest waiting one first."""
+"""Which devices a run uses, and its turn on them: one run a device, the oldest waiting one first."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from vlass_explorer import runs
 from vlass_explorer.runs import slurm
-from vlass_explorer.schema import ConfigError
+from vlass_explorer.schema import ConfigError, RunConfig
 
+PATIENCE = 60.0
+"""Seconds that a dry run waits for another one."""
 _HELD: set[int] = set()
 
 
@@ -34,6 +36,14 @@ def resolve(name: str) -> str:
     return f"cuda:{index}"
 
 
+def all_of(config: RunConfig) -> tuple[str, ...]:
+    """The devices of this machine that a run takes; ConfigError where one of them is absent."""
+    found = runs.places(resolve(config.device), config.devices)
+    for device in found[1:]:
+        resolve(device)
+    return found
+
+
 def trainer_arguments(device: str) -> dict[str, object]:
     """What Lightning's Trainer needs for that device."""
     if device.startswith("cuda"):
@@ -42,27 +52,32 @@ def trainer_arguments(device: str) -> dict[str, object]:
 
 
 class Turn:
-    """The lock of one device below one folder of runs, held until ``close`` or the end of the process."""
+    """The locks of some devices below one folder of runs, held until ``close`` or the end of the process."""
 
-    def __init__(self, root: Path, device: str) -> None:
+    def __init__(self, root: Path, *devices: str) -> None:
         folder = root / ".locks"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # Not inheritable: a loader process must not keep the device after its run has died.
-        self._handle = os.open(folder / device.replace(":", "-"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _HELD.add(self._handle)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._handles = [os.open(folder / device.replace(":", "-"), flags, 0o600) for device in sorted(devices)]
+        _HELD.update(self._handles)
 
     def take(self) -> bool:
-        """True when the device is ours now."""
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+        """True when all devices are ours now; else none is, so that two runs never wait for each other."""
+        for number, handle in enumerate(self._handles):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                for taken in self._handles[:number]:
+                    fcntl.flock(taken, fcntl.LOCK_UN)
+                return False
         return True
 
     def close(self) -> None:
-        """Give the device back."""
-        _HELD.discard(self._handle)
-        os.close(self._handle)
+        """Give the devices back."""
+        for handle in self._handles:
+            _HELD.discard(handle)
+            os.close(handle)
 
 
 def _let_go() -> None:
@@ -75,17 +90,41 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
-def wait(path: Path, device: str, beat: Callable[[], None], pause: float = 1.0) -> Turn:
-    """Wait until this run is the oldest living queued one of its device and has the lock; ``beat`` may raise.
+def wait(path: Path, devices: Sequence[str], beat: Callable[[], None], pause: float = 1.0) -> Turn:
+    """Wait until this run is the oldest living queued one of all its devices and has their locks; ``beat`` may raise.
 
-    A SLURM job has been given its device already, and the first process of a run waits for all of them.
+    A SLURM job has been given its devices already, and the first process of a run waits for all of them.
     """
-    if slurm.step() or "LOCAL_RANK" in os.environ:
-        return Turn(path, device)
-    turn = Turn(path.parent, device)
+    if _given():
+        return Turn(path, *devices)
+    turn = Turn(path.parent, *devices)
     while True:
         beat()
-        waiting = runs.queue(path.parent, device)
-        if waiting and waiting[0].id == path.name and turn.take():
+        first = [next(iter(runs.queue(path.parent, device)), None) for device in devices]
+        if all(run is not None and run.id == path.name for run in first) and turn.take():
             return turn
         time.sleep(pause)
+
+
+def spare(root: Path, devices: Sequence[str], patience: float = PATIENCE) -> Turn | None:
+    """The turn of a dry run on devices that no run has or waits for; None where one does, for it may last for days.
+
+    Another dry run is waited for, ``patience`` seconds at most.
+    """
+    if _given():
+        return Turn(root, *devices)
+    turn = Turn(root, *devices)
+    deadline = time.monotonic() + patience
+    while not any(runs.at_work(root, device) for device in devices):
+        if turn.take():
+            return turn
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    turn.close()
+    return None
+
+
+def _given() -> bool:
+    """Is this a process of a SLURM job or a further one of a run? They have their devices."""
+    return bool(slurm.step()) or "LOCAL_RANK" in os.environ

@@ -45,9 +45,10 @@ def run(folder: Path, *, resume: bool = False) -> int:
         ranks.enter(config)
         folder = ranks.own_folder(folder, config)
         runs.beat(folder, process=runs.identity(), reason="")
-        device = devices.resolve(config.device)
+        taken = devices.all_of(config)
+        device = taken[0]
         runs.beat(folder, device=device)
-        turn = devices.wait(folder, device, lambda: _waiting(stop))
+        turn = devices.wait(folder, taken, lambda: _waiting(stop))
         try:
             others = ranks.start(folder, config, resume=resume)
             card = _train(folder, config, device, stop, others, resume=resume)

@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 
 from vlass_explorer import runs
+from vlass_explorer.schema import Run
 
 
 @st.cache_resource(show_spinner=False)
@@ -36,12 +37,16 @@ def has_gpu() -> bool:
 def sentence(device: str) -> str:
     """How busy a device is: our runs on it, and the free memory of a GPU."""
     device = resolved(device)
-    active = sum((run.device or resolved(run.config.device)) == device for run in runs.listing() if run.is_active)
+    active = sum(device in _places(run) for run in runs.listing() if run.is_active)
     parts = ["This machine has no GPU: training runs on the CPU."] if not has_gpu() else []
     runs_word = f"{active} run{'s' if active > 1 else ''} on it or waiting, so a new one queues"
     free = _free_memory(device)
     parts.append(f"{known().get(device, device)}: {runs_word if active else 'free of runs'}{free}.")
     return " ".join(parts)
+
+
+def _places(run: Run) -> tuple[str, ...]:
+    return runs.places(run.device or resolved(run.config.device), run.config.devices)
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=16)

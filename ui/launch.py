@@ -81,7 +81,7 @@ def estimate(config: RunConfig, found: Mapping[str, Any]) -> float | None:
 
 def _sorted_warnings(config: RunConfig, found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What is asked about before a launch, and what is only said."""
-    questions, notes = [], []
+    questions, notes = [], [*found["notes"]]
     total = estimate(config, found)
     for sentence in found["warnings"]:
         is_cpu = found.get("device") == "cpu" and "CPU" in sentence

@@ -56,7 +56,7 @@ class Check:
                 sentence = (
                     words[-1].removeprefix("train: ") if words else "The dry run was ended before it could answer."
                 )
-                self._found = {"errors": [sentence], "warnings": [], "counts": {}, "unreadable": {}}
+                self._found = {"errors": [sentence], "warnings": [], "notes": [], "counts": {}, "unreadable": {}}
         return self._found
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from vlass_explorer.recipes import to_yaml
 from vlass_explorer.runs import alive, identity, read, read_status, request_stop, write_json, write_status
-from vlass_explorer.runs.folder import read_process
+from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig, RunError
 
 GRACE_SECONDS = 60.0

@@ -20,7 +20,8 @@ from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
 
 from . import slurm
 from .process import alive
-from .records import read_status, read_table, write_json
+from .records import read_process, read_status, write_json
+from .turns import busy, places, waiting
 
 START_SECONDS = 300.0
 """A queued run without a process is lost after this time: its trainer never came up."""
@@ -118,11 +119,6 @@ def _seen(path: Path, status: dict[str, Any]) -> tuple[Phase, str]:
     return ("lost", why) if why else (phase, reason)
 
 
-def read_process(path: Path) -> dict[str, Any]:
-    """Identity that the launcher noted for a run folder, empty before that."""
-    return read_table(path / "process.json")
-
-
 @functools.lru_cache(maxsize=1024)
 def _config(text: str, where: str) -> RunConfig:
     """YAML is slow to read, and a table of runs is drawn every two seconds."""
@@ -163,29 +159,25 @@ def _read(path: Path) -> Run:
 def read(path: Path) -> Run:
     """The run as its folder and its process tell it now; RunError where the folder is none."""
     run = _read(path)
-    return run if run.phase != "queued" else _placed(run, _waiting(_all(path.parent), run.device))
+    return run if run.phase != "queued" else _placed(run, _all(path.parent))
 
 
 def queue(root: Path, device: str) -> list[Run]:
     """Living queued runs of one device of this machine, oldest first: the first one may take the device."""
-    return _waiting(_all(root), device)
+    return waiting(_all(root), device)
 
 
-def _waiting(found: Sequence[Run], device: str) -> list[Run]:
-    """Also those that are still coming up and may want this device: who was created first does not lose to the fast."""
-    kind = device.partition(":")[0]
-    waiting = [
-        run for run in found if run.phase == "queued" and device and not slurm.read_note(run.path)
-        and (run.device == device or (not run.device and run.config.device in ("auto", kind, device)
-                                      and (run.path / "process.json").exists()))
-    ]  # fmt: skip
-    return sorted(waiting, key=lambda run: (run.created, run.id))
+def at_work(root: Path, device: str) -> list[Run]:
+    """Living runs that have a device of this machine or wait for it."""
+    return busy(_all(root), device)
 
 
-def _placed(run: Run, waiting: Sequence[Run]) -> Run:
-    """A queued run with its place among those that wait for the same device; none before its device is known."""
-    ids = [other.id for other in waiting]
-    return replace(run, queue_position=ids.index(run.id) + 1) if run.id in ids else run
+def _placed(run: Run, found: Sequence[Run]) -> Run:
+    """A queued run with its place among those that wait for the same devices; none before its device is known."""
+    if run.phase != "queued":
+        return run
+    queues = [[other.id for other in waiting(found, one)] for one in places(run.device, run.config.devices)]
+    return run if run.id not in queues[0] else replace(run, queue_position=max(q.index(run.id) + 1 for q in queues))
 
 
 def _all(root: Path) -> list[Run]:
@@ -206,8 +198,7 @@ def _read_or_failed(path: Path) -> Run:
 def listing(root: Path | None = None) -> list[Run]:
     """All runs, newest first."""
     found = _all(root if root is not None else globals()["root"]())
-    placed = [_placed(run, _waiting(found, run.device)) if run.phase == "queued" else run for run in found]
-    return sorted(placed, key=lambda run: (run.created, run.id), reverse=True)
+    return sorted((_placed(run, found) for run in found), key=lambda run: (run.created, run.id), reverse=True)
 
 
 def find(name: str, root: Path | None = None) -> Run:

@@ -141,3 +141,8 @@ def log_tail(run: Run, lines: int = 40) -> str:
 def read_report(path: Path) -> dict[str, Any]:
     """The values of a Report that a finished run wrote to report.json; empty where there is none."""
     return read_table(path / "report.json")
+
+
+def read_process(path: Path) -> dict[str, Any]:
+    """Identity that the launcher noted for a run folder, empty before that."""
+    return read_table(path / "process.json")
