@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,7 +20,7 @@ import torch
 from vlass_explorer import cutouts, datasets, preprocess
 from vlass_explorer.datasets import DataSet, Item, cache
 from vlass_explorer.datasets.stretched import stretched
-from vlass_explorer.schema import Cutout, DatasetError, InputError, InputSpec, RunConfig
+from vlass_explorer.schema import Cutout, CutoutError, DatasetError, InputError, InputSpec, RunConfig
 
 SPEC = InputSpec(field_of_view_pixels=24, img_size=16)
 
@@ -217,6 +219,35 @@ def test_without_a_name_it_is_the_users_cache_folder(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache.folder() == tmp_path / ".cache" / "vlass_explorer"
+
+
+def test_what_can_be_read_again_is_not_remembered_as_unreadable(tmp_path: Path, home: Path) -> None:
+    folder, reads = tiny_set.make(tmp_path / "set", count=6), []
+    data_set = counted(folder, reads)
+    gone = data_set.items[2]
+
+    def away() -> Cutout:
+        raise CutoutError("The file cannot be opened (Permission denied): check path and permissions.")
+
+    items = tuple(replace(item, source=away) if item is gone else item for item in data_set.items)
+    for _ in range(2):
+        assert list(stretched(replace(data_set, items=items), SPEC, allowed=1.0).failures) == [2]
+    assert len(reads) == 5  # the second time from the cache
+    found = stretched(data_set, SPEC)
+    assert not found.failures and found.place[2].tolist() == [0, 2] and len(list(home.glob("*/"))) == 1
+
+
+def test_what_is_not_kept_goes_when_nobody_looks_at_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.FOLDER, "off")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    found = stretched(datasets.load("class_folders", tiny_set.make(tmp_path / "set", count=4)), SPEC)
+    assert len(list((tmp_path / "temporary").iterdir())) == 1 and found.groups[0].shape[0] == 4
+    del found
+    gc.collect()
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_off_keeps_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

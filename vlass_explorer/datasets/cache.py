@@ -28,7 +28,7 @@ STAMP = ".used"  # its time of change says when an entry was last asked for
 NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
 UNFINISHED = re.compile(rf"\.({NAME.pattern})\..+")  # its lock and what is being built
 
-_temporary: list[tempfile.TemporaryDirectory[str]] = []
+_temporary: dict[Path, tempfile.TemporaryDirectory[str]] = {}
 
 
 def folder() -> Path | None:
@@ -49,16 +49,21 @@ def file_key(path: Path, *options: object) -> str:
 
 
 def entry(key: str, build: Callable[[Path], None], check: Callable[[], None] = lambda: None) -> Path:
-    """The folder of a finished entry, which ``build`` fills where there is none; "" is never kept beyond the process.
+    """The folder of a finished entry, which ``build`` fills where there is none; "" is kept until ``release`` at most.
 
     One process builds while others wait; ``check`` is called meanwhile and may raise. DatasetError where the cache
     cannot be written.
     """
     home = folder()
     if home is None or not key:
-        _temporary.append(tempfile.TemporaryDirectory(prefix="vlass_explorer_"))
-        build(Path(_temporary[-1].name))
-        return Path(_temporary[-1].name)
+        made = tempfile.TemporaryDirectory(prefix="vlass_explorer_")
+        _temporary[place := Path(made.name)] = made
+        try:
+            build(place)
+        except BaseException:
+            release(place)
+            raise
+        return place
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     target, limit = home / name, _limit()
     if _touched(target):
@@ -68,11 +73,11 @@ def entry(key: str, build: Callable[[Path], None], check: Callable[[], None] = l
         with _locked(_lock(home, name), check):
             if not _touched(target):
                 with tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.") as unfinished:
-                    made = Path(unfinished) / name
-                    made.mkdir()
-                    build(made)
-                    (made / STAMP).touch()
-                    made.rename(target)
+                    finished = Path(unfinished) / name
+                    finished.mkdir()
+                    build(finished)
+                    (finished / STAMP).touch()
+                    finished.rename(target)
                 prune(home, limit, target)
     except OSError as error:
         raise DatasetError(
@@ -80,6 +85,19 @@ def entry(key: str, build: Callable[[Path], None], check: Callable[[], None] = l
             f"{FOLDER} (off: keep nothing)."
         ) from error
     return target
+
+
+def release(place: Path) -> None:
+    """Delete an entry that is not kept; others stay. Files that are mapped stay readable."""
+    made = _temporary.pop(place, None)
+    if made is not None:
+        made.cleanup()
+
+
+def forget(place: Path) -> None:
+    """Delete an entry whatever it is, so that it is built anew."""
+    release(place)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def prune(home: Path, limit: float, kept: Path | None = None) -> list[Path]:

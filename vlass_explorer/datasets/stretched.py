@@ -9,8 +9,11 @@ recipes and the evaluation of one data set share it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +23,19 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .. import augment, preprocess
-from ..schema import Cutouts, DatasetError, ExplorerError, FloatArray, InputSpec, RunConfig, UnreadableItem, Window
+from ..schema import (
+    Cutout,
+    Cutouts,
+    DatasetError,
+    ExplorerError,
+    FloatArray,
+    InputSpec,
+    RunConfig,
+    UnreadableItem,
+    Window,
+)
 from . import cache, identity
-from .items import DataSet, unreadable
+from .items import DataSet, Item, unreadable
 
 FORMAT = 2  # changes when what is written, or how a stretch computes it, changes
 # Fields of InputSpec that decide the stretched pixels and the field of view.
@@ -85,8 +98,17 @@ def stretched(
     keys = [item.key for item in data_set.items]
     decided = [getattr(spec, name) for name in SPEC]
     key = json.dumps([FORMAT, decided, config.zoom, config.shift, keys]) if all(keys) else ""
-    folder = cache.entry(key, lambda folder: _build(folder, data_set, spec, config, allowed, check), check)
+
+    def entry() -> Path:
+        return cache.entry(key, lambda folder: _build(folder, data_set, spec, config, allowed, check), check)
+
+    folder = entry()
     found = _open(folder)
+    if _can_be_read_again(data_set, spec, found.failures):
+        cache.forget(folder)
+        folder = entry()
+        found = _open(folder)
+    weakref.finalize(found, cache.release, folder)
     _accept(found.failures, len(data_set), allowed)
     return found
 
@@ -107,6 +129,21 @@ def _accept(failures: Mapping[int, str], count: int, allowed: float) -> None:
         raise DatasetError(unreadable(list(failures.values())))
 
 
+def _can_be_read_again(data_set: DataSet, spec: InputSpec, failures: Iterable[int]) -> bool:
+    """True where what an entry calls unreadable is not, for a disk that is back or a permission that was given."""
+    for index in islice(failures, TOLD):
+        with suppress(ExplorerError):
+            _image(data_set.items[index], spec)
+            return True
+    return False
+
+
+def _image(item: Item, spec: InputSpec) -> tuple[Cutout, Image, Window]:
+    """A cutout, its stretched pixels (chan, ny, nx) and the field of view on them; typed errors where it has none."""
+    cutout = item.read()
+    return cutout, preprocess.stretched(cutout, spec).reshape(-1, *cutout.shape), preprocess.window(cutout, spec)
+
+
 def _build(
     folder: Path, data_set: DataSet, spec: InputSpec, config: RunConfig, allowed: float, check: Callable[[], None]
 ) -> None:
@@ -119,9 +156,7 @@ def _build(
         for index, item in enumerate(data_set.items):
             check()
             try:
-                cutout = item.read()
-                image = preprocess.stretched(cutout, spec).reshape(-1, *cutout.shape)
-                window = preprocess.window(cutout, spec)
+                cutout, image, window = _image(item, spec)
             except ExplorerError as error:
                 failures[index] = str(error) if isinstance(error, UnreadableItem) else f"{item.name}: {error}"
                 if len(failures) > allowed * count + TOLD:
