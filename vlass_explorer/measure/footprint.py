@@ -24,6 +24,7 @@ LEAST_GROWTH = 0.5  # beams (FWHM) by which every island grows
 ASSOCIATED = 4.5  # rms; a peak this bright within the linking length belongs to the source and is summed with it
 EMISSION = 5.0  # rms; as in detection
 NEIGHBOURHOOD = 30.0  # beams around the source in which the noise is measured
+MANY = 64  # islands, as on a mosaic of the Galactic plane, whose overlaps are not looked at one by one
 EIGHT = np.ones((3, 3))  # pixels that touch at a corner are one island
 
 Mask = NDArray[np.bool_]
@@ -103,22 +104,38 @@ def _linked(emission: Mask, own: Mask, length: float, step: tuple[float, float])
 def _grown(
     image: NDArray[np.float64], own: Mask, low: float, sigma: float, step: tuple[float, float]
 ) -> tuple[Mask, float]:
-    """Each island of a source grown by its own profile, and the share of the flux that all of them hold."""
+    """Each island of a source grown by its own profile, and the share of the flux that all of them hold together."""
     islands, count = ndimage.label(own, structure=EIGHT)
     mask = np.zeros(own.shape, bool)
-    held = total = 0.0
+    grown = []
     for number, where in enumerate(ndimage.find_objects(islands), 1):
         island = islands[where] == number
         area, flux = float(island.sum()), float(image[where][island].sum())
         spread = max(np.sqrt(area / (2.0 * np.pi * np.log(1.0 / _depth(area * low / flux)))), sigma)
         radius = np.sqrt(area / np.pi)
         growth = max(spread * np.sqrt(2.0 * np.log(1.0 / (1.0 - HELD))) - radius, LEAST_GROWTH * FWHM * sigma)
-        margin = int(np.ceil(growth / min(step))) + 1
-        wide = tuple(slice(max(0, part.start - margin), part.stop + margin) for part in where)
-        mask[wide] |= distance(islands[wide] == number, step) <= growth
-        share = 1.0 - np.exp(-0.5 * ((radius + growth) / spread) ** 2)
-        held, total = held + flux, total + flux / share
-    return mask, float(held / total) if count else 1.0
+        margin = int(np.ceil(2.0 * growth / min(step))) + 1
+        wide = (_widened(where[0], margin), _widened(where[1], margin))
+        part = distance(islands[wide] == number, step) <= growth
+        mask[wide] |= part
+        outside = float(np.exp(-0.5 * ((radius + growth) / spread) ** 2))
+        grown.append((wide, part, islands[wide] == number, spread, flux, outside))
+    held = total = 0.0
+    for wide, part, island, spread, flux, outside in grown:
+        # What an island leaves out may lie within the footprint of its neighbour, as between the lobes of a double.
+        others = mask[wide] & ~part
+        if others.any() and count <= MANY:
+            ys, xs = np.nonzero(island)
+            dy = (np.arange(island.shape[0]) - ys.mean())[:, None] * step[0]
+            dx = (np.arange(island.shape[1]) - xs.mean())[None, :] * step[1]
+            profile = np.exp(-0.5 * (dy**2 + dx**2) / spread**2) * step[0] * step[1] / (2.0 * np.pi * spread**2)
+            outside = max(outside - float(profile[others].sum()), 0.0)
+        held, total = held + flux, total + flux / (1.0 - outside)
+    return mask, float(held / total)
+
+
+def _widened(part: slice, margin: int) -> slice:
+    return slice(max(0, part.start - margin), part.stop + margin)
 
 
 def _depth(ratio: float) -> float:

@@ -22,7 +22,7 @@ RING = 4.0  # beams (FWHM) beyond the footprint in which the background is looke
 NOT_KNOWN = 0.25  # share of the flux outside the footprint that counts as an error of the model
 # The footprint is drawn on the noisy image and follows its noise; simulated, see benchmarks/flux_coverage.py. The
 # first number holds for every footprint, the second grows with the flux that lies across its edge.
-FOLLOWS_NOISE = (1.05, 1.5)
+FOLLOWS_NOISE = (1.08, 0.7)
 
 
 @dataclass(frozen=True)
