@@ -1,0 +1,130 @@
+"""Fluxes over a footprint: coverage of known truth in simulated and real noise, sums against photutils, bowls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photutils.aperture import ApertureStats, EllipticalAperture
+
+from benchmarks import flux_coverage
+from vlass_explorer import measure
+from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, noise
+from vlass_explorer.schema import Beam, Cutout
+
+BEAM, GRID, RMS = Beam(3.0, 2.4, 30.0), FlatGrid((129, 129), 1.0), 130e-6
+DRAWS = 200
+ROWS = [list(cells) for _, cells in groupby(flux_coverage.CELLS, key=lambda cell: (cell.beam, cell.kind, cell.shape))]
+
+
+def seen(*parts: Component, rms: float = RMS, seed: int = 0, largest_scale: float | None = None) -> Cutout:
+    sky = Observation(parts, BEAM, GRID, largest_scale)
+    return sky.cutout(noise(np.random.default_rng(seed), GRID, BEAM, rms))
+
+
+@pytest.mark.parametrize("cells", ROWS, ids=lambda cells: f"{cells[0].beam}-{cells[0].kind}-{cells[0].shape}")
+def test_the_quoted_error_covers_the_truth(cells: list[flux_coverage.Cell]) -> None:
+    """Bounds are those that 2,000 draws a cell keep, and three standard errors of a median and a share of 200."""
+    for cell in cells:
+        median, covered, none = flux_coverage.scored(cell.draws(DRAWS), flux_coverage.flux_alone)
+        within = 0.05 if cell.snr < 10 else 0.03
+        assert abs(median - 1.0) < within + 3 * 1.25 * 1.4 / cell.snr / np.sqrt(DRAWS), cell
+        scatter = 3 * np.sqrt(0.68 * 0.32 / DRAWS)
+        assert 0.64 - scatter < covered < (0.73 if cell.snr <= 20 else 0.88) + scatter, cell
+        assert none < (0.15 if cell.snr < 10 else 0.01) * DRAWS, cell
+
+
+@pytest.mark.parametrize("survey", ["FIRST", "VLASS"])
+def test_sources_put_into_real_skies_are_covered_too(data_dir: Path, survey: str) -> None:
+    paths = sorted((data_dir / "cutouts").glob(flux_coverage.REAL[survey]))
+    shares = []
+    for shape, snr in (("point", 10), ("6 arcsec", 20), ("12 arcsec", 10), ("double", 20)):
+        draws = flux_coverage.real_draws(paths, shape, snr, 100)
+        median, covered, _ = flux_coverage.scored(draws, flux_coverage.flux_alone)
+        assert abs(median - 1.0) < 0.03 + 3 * 1.25 * 1.4 / snr / 10.0
+        shares.append(covered)
+    assert 0.60 < np.mean(shares) < 0.78
+
+
+@pytest.mark.parametrize("shape", list(flux_coverage.SHAPES))
+def test_forced_photometry_at_the_known_place_needs_no_detection(shape: str) -> None:
+    cell = flux_coverage.Cell("3.0x2.4", "beam", shape, 7)
+    median, covered = flux_coverage.forced_draws(cell, DRAWS)
+    assert median == pytest.approx(1.0, abs=0.06)
+    assert 0.58 < covered < 0.78
+
+
+def test_sums_are_those_of_photutils_and_closed_forms() -> None:
+    parts = (Component(5e-3, 0.0, 0.0, 14.0, 8.0, 40.0), Component(1e-3, 3.0, -2.0))
+    cutout = seen(*parts, rms=0.0)
+    cutout = replace(cutout, noise=measure.noise(seen(rms=RMS).pixels))
+    area = measure.beam_pixels(cutout)
+    assert area is not None
+    footprint = measure.grow(cutout, measure.source_mask(cutout), area)
+    image = cutout.pixels[footprint.box].astype(float)
+    blank = measure.blank_sky(image, footprint.blank, RMS, np.eye(2))
+    found = measure.integrate(cutout, footprint, blank, area)
+    ny, nx = image.shape
+    everything = EllipticalAperture((nx / 2, ny / 2), 2 * nx, 2 * ny)
+    with np.errstate(all="ignore"):
+        reference = ApertureStats(image, everything, mask=~footprint.mask, sum_method="center")
+    assert found.raw == pytest.approx(float(reference.sum) / area, rel=1e-6)
+    whole = replace(footprint, mask=np.ones_like(footprint.mask), share=1.0)
+    assert measure.integrate(cutout, whole, blank, area).value == pytest.approx(6e-3, rel=1e-6)
+
+
+def test_a_bowl_is_said_and_only_subtracted_when_asked_for() -> None:
+    deep = seen(Component(0.08, 0.0, 0.0, 20.0, 20.0), largest_scale=58.0)
+    found = measure.measure(deep)
+    assert found.bowl is not None and found.bowl < -0.3 * RMS
+    assert any("negative bowl" in note for note in found.notes)
+    local = measure.measure(deep, local_background=True)
+    assert found.flux < local.flux < 0.08  # type: ignore[operator]
+    assert not measure.measure(seen(Component(0.08, 0.0, 0.0, 6.0, 6.0))).notes
+
+
+def test_blanked_pixels_and_the_edge_are_counted_and_said() -> None:
+    cutout = seen(Component(5e-3, 0.0, 0.0, 6.0, 6.0))
+    pixels = cutout.pixels.copy()
+    pixels[64:, 66:] = np.nan
+    found = measure.measure(replace(cutout, pixels=pixels))
+    assert found.blanked > 10 and "hold no data" in found.notes[0]
+    assert found.flux < 5e-3 - found.flux_error  # type: ignore[operator]
+    edge = measure.measure(replace(cutout, pixels=cutout.pixels[:68].copy()))
+    assert edge.at_edge and any("edge of the image" in note for note in edge.notes)
+
+
+def test_a_brighter_neighbour_stays_out() -> None:
+    alone = measure.measure(seen(Component(2e-3, 0.0, 0.0)))
+    beside = measure.measure(seen(Component(2e-3, 0.0, 0.0), Component(0.2, 40.0, 0.0)))
+    assert beside.flux == pytest.approx(alone.flux, rel=0.02)
+
+
+@pytest.mark.parametrize("missing", ["beam", "wcs", "noise", "unit"])
+def test_no_forced_flux_without_what_it_needs(missing: str) -> None:
+    assert measure.forced(replace(seen(), **{missing: None}), [(64.0, 64.0, 0.0)]) is None
+
+
+def test_neighbours_fitted_together_do_not_take_each_others_flux() -> None:
+    cutout = seen(Component(2e-3, -1.5, 0.0), Component(1e-3, 1.5, 0.0), rms=1e-6)
+    both = measure.forced(cutout, [(64.0, 62.5, 0.0), (64.0, 65.5, 0.0)])
+    alone = measure.forced(cutout, [(64.0, 62.5, 0.0)])
+    assert both is not None and alone is not None
+    assert both.values == pytest.approx([2e-3, 1e-3], rel=0.01)
+    assert alone.values[0] > 2.05e-3
+
+
+def test_a_place_without_data_has_no_flux() -> None:
+    cutout = seen(Component(2e-3, 0.0, 0.0))
+    pixels = cutout.pixels.copy()
+    pixels[60:69, 60:69] = np.nan
+    assert measure.forced(replace(cutout, pixels=pixels), [(64.0, 64.0, 0.0)]) is None
+
+
+def test_the_benchmark_measures_what_the_program_gives() -> None:
+    cutout = seen(Component(5e-3, 0.0, 0.0, 6.0, 6.0))
+    found = measure.measure(cutout)
+    assert flux_coverage.flux_alone(cutout) == (found.flux, pytest.approx(found.flux_error, rel=1e-9))
