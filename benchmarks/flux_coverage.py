@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,11 +24,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from vlass_explorer import cutouts, measure
-from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, noise, observe
-from vlass_explorer.datasets.sky_model.noise import NoiseKind
-from vlass_explorer.measure.geometry import beam_covariance, to_sky
-from vlass_explorer.schema import Beam, Cutout
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from vlass_explorer import cutouts, measure  # noqa: E402
+from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, noise, observe  # noqa: E402
+from vlass_explorer.datasets.sky_model.noise import NoiseKind  # noqa: E402
+from vlass_explorer.measure.geometry import beam_covariance, to_sky  # noqa: E402
+from vlass_explorer.schema import Beam, Cutout  # noqa: E402
 
 BEAMS = {"3.0x2.4": (Beam(3.0, 2.4, 30.0), 1.0, 129), "5.4": (Beam(5.4, 5.4), 1.8, 101)}  # beam, pixel, side
 KINDS: tuple[NoiseKind, ...] = ("beam", "convolved")

@@ -61,7 +61,7 @@ else:
                 verdict.validity(prediction.validity)
             facts.draw_notes(cutout)
         with cells.cell():
-            facts.draw_measurements(cutout, loaders.measurements(cutout))
+            facts.draw_measurements(cutout, loaders.measurements)
 
     with notes.expander("Header and how the file is read"):
         where.reading_choices(entry, cutout)

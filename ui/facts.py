@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -35,8 +37,22 @@ def origin_line(cutout: Cutout) -> str:
     return plain(" · ".join(parts))
 
 
-def draw_measurements(cutout: Cutout, found: Measurements) -> None:
-    """Draw a table of what was measured on the whole cutout; a quantity that is off stands with its reason below."""
+def draw_measurements(cutout: Cutout, measure: Callable[..., Measurements]) -> None:
+    """Draw what was measured on the whole cutout, and below it what that rests on; see ``measure.Measurements``."""
+    place, choice = st.container(gap="xxsmall"), st.container()
+    found = measure(cutout)
+    if found.bowl is not None and choice.checkbox(
+        "Subtract the sky around the source",
+        key="local_background",
+        help="The image of an interferometer has no background: this is for an offset that is known to be one.",
+    ):
+        found = measure(cutout, local_background=True)
+    with place:
+        _draw_table(cutout, found)
+
+
+def _draw_table(cutout: Cutout, found: Measurements) -> None:
+    """A table of what was measured; a quantity that is off stands with its reason below."""
     factor, unit = colours.display_unit(cutout.unit)
     rows: dict[str, str] = {}
     if found.peak_fit is not None and found.peak_error is not None:

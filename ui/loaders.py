@@ -178,9 +178,9 @@ def explanation(
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
-def measurements(cutout: Cutout) -> measuring.Measurements:
-    """Peak, rms, S/N, angular size and flux of a cutout, with the reason for each that is off."""
-    return measuring.measure(cutout)
+def measurements(cutout: Cutout, *, local_background: bool = False) -> measuring.Measurements:
+    """Peak, rms, S/N, sizes and flux of a cutout, with the reason for each that is off."""
+    return measuring.measure(cutout, local_background=local_background)
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)

@@ -34,6 +34,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="table with measurements: .parquet, .csv, .vot (VOTable) or .fits"
     )
+    command.add_argument(
+        "--local-background", action="store_true", help="subtract the sky around each source from its flux in --out"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace the file of --out if it exists")
     command.set_defaults(run=run)
 
@@ -90,7 +93,14 @@ def _table(args: argparse.Namespace, entries: list[tuple[str, str]], card: Check
         return None
     from .table import Table
 
-    return Table(args.out, entries, card, args.position, overwrite=args.overwrite)
+    return Table(
+        args.out,
+        entries,
+        card,
+        args.position,
+        overwrite=args.overwrite,
+        local_background=args.local_background,
+    )
 
 
 def _finish(args: argparse.Namespace, table: Table | None, failed: bool) -> int:

@@ -28,9 +28,11 @@ class Table:
         position: tuple[float, float] | None,
         *,
         overwrite: bool,
+        local_background: bool = False,
     ) -> None:
         tables.check_target(path, overwrite=overwrite)
         self.path, self.overwrite, self.card, self.position = path, overwrite, card, position
+        self.local_background = local_background
         self.seen = _seen(card)
         self.rows: dict[int, Row] = {}
         taken: dict[str, None] = {}
@@ -47,7 +49,7 @@ class Table:
 
     def add(self, index: int, cutout: Cutout, outcome: Prediction | ExplorerError) -> None:
         """The input was read and asked about."""
-        measured = measure.measure(cutout)
+        measured = measure.measure(cutout, local_background=self.local_background)
         self.rows[index] = rows.of(
             cutout, outcome, measured, self.card, id=self.ids[index], position=self.position, seen=self.seen
         )

@@ -20,6 +20,7 @@ from .photometry import forced, integrate
 
 BOWL = 3.0  # sigma below zero from which the sky around a source is called a bowl
 LIMIT = 3.0  # sigma of an upper limit
+SUBTRACTED = "The median of the sky around the source was subtracted from its flux."
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _photometry(
         "blanked": footprint.blanked,
         "at_edge": footprint.at_edge,
         "peak_error": cutout.noise.rms,
-        "notes": tuple(_notes(cutout, footprint, blank, flux.bowl, flux.bowl_error)),
+        "notes": (*_notes(cutout, footprint, blank, flux.bowl, flux.bowl_error), *((SUBTRACTED,) if local else ())),
     }
     scale = flux_scale(cutout.origin)
     if scale is not None:
