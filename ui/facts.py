@@ -16,9 +16,18 @@ from .quantities import flux, rounded
 from .text import plain
 
 QUICK_LOOK = (
-    "VLASS Quick Look: cleaned to about 5σ, peak fluxes low by about 15 % (flux scale ±10 to 20 %), positions off by "
-    "up to 1″, sidelobes may remain."
+    "VLASS Quick Look: cleaned to about 5σ, flux scale ±10 to 20 %, positions off by up to 1″, sidelobes may remain."
 )
+
+
+OFF = {
+    "snr": "S/N",
+    "angular_size": "angular size",
+    "flux": "integrated flux",
+    "flux_error": "integrated flux",
+    "major": "size without the beam",
+}
+"""Names on the page of measurements that can be off."""
 
 
 def origin_line(cutout: Cutout) -> str:
@@ -76,8 +85,9 @@ def _draw_table(cutout: Cutout, found: Measurements) -> None:
     for note in (*found.notes, *([f"Flux scale: {found.flux_scale_source}."] if found.flux_scale_source else [])):
         st.caption(plain(note))
     if found.off:
-        lines = [f"- {plain(quantity.replace('_', ' '))}: {plain(reason)}" for quantity, reason in found.off.items()]
-        with st.expander(f"Off for this file: {plain(', '.join(found.off).replace('_', ' '))}"):
+        missing = {OFF.get(name, name): reason for name, reason in found.off.items()}
+        lines = [f"- {quantity}: {plain(reason)}" for quantity, reason in missing.items()]
+        with st.expander(f"Off for this file: {', '.join(missing)}"):
             st.caption("\n".join(lines))
 
 
@@ -87,7 +97,7 @@ def _flux_rows(found: Measurements) -> dict[str, str]:
     if found.flux is not None:
         rows["Integrated flux"] = f"{flux(found.flux, found.flux_error)} (noise)"
     if found.flux is not None and found.flux_scale_error is not None:
-        rows["Flux scale"] = f"± {flux(found.flux_scale_error)}, {100 * found.flux_scale_error / found.flux:.0f} %"
+        rows["Flux scale"] = f"± {100 * found.flux_scale_error / found.flux:.0f} %, {flux(found.flux_scale_error)}"
     if found.flux is not None and found.flux_corrected is not None:
         rows["Flux, scale corrected"] = flux(found.flux_corrected, found.flux_corrected * _relative(found))
     if found.flux_limit is not None:
