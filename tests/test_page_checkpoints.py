@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import checkpoints
-from vlass_explorer.evaluation import metrics
+from vlass_explorer.evaluation import metrics, parts
+from vlass_explorer.schema import Seen
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -112,6 +113,23 @@ def test_a_mistake_whose_file_has_gone_is_a_sentence(place: Path) -> None:
         file.write_bytes(b"text")
     page.run()
     assert not page.exception and "Mistakes" in texts(page)
+
+
+def test_evaluation_on_training_cutouts_is_labelled(place: Path) -> None:
+    card = checkpoints.find("tiny")
+    config = parts.config_of(card, data_dir=str(place / "data" / "blobs"))
+    train, validation = (parts.chosen(card, config, part).images(card).cutouts for part in ("train", "validation"))
+    checkpoints.update(card, seen=Seen(train, validation))
+    page = checkpoints_page()
+    page.selectbox(key="evaluate_part_tiny").set_value("train")
+    next(button for button in page.button if button.label == "Evaluate").click().run()
+    assert not page.exception
+    assert [each.value.replace("\\", "") for each in page.warning] == [
+        "24 of 24 cutouts were trained on: this is no test."
+    ]
+    page.selectbox(key="evaluate_part_tiny").set_value("validation")
+    next(button for button in page.button if button.label == "Evaluate").click().run()
+    assert not page.warning and "6 of 6 cutouts validated it while it was made" in texts(page)
 
 
 def test_the_shelf_is_left_alone_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
 def write(options: argparse.Namespace, report: Report, where: str) -> None:
     """The table of classes as the files that were asked for; ConfigError where one cannot be written."""
     frame, caption = report_table.table(report), report_table.caption(report, where)
-    texts = {options.csv: leaderboard.to_csv(frame), options.latex: leaderboard.to_latex(frame, caption)}
-    for file, text in texts.items():
+    texts = (leaderboard.to_csv(frame), leaderboard.to_latex(frame, caption))
+    for file, text in zip((options.csv, options.latex), texts, strict=True):
         if file is not None:
             try:
                 file.write_text(text, encoding="utf-8")

@@ -37,7 +37,9 @@ def draw(card: Checkpoint) -> None:
     if isinstance(own, dict):
         st.subheader("On its card", anchor=False)
         try:
-            report_view.draw(metrics.read(own), f"card_{card.name}")
+            report = metrics.read(own)
+            report_view.draw(report, f"card_{card.name}")
+            report_view.downloads(report, f"{card.name} on validation", f"card_{card.name}")
         except ValueError as error:
             st.warning(plain(error))
     st.subheader("On a data set", anchor=False)
@@ -62,6 +64,7 @@ def _draw(card: Checkpoint, done: Done) -> None:
     part, found = done.part, done.found
     st.caption(f"{plain(part.data_set.title)} in `{done.data_dir or 'memory'}`: {plain(str(part))}")
     report_view.draw(found.report, f"new_{card.name}")
+    report_view.downloads(found.report, f"{card.name} on {part} of {part.data_set.title}", f"new_{card.name}")
     if found.unreadable:
         first = next(iter(found.unreadable.values()))
         st.warning(f"{len(found.unreadable)} cutouts have no score, among them {plain(first)}")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from vlass_explorer import runs
-from vlass_explorer.evaluation import metrics
+from vlass_explorer.evaluation import leaderboard, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Report, Run
 
@@ -38,6 +38,7 @@ def _seen(report: Report) -> None:
 
 def draw(report: Report, key: str) -> None:
     """Draw a report; ``key`` tells several on one page apart."""
+    _seen(report)
     with st.container(horizontal=True):
         for name, value, interval in (
             ("Macro F1", report.macro_f1, report.macro_f1_interval),
@@ -48,7 +49,6 @@ def draw(report: Report, key: str) -> None:
             known = all(math.isfinite(edge) for edge in interval)
             spread = f"95 % of resamplings: {interval[0]:.3f} to {interval[1]:.3f}" if known else None
             st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=spread, width="content")
-    _seen(report)
     if report.absent:
         names = ", ".join(map(plain, report.absent))
         st.caption(f"Macro F1 leaves out {names}: absent from labels and predictions.")
@@ -79,3 +79,13 @@ def draw(report: Report, key: str) -> None:
         st.plotly_chart(figures.reliability(report), key=f"{key}_reliability", config={"displaylogo": False},
                         alt="Accuracy against mean top score")  # fmt: skip
         st.caption("On the dotted line a score of 0.8 would be right in 80 of 100 cases.")
+
+
+def downloads(report: Report, where: str, key: str) -> None:
+    """Draw the buttons that give the table of classes, with what had been seen, as CSV and LaTeX."""
+    frame, caption = report_table.table(report), report_table.caption(report, where)
+    with st.container(horizontal=True):
+        st.download_button("CSV", leaderboard.to_csv(frame), "report.csv", "text/csv", on_click="ignore",
+                           icon=":material/download:", key=f"{key}_csv")  # fmt: skip
+        st.download_button("LaTeX", leaderboard.to_latex(frame, caption), "report.tex", "application/x-tex",
+                           on_click="ignore", icon=":material/download:", key=f"{key}_tex")  # fmt: skip

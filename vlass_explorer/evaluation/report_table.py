@@ -14,7 +14,8 @@ COLUMNS = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "A
 def table(report: Report) -> pd.DataFrame:
     """One row a class and one of all together (accuracy, macro F1, macro AUROC), each with what had been seen.
 
-    Columns: class, precision, recall, F1, AUROC, cutouts, accuracy, seen before. NaN where a figure is not defined.
+    Columns: class, precision, recall, F1, AUROC, cutouts, accuracy, seen before. NaN where a figure is not defined, as
+    for a class that is absent from labels and predictions.
     ``leaderboard.to_csv`` and ``to_latex`` write it.
     """
     seen = report.seen.label if report.seen is not None else "unknown"
@@ -22,6 +23,9 @@ def table(report: Report) -> pd.DataFrame:
         {"class": name, **{shown: figures.get(key, math.nan) for key, shown in COLUMNS.items()}}
         for name, figures in report.per_class.items()
     ]
+    for row in rows:
+        if row["class"] in report.absent:
+            row |= dict.fromkeys(("precision", "recall", "F1"), math.nan)  # 0/0
     rows.append({"class": "all", "F1": report.macro_f1, "AUROC": report.macro_auroc, "cutouts": report.count})
     frame = pd.DataFrame(rows).assign(accuracy=math.nan, **{"seen before": seen})
     frame["cutouts"] = frame["cutouts"].astype(int)
