@@ -138,7 +138,7 @@ def test_a_launch_that_is_under_way_is_refused_where_training_is_switched_off(
 ) -> None:
     """The form was drawn and checked before the switch: the launch itself refuses, not only the hidden button."""
 
-    def switched_off(config: RunConfig, stamp: float) -> Answer:
+    def switched_off(config: RunConfig, stamp: str) -> Answer:
         monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
         return Answer()
 

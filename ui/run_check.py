@@ -67,7 +67,7 @@ class Check:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=Check.close)
-def start(config: RunConfig, stamp: float) -> Check:
+def start(config: RunConfig, stamp: str) -> Check:
     """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder."""
     folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
     command = [sys.executable, "-m", "train", "check", "--json", *pairs(config)]

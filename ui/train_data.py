@@ -12,10 +12,13 @@ from ui.text import plain
 from ui.train_start import Start
 from vlass_explorer import datasets
 from vlass_explorer.datasets import uploads
+from vlass_explorer.datasets.fingerprint import fingerprint
 from vlass_explorer.schema import DatasetError
 
 BUNDLED = "Bundled: "
 SIMULATOR = "simulated"
+NOTICED_SECONDS = 20.0
+"""After this time at most a page sees that a file was rewritten in its place."""
 
 
 def choice(start: Start) -> tuple[str, str]:
@@ -94,16 +97,18 @@ def _take(turn: int) -> None:
     st.session_state["train_data"] = _short(folder, settings.data_roots())
 
 
-def stamp(data_dir: str) -> float:
-    """A number that changes when the data set's folder or its list of labels changes."""
-    folder = Path(data_dir)
-    if not data_dir or not folder.is_dir():
-        return 0.0
-    return max(path.stat().st_mtime for path in (folder, folder / "labels.csv") if path.exists())
+def stamp(data_dir: str) -> str:
+    """A word that changes when files of the data set come, go or are renamed, and soon after one is rewritten."""
+    return _contents(data_dir, fingerprint(Path(data_dir), contents=False)) if data_dir else ""
+
+
+@st.cache_data(ttl=NOTICED_SECONDS, show_spinner=False, max_entries=32)
+def _contents(data_dir: str, changed: str) -> str:
+    return fingerprint(Path(data_dir))
 
 
 @st.cache_resource(show_spinner="Reading the list of cutouts.", max_entries=8)
-def data_set(dataset: str, data_dir: str, changed: float) -> datasets.DataSet:
+def data_set(dataset: str, data_dir: str, changed: str) -> datasets.DataSet:
     """The data set, shared by all sessions: nobody changes it. Raises DatasetError where the folder is none."""
     return datasets.load(dataset, data_dir or None)
 

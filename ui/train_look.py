@@ -52,7 +52,7 @@ def _chosen(data: DataSet, count: int) -> list[list[int]]:
 
 
 @st.cache_data(show_spinner="Reading cutouts", max_entries=16)
-def _montage(config: RunConfig, changed: float) -> tuple[NDArray[np.uint8], list[str]]:
+def _montage(config: RunConfig, changed: str) -> tuple[NDArray[np.uint8], list[str]]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
     spec = datasets.input_spec(data, config)
     problems: list[str] = []
@@ -69,7 +69,7 @@ def _montage(config: RunConfig, changed: float) -> tuple[NDArray[np.uint8], list
 
 
 @st.cache_data(show_spinner="Augmenting", max_entries=16)
-def _augmented(config: RunConfig, changed: float) -> NDArray[np.uint8]:
+def _augmented(config: RunConfig, changed: str) -> NDArray[np.uint8]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
     spec = datasets.input_spec(data, config)
     return tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
