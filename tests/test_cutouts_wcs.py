@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_the_sky_plane_is_found_in_any_order_of_axes(order: tuple[int, ...]) -> 
     np.testing.assert_array_equal(boxed.pixels, cutout.pixels[20:80, 10:90])
     cut = cutouts.read(in_order(order), plane=2, position=point_source.PEAK, size_arcsec=72.0)
     assert cut.shape == (40, 40) and place(cut).separation(place(cutout)).arcsec < 0.01
+
+
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (1, 2, 0)])
+def test_an_axis_of_one_pixel_may_stand_anywhere(order: tuple[int, ...]) -> None:
+    with fits.open(BytesIO(in_order(order))) as hdus:
+        cube, header = hdus[0].data, hdus[0].header
+    axis = 2 - order.index(2)
+    one = np.ascontiguousarray(cube.take([2], axis=axis))
+    cutout = cutouts.read(
+        point_source.file(one, **{key: header[key] for key in header if key[-1] in "123" and key[0] == "C"})
+    )
+    check_source(cutout)
 
 
 def test_axes_that_run_faster_than_the_sky_are_read_in_slabs(monkeypatch: pytest.MonkeyPatch) -> None:

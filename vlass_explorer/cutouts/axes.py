@@ -109,7 +109,7 @@ def _value(cards: Mapping[str, Any], axis: int, place: int, length: int) -> floa
     if step is None:
         step = 1.0 if (given := number(cards.get(f"CDELT{axis}"))) is None else given
         step *= 1.0 if (turn := number(cards.get(f"PC{axis}_{axis}"))) is None else turn
-    return reference + step * (place + 1 - (pixel or 0.0))
+    return number(reference + step * (place + 1 - (pixel or 0.0)))
 
 
 def matrix(cards: Mapping[str, Any]) -> dict[tuple[str, int, int], float]:

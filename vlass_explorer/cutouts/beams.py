@@ -21,6 +21,7 @@ KEYWORDS = (
     ("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"), ("BEAMMAJ", "BEAMMIN", "BEAMPA"),
     ("BEAM_MAJ", "BEAM_MIN", "BEAM_PA"), ("BMAJOR", "BMINOR", "BPA"), ("RESBMAJ", "RESBMIN", "RESBPA"),
 )  # fmt: skip
+FINEST, WIDEST = 1e-9, 1.296e6  # arcsec; what lies beyond is a slip, the whole circle for one
 ARCSEC = {"deg": 3600.0, "arcmin": 60.0, "arcsec": 1.0, "mas": 1e-3, "rad": 206264.806247}
 UNIT = re.compile(r"(?<![a-z])(deg|arcmin|arcsec|asec|mas\b|rad(?=\b|ian))|(?<=\d)\s*(\"|''|′′|″)", re.IGNORECASE)
 VALUE = re.compile(r"^\s*([-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?)\s*(\S*)\s*$")
@@ -79,6 +80,9 @@ def beam(
             notes.append(f"BMAJ = {major:g} cannot be degrees at {pixel_scale:g}″ a pixel: read as {words}.")
     else:
         factor = ARCSEC[unit] if source == "header" and unit is not None else 1.0
+    if not FINEST < minor * factor <= major * factor < WIDEST:
+        notes.append(f"A beam of {major:g} × {minor:g} is none: ignored.")
+        return _nominal(survey, notes)
     return Beam(major * factor, minor * factor, pa, source=source)
 
 

@@ -154,8 +154,12 @@ def _pixels(image: Image, key: list[Any]) -> NDArray[np.float32]:
 
 
 def _section(image: Image, key: tuple[Any, ...]) -> NDArray[np.float32]:
+    """A section as numpy cuts it: astropy keeps an axis of one pixel that an index takes away."""
+    lengths = [
+        len(range(*part.indices(n))) for part, n in zip(key, image.shape, strict=True) if isinstance(part, slice)
+    ]
     with mapped(damaged):
-        data = np.asarray(image.hdu.section[key])
+        data = np.asarray(image.hdu.section[key]).reshape(lengths)
     with np.errstate(over="ignore", invalid="ignore"):
         part = np.array(data, dtype=np.float32)
     blank = number(image.cards.get("BLANK", image.cards.get("ZBLANK")))

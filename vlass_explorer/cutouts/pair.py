@@ -17,6 +17,7 @@ from .numbers import number
 FRAMES = {"RA": "equatorial", "DEC": "equatorial", "GLON": "galactic", "GLAT": "galactic"}
 PARAMETER = re.compile(r"^PV0*(\d{1,2})_0*(\d{1,2})$")
 SIP = re.compile(r"^(A|B|AP|BP)_(ORDER|\d_\d)$")
+HIGHEST_ORDER = 9  # of a polynomial of the SIP convention
 TABLES = re.compile(r"^(C[PQ]DIS|D2IMDIS)\d$")
 UNITS = {"": "deg", "DEGREE": "deg", "DEGREES": "deg", "DEG": "deg", "ARCSEC": "arcsec", "ARCSECOND": "arcsec",
          "ARCSECONDS": "arcsec", "ASEC": "arcsec", "ARCMIN": "arcmin", "RAD": "rad", "RADIAN": "rad",
@@ -38,7 +39,7 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
     if not all(kind in FRAMES for kind in kinds):
         raise Unusable(f"coordinates of {' and '.join(kinds)} are not read")
     made = Header()
-    has_sip = any(number(cards.get(f"{name}_ORDER")) is not None for name in ("A", "B", "AP", "BP"))
+    has_sip = _has_sip(cards, notes)
     for new, (old, kind) in enumerate(zip(pair, kinds, strict=True), 1):
         match = axes.CELESTIAL.match(axes.ctype(cards, old))
         if match is None or match[2] is None:
@@ -56,15 +57,24 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
         parameter = PARAMETER.match(key)
         if parameter and int(parameter[1]) in pair and number(value) is not None:
             made[f"PV{pair.index(int(parameter[1])) + 1}_{int(parameter[2])}"] = number(value)
-        elif (SIP.match(key) or key in COPIED) and number(value) is not None:
+        elif ((has_sip and SIP.match(key)) or key in COPIED) and number(value) is not None:
             made[key] = int(value) if key.endswith("ORDER") else number(value)
     if any(TABLES.match(key) for key in cards):
         notes.append("A table of distortions of the coordinates is left out: positions are less exact than it allows.")
-    if re.match(r"\d{4}-\d\d-\d\d", date := str(cards.get("DATE-OBS", ""))):
-        made["DATE-OBS"] = date
+    if date := re.fullmatch(r"\d{4}-\d\d-\d\d(T[\d:.]{1,30})?", str(cards.get("DATE-OBS", "")).strip(), re.ASCII):
+        made["DATE-OBS"] = date[0]
     if FRAMES[kinds[0]] == "equatorial":
         made.update(frames.frame(cards, notes))
     return made
+
+
+def _has_sip(cards: Mapping[str, Any], notes: list[str]) -> bool:
+    """True where the header has a distortion (SIP) of an order that the convention allows."""
+    orders = [number(cards[key]) for key in cards if re.fullmatch(r"[AB]P?_ORDER", key)]
+    if not all(order is not None and 0 <= order <= HIGHEST_ORDER for order in orders):
+        notes.append("The distortion of the coordinates (SIP) is broken and left out.")
+        return False
+    return bool(orders)
 
 
 def _needed(cards: Mapping[str, Any], key: str, default: float | None = None) -> float:

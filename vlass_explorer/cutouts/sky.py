@@ -57,7 +57,7 @@ def _tried(header: Header, size: tuple[int, int], notes: Notes) -> tuple[WCS, ND
     except CutoutError:
         if not distortion:
             raise
-    notes.append("The distortion of the coordinates (SIP) is incomplete and left out.")
+    notes.append("The distortion of the coordinates (SIP) is broken and left out.")
     for key in distortion:
         del header[key]
     for key in ("CTYPE1", "CTYPE2"):
@@ -93,7 +93,8 @@ def row0(wcs: WCS) -> Row0:
 
 def is_mirrored(wcs: WCS) -> bool:
     """True where east lies clockwise of north, unlike the sky as it is seen."""
-    return bool(np.linalg.det(_steps(wcs)) > 0)
+    steps = _steps(wcs)
+    return bool(np.isfinite(steps).all() and np.linalg.det(steps) > 0)
 
 
 def _steps(wcs: WCS) -> NDArray[np.float64]:

@@ -41,7 +41,7 @@ def read(header: Mapping[str, Any], notes: list[str]) -> tuple[str | None, float
         notes.append("The file names no brightness unit (BUNIT).")
         return None, 1.0
     scale = jansky_a_beam(text)
-    if scale is None:
+    if scale is None or not 1e-30 < scale < 1e30:
         return text, 1.0
     for known, name in NAMED.items():
         if isclose(scale, known, rel_tol=1e-9):

@@ -37,7 +37,7 @@ from ..schema import (
 from . import cache, identity
 from .items import DataSet, Item, unreadable
 
-FORMAT = 2  # changes when what is written, or how a stretch computes it, changes
+FORMAT = 3  # changes when what is written, or how a stretch computes it, changes
 # Fields of InputSpec that decide the stretched pixels and the field of view.
 SPEC = (
     "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "unit", "colour",
