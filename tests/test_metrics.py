@@ -10,6 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from vlass_explorer.evaluation import metrics
+from vlass_explorer.schema import ReportError
 
 NAMES = ("Bent", "Compact", "FRI", "FRII")
 
@@ -118,7 +119,7 @@ def test_a_report_survives_json_and_older_ones_are_read(scores: tuple[np.ndarray
     old = metrics.read({**values, "simulated": True})
     assert old.macro_f1 == found.macro_f1 and old.roc == {} and old.mistakes == ()
     assert np.isnan(old.macro_auroc) and np.isnan(old.micro_auroc)
-    with pytest.raises(ValueError, match="no report"):
+    with pytest.raises(ReportError, match="no report"):
         metrics.read({"macro_f1": 0.5})
 
 

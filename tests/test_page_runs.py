@@ -135,7 +135,7 @@ def test_an_ended_run_is_resumed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     page.button(key=f"resume-{run.id}").click().run()
     other.button(key=f"resume-{run.id}").click().run()  # another browser, which shows it as stopped still
     assert [again.id for again in launched] == [run.id] and runs.read(run.path).phase == "queued"
-    assert "is queued" in other.toast[0].value.replace("\\", "")
+    assert "is queued" in other.error[0].value.replace("\\", "")
 
 
 def test_only_ended_runs_are_deleted() -> None:
@@ -222,7 +222,7 @@ def test_a_button_drawn_before_training_was_switched_off_does_nothing(
     page = runs_page(run.id)
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
     page.button(key=f"{button}-{run.id}").click().run()
-    assert not page.exception and "switched off" in page.toast[0].value
+    assert not page.exception and "switched off" in page.error[0].value
     assert runs.read(run.path) == run and not (run.path / "stop").exists()
 
 

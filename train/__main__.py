@@ -23,6 +23,7 @@ from typing import get_args, get_type_hints
 
 from vlass_explorer import recipes, runs
 from vlass_explorer.checkpoints import starting
+from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, ExplorerError, PartName, RunConfig
 
@@ -35,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result: int = options.action(options)
         sys.stdout.flush()
-    except ExplorerError as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         # The reader of a pipe left; nothing more can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except (ExplorerError, OSError) as error:
+        print(f"train: {sentence(error)}", file=sys.stderr)
         return 2
     return result
 
@@ -145,9 +146,12 @@ def configuration(options: argparse.Namespace) -> RunConfig:
     """Defaults, what the starting checkpoint passes on, then the recipe or the file, then the key=value words."""
     if options.recipe and options.config:
         raise ConfigError("Give --recipe or --config, not both.")
-    if options.config and not options.config.is_file():
-        raise ConfigError(f"There is no file {options.config}.")
-    text = options.config.read_text(encoding="utf-8") if options.config else ""
+    text = ""
+    if options.config:
+        if not options.config.is_file():
+            raise ConfigError(f"There is no file {options.config}.")
+        with mapped(lambda error: ConfigError(f"{options.config} is not a text file.")):
+            text = options.config.read_text(encoding="utf-8")
     values = recipes.parse(options.words)
     if options.data_dir:
         values["data_dir"] = options.data_dir

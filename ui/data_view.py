@@ -13,7 +13,7 @@ from vlass_explorer.datasets import DataSet, splits
 from vlass_explorer.datasets.duplicates import duplicates
 from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.figures.colours import SkyView
-from vlass_explorer.schema import CutoutError, DatasetError, ExplorerError, RunConfig
+from vlass_explorer.schema import ExplorerError, RunConfig
 
 from . import explain, facts, loaders, state, train_look
 from .text import plain
@@ -51,7 +51,7 @@ def one(data: DataSet, data_dir: str, config: RunConfig, width: int) -> None:
     item = data.items[index]
     try:
         cutout = item.read()
-    except (DatasetError, CutoutError) as error:
+    except ExplorerError as error:
         st.error(plain(error))
         return
     st.subheader(plain(item.name), anchor=False)

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vlass_explorer import datasets
 from vlass_explorer.datasets import splits
 from vlass_explorer.evaluation import Evaluation, Part, evaluate, metrics, parts
-from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, RunConfig
+from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, ReportError, RunConfig
 
 from . import loaders, report_view, settings, slow, state
 from .text import plain
@@ -38,10 +38,11 @@ def draw(card: Checkpoint) -> None:
         st.subheader("On its card", anchor=False)
         try:
             report = metrics.read(own)
+        except ReportError as error:
+            st.warning(plain(error))
+        else:
             report_view.draw(report, f"card_{card.name}")
             report_view.downloads(report, f"{card.name} on validation", f"card_{card.name}")
-        except ValueError as error:
-            st.warning(plain(error))
     st.subheader("On a data set", anchor=False)
     wanted = _form(card)
     place = st.empty()

@@ -10,7 +10,7 @@ import streamlit as st
 from vlass_explorer import runs
 from vlass_explorer.evaluation import leaderboard, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
-from vlass_explorer.schema import Report, Run
+from vlass_explorer.schema import Report, ReportError, Run
 
 from .text import plain
 
@@ -22,7 +22,7 @@ def of_run(run: Run) -> Report | None:
     values = runs.read_report(run.path)
     try:
         return metrics.read(values) if values else None
-    except ValueError:
+    except ReportError:
         return None
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui import settings
+from ui import boundary, settings
 from ui.launchers import check_allowed
 from ui.text import plain
 from vlass_explorer import launchers, runs
 from vlass_explorer.launchers import begin
-from vlass_explorer.schema import ExplorerError, Run
+from vlass_explorer.schema import Run
 
 AGAIN = "train_again"
 """Session key: id of the run whose configuration the Train page starts from."""
@@ -79,13 +79,11 @@ def _delete(run: Run) -> None:
         st.button("Delete the run", key=f"delete-{run.id}", type="primary", on_click=_act, args=(runs.delete, run))
 
 
+@boundary.told
 def _act(what: Callable[[Run], object], run: Run) -> None:
     """In a callback; that the run has changed meanwhile, or training is switched off, is said."""
-    try:
-        check_allowed()
-        what(run)
-    except ExplorerError as error:
-        st.toast(plain(error), icon=":material/info:")
+    check_allowed()
+    what(run)
 
 
 def _resume(run: Run, *, keep: bool = False) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
-
-import streamlit as st
 
 from ui.settings import ROOT
 from vlass_explorer.launchers import local
-from vlass_explorer.schema import RunConfig
+from vlass_explorer.schema import RunConfig, RunError
 
 LONGEST_SECONDS = 180.0
+MOST_RUNNING, MOST_KEPT = 8, 256
+"""Dry runs at a time, of all browser sessions, and answers that are remembered."""
 
 
 def pairs(config: RunConfig) -> list[str]:
@@ -66,9 +69,41 @@ class Check:
         self.folder.cleanup()
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, on_release=Check.close)
+_kept: OrderedDict[tuple[RunConfig, str], Check] = OrderedDict()
+"""Checks of all browser sessions of this server, the latest last."""
+_TURN = Lock()
+
+
 def start(config: RunConfig, stamp: str) -> Check:
-    """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder."""
+    """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder.
+
+    What others wait for is never ended: only answers are forgotten. RunError where too many dry runs are going on.
+    """
+    with _TURN:
+        key = config, stamp
+        if key not in _kept:
+            _make_room()
+            _kept[key] = _started(config)
+        _kept.move_to_end(key)
+        return _kept[key]
+
+
+def _make_room() -> None:
+    done = [key for key, check in _kept.items() if check.is_done]
+    if len(_kept) - len(done) >= MOST_RUNNING:
+        raise RunError(f"{MOST_RUNNING} checks are going on here: try again when one of them has ended.")
+    for key in done[: max(0, len(done) - MOST_KEPT + 1)]:
+        _kept.pop(key).close()
+
+
+@atexit.register
+def _close_all() -> None:
+    """What is still going on has nobody left to ask for it when the server ends."""
+    for check in _kept.values():
+        check.close()
+
+
+def _started(config: RunConfig) -> Check:
     folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
     command = [sys.executable, "-m", "train", "check", "--json", *pairs(config)]
     with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:

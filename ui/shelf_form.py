@@ -6,8 +6,9 @@ import streamlit as st
 
 from vlass_explorer import checkpoints, preprocess
 from vlass_explorer.checkpoints.onnx_file import to_onnx
-from vlass_explorer.schema import Checkpoint, CheckpointError, InputSpec, Provenance
+from vlass_explorer.schema import Checkpoint, ExplorerError, InputSpec, Provenance
 
+from . import boundary
 from .text import plain
 
 LARGEST_MB = 450
@@ -32,7 +33,7 @@ def export(card: Checkpoint) -> None:
                 with st.spinner("Writing and checking the ONNX file"):
                     st.session_state["onnx"] = (card.sha256, to_onnx(card))
                 st.rerun()
-            except CheckpointError as error:
+            except ExplorerError as error:
                 st.error(plain(error))
 
 
@@ -43,12 +44,12 @@ def rename_and_delete(card: Checkpoint, may_change: bool) -> None:
         return
     with st.form(f"rename_{card.name}", width=560), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("New name", card.name, key=f"rename_to_{card.name}", max_chars=100)
-        st.form_submit_button("Rename", icon=":material/edit:", on_click=_rename, args=(card,))
-    if problem := st.session_state.pop("rename_problem", ""):
-        st.error(plain(problem))
+        st.form_submit_button("Rename", icon=":material/edit:", on_click=boundary.told(_rename), args=(card,))
     with st.popover("Delete", icon=":material/delete:", key="delete_checkpoint"):
         st.markdown(f"{plain(card.name)} and its card are removed from the disk. This cannot be undone.")
-        st.button("Delete it", type="primary", key="delete_for_good", on_click=checkpoints.delete, args=(card,))
+        st.button(
+            "Delete it", type="primary", key="delete_for_good", on_click=boundary.told(checkpoints.delete), args=(card,)
+        )  # fmt: skip
 
 
 def _rename(card: Checkpoint) -> None:
@@ -56,10 +57,7 @@ def _rename(card: Checkpoint) -> None:
     name = st.session_state[f"rename_to_{card.name}"]
     if name == card.name:
         return
-    try:
-        st.session_state["checkpoint"] = checkpoints.rename(card, name).name
-    except CheckpointError as error:
-        st.session_state["rename_problem"] = str(error)
+    st.session_state["checkpoint"] = checkpoints.rename(card, name).name
 
 
 def bring_in(may_change: bool) -> None:
@@ -89,7 +87,7 @@ def bring_in(may_change: bool) -> None:
                 file.getvalue(), name=name, **given,
                 provenance=Provenance(data="not stated", other={"imported_from": file.name}),
             )  # fmt: skip
-    except (CheckpointError, ValueError) as error:
+    except ExplorerError as error:
         st.error(plain(error))
     else:
         st.success(f"{plain(card.name)} is on the shelf and in every picker.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from ui import settings
+from ui import boundary, settings
 from ui.text import plain
 from ui.train_start import Start
 from vlass_explorer import datasets
@@ -69,12 +69,14 @@ def _upload(roots: list[Path]) -> None:
         )
         turn = st.session_state.setdefault("train_upload_turn", 0)
         with st.grid(2, min_column_width=200):
-            st.file_uploader("ZIP", type="zip", key=f"train_zip_{turn}", on_change=_take, args=(turn,))
+            st.file_uploader("ZIP", type="zip", key=f"train_zip_{turn}", on_change=boundary.told(_take), args=(turn,))
             st.file_uploader(
-                "Folder", accept_multiple_files="directory", key=f"train_folder_{turn}", on_change=_take, args=(turn,)
+                "Folder",
+                accept_multiple_files="directory",
+                key=f"train_folder_{turn}",
+                on_change=boundary.told(_take),
+                args=(turn,),
             )
-        if problem := st.session_state.pop("train_upload_problem", ""):
-            st.error(plain(problem))
 
 
 def _take(turn: int) -> None:
@@ -83,16 +85,12 @@ def _take(turn: int) -> None:
     if parent is None or not settings.training_allowed():
         return
     st.session_state["train_upload_turn"] = turn + 1
-    try:
-        if archive := st.session_state.get(f"train_zip_{turn}"):
-            folder = uploads.unpack(archive, parent, archive.name, settings.upload_bounds())
-        elif files := st.session_state.get(f"train_folder_{turn}"):
-            name = files[0].name.partition("/")[0] if "/" in files[0].name else "upload"
-            folder = uploads.store([(f.name, f) for f in files], parent, name, settings.upload_bounds())
-        else:
-            return
-    except DatasetError as error:
-        st.session_state["train_upload_problem"] = str(error)
+    if archive := st.session_state.get(f"train_zip_{turn}"):
+        folder = uploads.unpack(archive, parent, archive.name, settings.upload_bounds())
+    elif files := st.session_state.get(f"train_folder_{turn}"):
+        name = files[0].name.partition("/")[0] if "/" in files[0].name else "upload"
+        folder = uploads.store([(f.name, f) for f in files], parent, name, settings.upload_bounds())
+    else:
         return
     st.session_state["train_data"] = _short(folder, settings.data_roots())
 

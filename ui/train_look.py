@@ -15,7 +15,7 @@ from ui import train_data, train_form
 from ui.text import plain
 from vlass_explorer import augment, datasets, preprocess
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig
+from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig, UnreadableItem
 
 COLUMNS, GAP = 8, 3
 SEEN = ("dataset", "data_dir", "stretch", "field_of_view", "field_of_view_pixels", "normalisation", "img_size",
@@ -63,7 +63,8 @@ def _montage(config: RunConfig, changed: str) -> tuple[NDArray[np.uint8], list[s
             try:
                 tiles.append(preprocess.to_tensor(data.items[index].read(), spec)[0, 0])
             except ExplorerError as error:
-                problems.append(f"{data.items[index].name}: {error}")
+                name = "" if isinstance(error, UnreadableItem) else f"{data.items[index].name}: "
+                problems.append(f"{name}{error}")
         rows.append(tiles)
     return tiled(rows, spec), problems
 

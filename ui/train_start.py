@@ -12,6 +12,7 @@ from ui.run_words import when
 from ui.text import plain
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.checkpoints import starting
+from vlass_explorer.foreign import mapped
 from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
 
 FINE_TUNE = {"epochs": 10, "learning_rate": 3e-4, "warmup_epochs": 1.0}
@@ -76,11 +77,9 @@ def _from_file() -> Start:
         st.caption("Drop a file as the YAML button below writes it; keys that it leaves out have their defaults.")
         return Start(RunConfig(), "no file")
     content = file.getvalue()
-    try:
-        if len(content) > LARGEST_YAML:
-            raise ConfigError(f"{file.name} is too long for a configuration.")
+    if len(content) > LARGEST_YAML:
+        raise ConfigError(f"{file.name} is too long for a configuration.")
+    with mapped(lambda error: ConfigError(f"{file.name} is not a text file.")):
         text = content.decode("utf-8")
-        config = checkpoints.taking_over(lambda base: _confined(recipes.from_yaml(text, f"file {file.name}", base)))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file.name} is not a text file.") from error
+    config = checkpoints.taking_over(lambda base: _confined(recipes.from_yaml(text, f"file {file.name}", base)))
     return Start(config, f"file {file.file_id}", says_data=bool(config.data_dir) or config.dataset != "class_folders")

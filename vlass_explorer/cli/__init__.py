@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..foreign import sentence
 from ..schema import ExplorerError
 from . import explain, listing, methods, predict, simulate
 from .terminal import FAILED, complain
@@ -38,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
         return code
-    except ExplorerError as error:
-        complain(str(error))
-        return FAILED
     except BrokenPipeError:
         # The reader of a pipe left; nothing more can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (ExplorerError, OSError) as error:
+        complain(sentence(error))
         return FAILED
     except KeyboardInterrupt:
         complain("Stopped.")

@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     for label in filter(None, (args.target, args.against)):
         if label not in card.label_names:
             raise InputError(f"{card.name} has no label {label!r}; it has {', '.join(card.label_names)}.")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"{args.out} is a file, and --out needs a folder: name another.")
     files, complete = inputs.expand(args.files)
     if not files:
         return FAILED

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, roc_curve
 
-from ..schema import FloatArray, Mistake, Overlap, Report, RocCurve
+from ..foreign import mapped, reason
+from ..schema import FloatArray, Mistake, Overlap, Report, ReportError, RocCurve
 
 BINS = 15
 MISTAKES = 100
@@ -92,32 +93,39 @@ def figures(labels: NDArray[np.int64], scores: FloatArray) -> dict[str, float]:
     }
 
 
+NUMBERS = {"accuracy", "macro_f1", "macro_auroc", "loss", "ece", "brier", "micro_auroc"}
+
+
 def read(values: Mapping[str, Any]) -> Report:
     """A report from the plain values of a card or of report.json; what older ones lack has its default.
 
-    Unknown keys are left out, null is NaN. Raises ValueError where the rest is no report.
+    Unknown keys are left out, null is NaN. Raises ReportError where the rest is no report.
     """
     known: dict[str, Any] = {f.name: values[f.name] for f in fields(Report) if f.name in values}
-    try:
+    with mapped(lambda error: ReportError(f"These values are no report: {reason(error)}.")):
         known["label_names"] = tuple(known["label_names"])
-        known["confusion"] = tuple(tuple(row) for row in known["confusion"])
+        known["confusion"] = tuple(tuple(map(int, row)) for row in known["confusion"])
+        known["count"] = int(known["count"])
+        sides = {len(known["confusion"]), *map(len, known["confusion"])}
+        if sides != {len(known["label_names"])}:
+            raise ValueError("the confusion matrix is not one of its classes")
         per_class = known["per_class"].items()
         known["per_class"] = {name: {k: _number(v) for k, v in row.items()} for name, row in per_class}
         known["roc"] = {
             name: RocCurve(tuple(one["false_positive"]), tuple(one["true_positive"]))
             for name, one in known.get("roc", {}).items()
         }
-        known["reliability"] = tuple(tuple(row) for row in known.get("reliability", ()))
+        known["reliability"] = tuple(
+            (int(count), _number(score), _number(share)) for count, score, share in known.get("reliability", ())
+        )
         known["mistakes"] = tuple(Mistake(**one) for one in known.get("mistakes", ()))
         for key in ("macro_f1_interval", "accuracy_interval", "macro_auroc_interval"):
             if key in known:
                 low, high = known[key]
                 known[key] = (_number(low), _number(high))
-        known = {key: _number(value) if value is None else value for key, value in known.items()}
+        known |= {key: _number(known[key]) for key in NUMBERS & known.keys()}
         known["seen"] = Overlap.of(values.get("seen"))
         return Report(**known)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"These values are no report: {error}.") from error
 
 
 def _number(value: Any) -> float:

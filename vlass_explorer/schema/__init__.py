@@ -10,6 +10,7 @@ from .errors import (
     InputError,
     NeedsPart,
     NoSuchPlane,
+    ReportError,
     RunError,
     TableError,
     TakesNoArgument,
@@ -38,7 +39,7 @@ __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
     "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName",
-    "Phase", "Place", "Prediction", "Provenance", "Report", "Reports", "RocCurve", "Row", "Row0", "Run",
-    "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
+    "Phase", "Place", "Prediction", "Provenance", "Report", "ReportError", "Reports", "RocCurve", "Row", "Row0",
+    "Run", "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
     "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help",
 ]  # fmt: skip

@@ -74,5 +74,9 @@ class TableError(ExplorerError):
     """A table of results cannot be written or read."""
 
 
+class ReportError(ExplorerError):
+    """Values on a card or in a run folder are no report."""
+
+
 class RunError(ExplorerError):
     """A run folder cannot be created, read or acted on."""

@@ -1,0 +1,71 @@
+"""Dry runs of several browser sessions: nobody's is ended for another's, and there is a bound that is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ui import run_check
+from vlass_explorer.schema import RunConfig, RunError
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrderedDict]:
+    """A list of its own, and processes that wait for a file instead of a training engine."""
+    fresh: OrderedDict = OrderedDict()
+    monkeypatch.setattr(run_check, "_kept", fresh)
+    code = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\nprint('{}')"
+
+    def started(config: RunConfig) -> run_check.Check:
+        folder = tempfile.TemporaryDirectory()
+        with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-c", code, f"{folder.name}/end"], stdout=out, stderr=err
+            )  # fmt: skip
+        return run_check.Check(process, folder, time.monotonic())
+
+    monkeypatch.setattr(run_check, "_started", started)
+    yield fresh
+    for check in fresh.values():
+        check.close()
+
+
+def end(check: run_check.Check) -> None:
+    (Path(check.folder.name) / "end").touch()
+    check.process.wait()
+
+
+def ask(number: int) -> run_check.Check:
+    return run_check.start(RunConfig(name=f"session-{number}"), 0.0)
+
+
+def test_a_fifth_session_ends_nobodys_check(kept: OrderedDict) -> None:
+    checks = [ask(number) for number in range(run_check.MOST_RUNNING)]
+    assert len(checks) > 4 and not any(check.is_done for check in checks)
+    assert ask(0) is checks[0]
+    with pytest.raises(RunError, match="8 checks are going on here"):
+        ask(run_check.MOST_RUNNING)
+    assert not any(check.is_done for check in checks)
+    end(checks[3])
+    assert not ask(run_check.MOST_RUNNING).is_done
+    assert checks[3].is_done and ask(3) is checks[3]  # its answer stays
+
+
+def test_answers_are_forgotten_the_oldest_first_and_their_files_go(
+    kept: OrderedDict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_check, "MOST_KEPT", 3)
+    waiting = ask(0)
+    answered = [ask(number) for number in range(1, 4)]
+    for check in answered:
+        end(check)
+    ask(9)
+    assert not Path(answered[0].folder.name).exists() and Path(answered[1].folder.name).exists()
+    assert not waiting.is_done and ask(0) is waiting
