@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
+from vlass_explorer import predict
 from vlass_explorer.evaluation import cost, leaderboard
 from vlass_explorer.figures import evaluation as figures
-from vlass_explorer.schema import Checkpoint
+from vlass_explorer.schema import Checkpoint, ExplorerError
 
 from . import loaders
 from .text import plain
@@ -41,8 +44,7 @@ def draw(cards: list[Checkpoint]) -> None:
     if told := NOTES.get(leaderboard.status(chosen[0])):
         (st.warning if leaderboard.status(chosen[0]) == "trained" else st.caption)(told)
     if st.toggle("Cost of one forward pass", key="board_cost", help="FLOPs by torch's counter, time measured here."):
-        costs = [_cost(card) for card in chosen]
-        by_name = {card.name: pair for card, pair in zip(chosen, costs, strict=True)}
+        by_name = {card.name: _cost_or_reason(card) for card in chosen}
         frame.insert(3, "GFLOPs", [by_name[name][0] for name in frame["checkpoint"]])
         frame.insert(4, "forward (ms)", [by_name[name][1] for name in frame["checkpoint"]])
     numbers = [name for name in frame.columns if frame[name].dtype.kind == "f"]
@@ -73,7 +75,17 @@ def _plots(frame: pd.DataFrame) -> None:
                         alt=f"{score} against the number of parameters")  # fmt: skip
 
 
+def _cost_or_reason(card: Checkpoint) -> tuple[float, float]:
+    """NaN for a checkpoint that cannot be loaded; the reason is drawn."""
+    try:
+        return _cost(card)
+    except ExplorerError as error:
+        st.warning(f"{plain(card.name)} has no cost. {plain(error)}")
+        return math.nan, math.nan
+
+
 @st.cache_data(show_spinner="Measuring one forward pass", max_entries=200, hash_funcs=loaders.HASHES)
 def _cost(card: Checkpoint) -> tuple[float, float]:
     model = loaders.model(card)
-    return cost.flops(model, card.input_spec) / 1e9, 1e3 * cost.forward_seconds(model, card.input_spec)
+    with predict.asking(card):
+        return cost.flops(model, card.input_spec) / 1e9, 1e3 * cost.forward_seconds(model, card.input_spec)

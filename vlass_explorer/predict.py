@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -72,8 +73,12 @@ def from_logits(card: Checkpoint, cutout: Cutout, logits: Tensor) -> Prediction:
     return Prediction(card.label_names, logits.numpy(), scores.numpy(), verdict)
 
 
+def asking(card: Checkpoint) -> AbstractContextManager[None]:
+    """Around a forward pass: CheckpointError where the model refuses what its own input description makes."""
+    return mapped(lambda error: _refusal(error, card))
+
+
 def _refusal(error: Exception, card: Checkpoint) -> CheckpointError:
-    """What is said of a model that its own input description does not suit."""
     spec = card.input_spec
     if isinstance(error, torch.OutOfMemoryError):
         return CheckpointError(f"{card.name} ran out of memory ({reason(error)}): take a smaller batch.")
@@ -89,7 +94,7 @@ def _answer(
     tensors = [item for _, item in batch if isinstance(item, Tensor)]
     rows: Iterator[Tensor] = iter(())
     if tensors:
-        with mapped(lambda error: _refusal(error, card)), torch.inference_mode():
+        with asking(card), torch.inference_mode():
             rows = iter(model(torch.cat(tensors).to(device)).float().cpu())
     for cutout, item in batch:
         if not isinstance(item, Tensor):
