@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -62,6 +63,27 @@ def test_other_archives_are_refused_and_leave_nothing(tmp_path: Path, content: b
     with pytest.raises(CheckpointError, match=sentence):
         checkpoints.unpack(content, "new", tmp_path / "shelf")
     assert list((tmp_path / "shelf").iterdir()) == []
+
+
+def test_a_corrupt_deflate_stream_is_refused_and_leaves_nothing(card: Checkpoint) -> None:
+    packed = zipped({name: (card.path / name).read_bytes() for name in ("config.json", "model.safetensors")})
+    start = packed.index(b"model.safetensors") + len("model.safetensors")
+    corrupt = packed[: start + 100] + bytes(200) + packed[start + 300 :]  # zlib.error, not BadZipFile
+    with pytest.raises(CheckpointError, match="model.safetensors in the ZIP cannot be unpacked: Error -3"):
+        checkpoints.unpack(corrupt, "new", card.path.parent)
+    assert [path.name for path in card.path.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("patch", [0, -8, 10_000, "eight"])
+def test_a_packed_model_that_cannot_be_built_is_refused(card: Checkpoint, patch: object) -> None:
+    config = json.loads((card.path / "config.json").read_text())
+    config["model_args"]["patch_size"] = patch
+    packed = zipped({
+        "config.json": json.dumps(config).encode(), "model.safetensors": (card.path / "model.safetensors").read_bytes()
+    })  # fmt: skip
+    with pytest.raises(CheckpointError, match="cannot be built with|needs"):
+        checkpoints.unpack(packed, "new", card.path.parent)
+    assert [path.name for path in card.path.parent.iterdir()] == ["tiny"]
 
 
 def test_paths_inside_an_archive_lead_nowhere(card: Checkpoint, tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ def test_count_is_a_seeded_choice(folder: Path) -> None:
         ("path,label,ra,dec\nimages/0.png,a,12,95\n", "dec is '95'"),
         ("path,label,ra,dec\nimages/0.png,a,nan,5\n", "ra is 'nan'"),
         ('path,label\n"images/0.png,a\n', "is not a CSV table"),
+        (f"path,label\n{'x' * 5000},a\n", "is no path of a file: File name too long"),
+        (f"path,label,fold\nimages/0.png,a,{'9' * 5000}\n", "not 0, 1, 2, ..."),
     ],
 )
 def test_a_bad_table_is_refused_with_its_reason(text: str, reason: str, tmp_path: Path) -> None:
@@ -146,6 +148,11 @@ def test_a_bad_table_is_refused_with_its_reason(text: str, reason: str, tmp_path
         ("pixel_scale_arcsec: wide\n", "'wide' is not a positive number"),
         ("label_names: point\n", "label_names is a list"),
         ("label_names: [point]\n", "Labels double are not among point"),
+        ("2: a\nsurvay: b\ntrue: c\n", "has 2, True, survay; known keys are title"),
+        ("pixel_scale_arcsec: .inf\n", "inf is not a positive number"),
+        ("title: 2024-99-99\n", "is not YAML"),
+        ("survey: [FIRST]\n", "survey is a text, not ['FIRST']"),
+        ("simulated: perhaps\n", "simulated is true or false, not 'perhaps'"),
         ("title: !!python/object/apply:os.getcwd []\n", "is not YAML"),
     ],
 )

@@ -158,3 +158,10 @@ def test_a_damaged_member_leaves_nothing_behind(tmp_path: Path) -> None:
     at = content.index(b"b/1.png") + len(b"b/1.png")
     content[at + 4] ^= 0xFF
     refused(io.BytesIO(bytes(content)), tmp_path)
+
+
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
+    assert refused(packed({"a/x.fits": b"one", "a/x.fits/y.fits": b"two"}), tmp_path) == (
+        "set.zip holds 'a/x.fits' as a file and as a folder: rename one of them."
+    )
+    assert "as a file and as a folder" in refused(packed({"a/X.fits": b"one", "a/x.FITS/y.fits": b"two"}), tmp_path)

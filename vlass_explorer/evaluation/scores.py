@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import progress
+from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Overlap, Report
 from . import metrics, unseen
 from .images import Images
@@ -97,9 +99,20 @@ def scores(
         if tta:
             turned = [x.rot90(k, (2, 3)) for k in range(4)]
             views = turned + [view.flip(3) for view in turned]
-        rows.append(torch.stack([softmax(model(view)) for view in views]).mean(dim=0))
+        with mapped(partial(_refusal, tuple(x.shape[1:]))):
+            logits = [model(view) for view in views]
+        rows.append(torch.stack([softmax(each) for each in logits]).mean(dim=0))
         progress.report(number, len(batches))
     return torch.cat(rows)
+
+
+def _refusal(shape: tuple[int, ...], error: Exception) -> CheckpointError:
+    if isinstance(error, torch.OutOfMemoryError):
+        raise error  # told by whoever chose the device
+    return CheckpointError(
+        f"The model does not take {' × '.join(map(str, shape))} inputs ({reason(error)}): its card and its weights do "
+        "not belong together, copy the folder again."
+    )
 
 
 def softmax(logits: Tensor) -> Tensor:
