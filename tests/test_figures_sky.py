@@ -220,3 +220,16 @@ def test_blink_buttons_change_the_explanation_alone():
 
 def test_the_stamp_is_drawn_last_and_names_the_colour_of_no_data():
     assert texts(drawn(stamp="abc"))[-1] == "grey: no data   abc"
+
+
+def test_what_a_model_of_colour_saw_has_no_colour_bar_and_says_why():
+    seen = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
+    figure = drawn(seen=seen)
+    (image,) = [trace for trace in figure.data if trace.type == "image"]
+    assert np.array_equal(image.z, np.round(seen * 255).astype(np.uint8)) and image.xaxis == "x2"
+    (grey,) = [trace for trace in drawn().data if trace.xaxis == "x2"]
+    assert (image.x0, image.dx, image.y0, image.dy) == (grey.x0, grey.dx, grey.y0, grey.dy)
+    assert "in colour, each channel 0 to 1: no scale" in texts(figure) and not any(
+        "no scale" in t for t in texts(drawn())
+    )
+    assert len(heatmaps(figure, "x3")) == 2  # the explanation stays where it was

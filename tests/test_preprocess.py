@@ -14,6 +14,7 @@ from astropy.wcs import WCS
 from scipy import ndimage, optimize
 
 from vlass_explorer import augment, cutouts, datasets, preprocess
+from vlass_explorer.datasets.items import array_cutout
 from vlass_explorer.schema import Cutout, InputError, InputSpec, Noise, RunConfig, Window
 
 RMS = 2e-4
@@ -255,3 +256,16 @@ def test_first_png_on_the_fits_file_is_the_png(name: str, data_dir: Path, labell
     path = next((data_dir / "cutouts" / "first").glob(f"*{name}*.fits"))
     fits = cutouts.read(path)
     assert (residual(fits, png_of(fits, labelled)) < 3) == (name != EXCEPTION)
+
+
+def test_what_a_model_of_colour_saw_is_in_colour() -> None:
+    colour = np.random.default_rng(3).random((3, 40, 40)).astype(np.float32)
+    cutout = array_cutout("x", colour.mean(axis=0), colour=colour)
+    spec = InputSpec(stretch="linear", img_size=40, field_of_view_pixels=40, in_chans=3, colour=True, mean=(0.3,),
+                     std=(0.2,))  # fmt: skip
+    seen = preprocess.seen(preprocess.to_tensor(cutout, spec)[0], spec)
+    assert seen.shape == (40, 40, 3) and np.allclose(seen, np.moveaxis(colour / colour.max(), 0, -1), atol=1e-6)
+    # A grey picture has one value a pixel, and so has a model of three equal channels.
+    grey = preprocess.seen(preprocess.to_tensor(array_cutout("x", colour[0]), spec)[0], spec)
+    plain = dataclasses.replace(spec, colour=False)
+    assert grey.shape == preprocess.seen(preprocess.to_tensor(cutout, plain)[0], plain).shape == (40, 40)

@@ -74,7 +74,7 @@ def one(data: DataSet, data_dir: str, config: RunConfig, width: int) -> None:
             st.switch_page("pages/explore.py")
     try:
         spec = datasets.input_spec(data, config)
-        views = [view[0] for view in augment.preview(cutout, spec, config, EPOCHS, index=index)]
+        views = augment.preview(cutout, spec, config, EPOCHS, index=index)
         st.image(
             train_look.tiled([views], spec), width="stretch",
             caption="The same cutout in the first epochs of a training with default augmentation",
@@ -112,12 +112,4 @@ def copies(data: DataSet, config: RunConfig, split: str) -> None:
 
 def default_config(data: DataSet, reader: str, data_dir: str) -> RunConfig:
     """A run with defaults on this data set, which decides how it is looked at."""
-    channels = 3 if data.items and _colour(data) else 1
-    return RunConfig(dataset=reader, data_dir=data_dir, in_chans=channels)
-
-
-def _colour(data: DataSet) -> bool:
-    try:
-        return isinstance(pixels := data.items[0].read().pixels, np.ndarray) and pixels.ndim == 3
-    except ExplorerError:
-        return False
+    return RunConfig(dataset=reader, data_dir=data_dir, in_chans=3 if data.colour else 1)

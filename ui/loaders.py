@@ -110,7 +110,7 @@ def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
 
 @memory.kept
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
-    """What the model saw (S, S) in [0, 1], row 0 at the bottom, and the window of the cutout that it fills; shared."""
+    """What the model saw, see ``preprocess.seen``, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
     return preprocess.seen(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
@@ -186,8 +186,9 @@ def measurements(cutout: Cutout, *, local_background: bool = False) -> measuring
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
 def seen_picture(spec: InputSpec, cutout: Cutout, side: int = 150) -> str:
     """What a model with this input sees, row 0 at the bottom, as a data URL, for galleries."""
-    pixels = preprocess.seen(preprocess.to_tensor(cutout, spec), spec)[::-1]
-    return _data_url(matplotlib.colormaps["inferno"](np.nan_to_num(pixels), bytes=True), side)
+    pixels = np.nan_to_num(preprocess.seen(preprocess.to_tensor(cutout, spec), spec)[::-1])
+    in_colour = np.round(pixels * 255).astype(np.uint8)
+    return _data_url(in_colour if pixels.ndim == 3 else matplotlib.colormaps["inferno"](pixels, bytes=True), side)
 
 
 def _data_url(picture: Any, side: int = 0) -> str:

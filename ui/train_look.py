@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 import streamlit as st
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ui import train_data, train_form
 from ui.text import plain
-from vlass_explorer import augment, datasets, preprocess
+from vlass_explorer import augment, checkpoints, datasets, preprocess
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig, UnreadableItem
 
@@ -30,15 +29,16 @@ def draw(config: RunConfig) -> None:
         if not st.toggle("Show", key="train_look_on", help="Reads a few cutouts of each class."):
             return
         data = train_data.data_set(config.dataset, config.data_dir, changed)
+        start = None if (card := checkpoints.start_of(config)) is None else card.input_spec
         config = RunConfig(**{key: getattr(config, key) for key in (*SEEN, *train_form.groups()["Augmentation"])})
-        picture, problems = _montage(config, changed)
+        picture, problems = _montage(config, start, changed)
         names = ", ".join(plain(name) for name in data.label_names)
         st.image(picture, width="stretch", caption=f"Cutouts, a row a class: {names}")
         for sentence in problems:
             st.error(plain(sentence))
         try:
             st.image(
-                _augmented(config, changed), width="stretch",
+                _augmented(config, start, changed), width="stretch",
                 caption="The first cutout of each class in the first epochs, with this augmentation",
             )  # fmt: skip
         except ExplorerError as error:
@@ -52,16 +52,16 @@ def _chosen(data: DataSet, count: int) -> list[list[int]]:
 
 
 @st.cache_data(show_spinner="Reading cutouts", max_entries=16)
-def _montage(config: RunConfig, changed: str) -> tuple[NDArray[np.uint8], list[str]]:
+def _montage(config: RunConfig, start: InputSpec | None, changed: str) -> tuple[NDArray[np.uint8], list[str]]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
-    spec = datasets.input_spec(data, config)
+    spec = datasets.input_spec(data, config, start=start)
     problems: list[str] = []
     rows = []
     for row in _chosen(data, COLUMNS):
         tiles = []
         for index in row:
             try:
-                tiles.append(preprocess.to_tensor(data.items[index].read(), spec)[0, 0])
+                tiles.append(preprocess.to_tensor(data.items[index].read(), spec)[0])
             except ExplorerError as error:
                 name = "" if isinstance(error, UnreadableItem) else f"{data.items[index].name}: "
                 problems.append(f"{name}{error}")
@@ -70,14 +70,14 @@ def _montage(config: RunConfig, changed: str) -> tuple[NDArray[np.uint8], list[s
 
 
 @st.cache_data(show_spinner="Augmenting", max_entries=16)
-def _augmented(config: RunConfig, changed: str) -> NDArray[np.uint8]:
+def _augmented(config: RunConfig, start: InputSpec | None, changed: str) -> NDArray[np.uint8]:
     data = train_data.data_set(config.dataset, config.data_dir, changed)
-    spec = datasets.input_spec(data, config)
+    spec = datasets.input_spec(data, config, start=start)
     return tiled([_epochs(data, row, spec, config) for row in _chosen(data, COLUMNS)], spec)
 
 
 def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfig) -> list[Tensor]:
-    """The first readable of some cutouts as the trainer would make it in each of the first epochs, (S, S) each."""
+    """The first readable of some cutouts as the trainer would make it in each of the first epochs, (C, S, S) each."""
     for index in row:
         try:
             cutout = data.items[index].read()
@@ -86,24 +86,18 @@ def _epochs(data: DataSet, row: Sequence[int], spec: InputSpec, config: RunConfi
             continue
     else:
         return []
-    image = torch.from_numpy(preprocess.stretched(cutout, spec))[None, None]
-    rms = None if cutout.noise is None else float(cutout.noise.rms)
-    window = preprocess.window(cutout, spec)
-    crops = [
-        augment.augment(image, window, spec, config, epoch=epoch, indices=[index], rms=[rms])
-        for epoch in range(COLUMNS)
-    ]
-    return list(preprocess.finish(torch.cat(crops), spec, preprocess.maximum(image).repeat(COLUMNS))[:, 0])
+    return augment.preview(cutout, spec, config, COLUMNS, index=index)
 
 
 def tiled(rows: Sequence[Sequence[Tensor]], spec: InputSpec) -> NDArray[np.uint8]:
-    """Tiles (S, S), row 0 at the bottom, as one picture, each from its minimum to its maximum in inferno."""
+    """Tiles (C, S, S), row 0 at the bottom, as one picture, each from minimum to maximum: in inferno or in colour."""
     step, side = spec.img_size + GAP, spec.img_size
     sheet = np.full((len(rows) * step - GAP, COLUMNS * step - GAP, 3), 128, np.uint8)
     for i, row in enumerate(rows):
         for j, tile in enumerate(row):
-            pixels = tile.numpy()[::-1]
-            low, high = float(pixels.min()), float(pixels.max())
-            shown = matplotlib.colormaps["inferno"]((pixels - low) / ((high - low) or 1.0), bytes=True)[..., :3]
+            planes = (tile if spec.colour else tile[:1]).numpy()[:, ::-1]
+            levels = (planes - planes.min()) / ((planes.max() - planes.min()) or 1.0)
+            in_colour = np.round(np.moveaxis(levels, 0, -1) * 255)
+            shown = in_colour if spec.colour else matplotlib.colormaps["inferno"](levels[0], bytes=True)[..., :3]
             sheet[i * step : i * step + side, j * step : j * step + side] = shown
     return sheet

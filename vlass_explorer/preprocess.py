@@ -205,8 +205,17 @@ def to_tensor(cutout: Cutout, spec: InputSpec) -> Tensor:
 
 
 def seen(x: Tensor, spec: InputSpec) -> Image:
-    """What the model saw, for display: (S, S) in 0..1, row 0 at the bottom, from one model input (C, S, S)."""
-    image = x.detach().cpu().reshape(-1, *x.shape[-2:])[0].to(torch.float32) * spec.std[0] + spec.mean[0]
+    """What the model saw, for display: (S, S) in 0..1, row 0 at the bottom, from one model input (C, S, S).
+
+    (S, S, 3), red, green and blue, where the model takes colour and the picture has it.
+    """
+    planes = x.detach().cpu().reshape(-1, *x.shape[-2:]).to(torch.float32)
+    image = planes[0] * spec.std[0] + spec.mean[0]
+    if spec.colour:
+        mean, std = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (spec.mean, spec.std))
+        colour = planes * std + mean
+        is_grey = torch.allclose(colour, colour[:1].expand_as(colour), rtol=0.0, atol=1e-5)
+        image = image if is_grey else colour.movedim(0, -1)
     if spec.normalisation == "none":
         image = image / image.amax().clamp_min(torch.finfo(torch.float32).tiny)
-    return np.asarray(image.clamp(0.0, 1.0).numpy(), np.float32)
+    return np.ascontiguousarray(image.clamp(0.0, 1.0).numpy(), np.float32)

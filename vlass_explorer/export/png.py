@@ -77,11 +77,12 @@ def _limits(maps: NDArray[np.float32], signed: bool) -> tuple[float, float]:
 
 
 def coloured(image: NDArray[np.float32], low: float, high: float, name: str) -> Image.Image:
-    """An RGB image with row 0 at its bottom; NaN in the colour of no data."""
+    """An RGB image with row 0 at its bottom; NaN in the colour of no data; what is in colour (ny, nx, 3) stays so."""
     values = (np.asarray(image, np.float64) - low) / (high - low)
     blank = ~np.isfinite(values)
-    rgb = (matplotlib.colormaps[name](np.where(blank, 0.0, values))[..., :3] * 255.0).round().astype(np.uint8)
-    rgb[blank] = NO_DATA
+    shares = values.clip(0.0, 1.0) if image.ndim == 3 else matplotlib.colormaps[name](np.where(blank, 0.0, values))
+    rgb = (shares[..., :3] * 255.0).round().astype(np.uint8)
+    rgb[blank if image.ndim == 2 else blank.any(axis=-1)] = NO_DATA
     return Image.fromarray(np.ascontiguousarray(rgb[::-1]))
 
 

@@ -47,6 +47,15 @@ def bar_place(layout: dict[str, Any], suffix: str) -> dict[str, Any]:
     }
 
 
+def instead_of_bar(layout: dict[str, Any], suffix: str, text: str) -> None:
+    """Say where a colour bar would be why there is none."""
+    place = bar_place(layout, suffix)
+    layout["annotations"].append(
+        {**{key: place[key] for key in ("x", "xanchor", "y", "yanchor")}, "text": escape(text), "xref": "paper",
+         "yref": "paper", "showarrow": False, "font": {"size": 12}}
+    )  # fmt: skip
+
+
 def title(layout: dict[str, Any], suffix: str, text: str) -> None:
     """Write a panel's title above its left edge, as text."""
     layout["annotations"].append(

@@ -18,6 +18,7 @@ from .frame import Frame, frame, whole
 from .marks import Box, Trace
 
 Panel = Literal["sky", "seen", "explanation"]
+IN_COLOUR = "in colour, each channel 0 to 1: no scale"
 Span = tuple[float, float]
 """Display limits in the cutout's unit."""
 
@@ -52,9 +53,9 @@ def sky_panels(
 ) -> go.Figure:
     """Panels of one cutout on shared axes: the array as stored (row 0 at the bottom), offsets from its WCS.
 
-    ``seen`` (S, S) in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels without content are left
-    out. The first view is the field of view, or the whole cutout; zooming one panel zooms all. NaN shows the colour
-    of no data. ``stamp`` is small text at the lower left, drawn last.
+    ``seen``, (S, S) or in colour (S, S, 3), in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels
+    without content are left out. The first view is the field of view, or the whole cutout; zooming one panel zooms all.
+    NaN shows the colour of no data. ``stamp`` is small text at the lower left, drawn last.
     """
     overlay = overlay or Overlay()
     axes = frame(cutout)
@@ -73,6 +74,8 @@ def sky_panels(
         elif name == "seen":
             assert seen is not None and window is not None
             part, title = [_seen(seen, view, axes, window)], f"What the model saw ({seen.shape[1]}×{seen.shape[0]})"
+            if seen.ndim == 3:
+                panels.instead_of_bar(layout, "" if number == 1 else str(number), IN_COLOUR)
         else:
             assert explanation is not None and window is not None
             part = _explanation(cutout, view, span, explanation, overlay, axes, window)
@@ -157,6 +160,12 @@ def _furniture(
 
 
 def _seen(seen: FloatArray, view: SkyView, axes: Frame, window: Window) -> Trace:
+    if seen.ndim == 3:
+        return {
+            "type": "image", "z": np.round(seen * 255).astype(np.uint8),
+            **axes.grid(window, (seen.shape[0], seen.shape[1])),
+            "hovertemplate": "red %{z[0]}, green %{z[1]}, blue %{z[2]} of 255<extra>model input</extra>",
+        }  # fmt: skip
     return _heatmap(
         seen.astype(np.float32), axes.grid(window, (seen.shape[0], seen.shape[1])), zmin=0, zmax=1,
         colorscale=colours.scale(view.colour_map),
