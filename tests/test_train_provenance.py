@@ -13,8 +13,10 @@ import pytest
 import tiny_set
 
 from train.__main__ import main
+from train.provenance import outside
 from vlass_explorer import checkpoints
-from vlass_explorer.schema import Ancestor, Checkpoint, Overlap
+from vlass_explorer.datasets import DataSet
+from vlass_explorer.schema import Ancestor, Checkpoint, Overlap, RunConfig
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -194,6 +196,25 @@ def test_a_greedy_soup_never_chooses_itself_on_training_data(place: Path, capsys
     mystery = old(checkpoints.find("zero"), "mystery", fold=3)
     assert main(["average", mystery.name, "again", "--greedy", "--fold", "0", "--name", "x", *soup[4:]]) == 2
     assert "Nobody knows whether mystery was trained on the validation cutouts of fold 0" in capsys.readouterr().err
+
+
+def test_weights_from_elsewhere_are_not_listed(place: Path, tmp_path: Path) -> None:
+    radio = DataSet("set", (), ("a", "b"))
+    optical = replace(radio, colour=True)
+    file = tmp_path / "w.safetensors"
+    file.write_bytes((checkpoints.find("zero").path / "model.safetensors").read_bytes())
+    found = {
+        (weights, data_set.colour): [seen.unlisted[0] for seen in outside(RunConfig(weights=weights), data_set)]
+        for weights in ("none", "imagenet", str(file))
+        for data_set in (radio, optical)
+    }
+    listed = {
+        ("none", False): [],
+        ("none", True): [],
+        ("imagenet", False): [],
+        ("imagenet", True): ["ImageNet weights"],
+    }
+    assert found == listed | {(str(file), colour): ["weights file w.safetensors"] for colour in (False, True)}
 
 
 def test_a_broken_list_stops_a_run_before_it_begins(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import torch
 import vlass_explorer
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints.starting import is_file, start_of
+from vlass_explorer.datasets import DataSet
 from vlass_explorer.recipes import to_yaml
 from vlass_explorer.schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
 
@@ -41,11 +42,11 @@ def inherited(card: Checkpoint, role: str) -> Seen:
     return Seen(unlisted=(f"{role} {card.name}",)) if found is None else found
 
 
-def outside(config: RunConfig, data: Data) -> tuple[Seen, ...]:
+def outside(config: RunConfig, data_set: DataSet) -> tuple[Seen, ...]:
     """Starting weights that are no checkpoint: nobody lists the pictures of ImageNet, among which none is radio."""
     if is_file(config.weights) and start_of(config) is None:
         return (Seen(unlisted=(f"weights file {Path(config.weights).name}",)),)
-    if config.weights == "imagenet" and data.data_set.colour:
+    if config.weights == "imagenet" and data_set.colour:
         return (Seen(unlisted=("ImageNet weights",)),)
     return ()
 

@@ -89,7 +89,8 @@ def origin(config: RunConfig, data: Data) -> Start:
     learnt = teacher_cards(config)
     taken = [inherited(card, "teacher") for card in learnt]
     known = Start(
-        seen=(*outside(config, data), *taken), teachers=tuple(Ancestor(card.name, card.sha256) for card in learnt)
+        seen=(*outside(config, data.data_set), *taken),
+        teachers=tuple(Ancestor(card.name, card.sha256) for card in learnt),
     )
     card = start_of(config)
     if card is None:

@@ -47,7 +47,8 @@ def score_text(reports: Reports) -> str | None:
     low, high = figures.macro_f1_interval or (None, None)
     spread = f" ({low:.2f} to {high:.2f})" if low is not None else ""
     tail = f", accuracy {figures.accuracy:.2f}" if figures.accuracy is not None else ""
-    return f"Macro F1 {figures.macro_f1:.2f}{spread}{tail}, {plain(name)}"
+    leaks = " (trained on: no test)" if figures.seen is not None and figures.seen.status == "trained" else ""
+    return f"Macro F1 {figures.macro_f1:.2f}{spread}{tail}, {plain(name)}{leaks}"
 
 
 @st.dialog("Model card", width="large")

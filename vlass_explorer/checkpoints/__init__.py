@@ -1,9 +1,9 @@
 """Checkpoint folders: list, find, load strictly and save atomically.
 
 A checkpoint is a folder with ``config.json``, ``model.safetensors``, a model card ``README.md`` and, where it is known
-which cutouts decided its weights, ``seen.csv``.  timm opens it
-with ``timm.create_model("local-dir:FOLDER", pretrained=True)`` once ``vlass_explorer.backbones`` is imported; we load
-it ourselves because timm is silent about a wrong number of classes.
+which cutouts decided its weights, ``seen.csv``.  timm opens it with ``timm.create_model("local-dir:FOLDER",
+pretrained=True)`` once ``vlass_explorer.backbones`` is imported; we load it ourselves because timm is silent about a
+wrong number of classes.
 """
 
 from .config import CONFIG, WEIGHTS

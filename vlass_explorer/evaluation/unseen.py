@@ -7,6 +7,7 @@ picture that was saved or cut again, and the same source in another survey.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from .. import checkpoints
 from ..datasets.identity import chord, directions
-from ..schema import Checkpoint, CheckpointError, Cutouts, Overlap, Seen
+from ..schema import Checkpoint, CheckpointError, Cutouts, FloatArray, Overlap, Seen
 
 RADIUS = 10.0  # arcsec
 """Places closer than this are one source.
@@ -44,13 +45,14 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
     total = len(part)
     if seen is None:
         return Overlap(total, unknown=total, reason=reason, part=fingerprint(part))
-    placed = np.isfinite(part.places).all(axis=1)
+    placed = np.asarray(np.isfinite(part.places).all(axis=1))
     left = np.ones(total, dtype=bool)
     counts, by_place = {}, 0
     lists = {"train": seen.train, "selected": seen.selected, "calibrated": seen.calibrated}
     for name, listed in lists.items():
-        same = np.isin(part.content, listed.content[listed.content != ""])
-        found = left & (same | _near(part, listed))
+        contents, tree = _index(listed)
+        same = np.fromiter((content in contents for content in part.content.tolist()), bool, total)
+        found = left & (same | _near(part.places, placed, tree))
         counts[name], by_place = int(found.sum()), by_place + int((found & ~same).sum())
         left &= ~found
     bare = left & ~placed & (part.content == "")
@@ -70,7 +72,7 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
         calibrated=counts["calibrated"],
         unknown=int(unknown.sum()),
         by_place=by_place,
-        placed=int(placed.sum()) if any(np.isfinite(listed.places).any() for listed in lists.values()) else 0,
+        placed=int(placed.sum()) if any(_index(listed)[1] is not None for listed in lists.values()) else 0,
         reason=reason if left.any() else "",
         part=fingerprint(part),
     )
@@ -83,12 +85,16 @@ def fingerprint(part: Cutouts) -> str:
     return hashlib.sha256("\n".join(sorted(part.content.tolist())).encode()).hexdigest()[:16]
 
 
-def _near(part: Cutouts, listed: Cutouts) -> NDArray[np.bool_]:
-    """Which cutouts of a part lie closer to one of the list than ``RADIUS`` (N,)."""
-    found = np.zeros(len(part), dtype=bool)
-    placed = np.isfinite(part.places).all(axis=1)
+@lru_cache(maxsize=6)  # two checkpoints, asked about one cutout after the other
+def _index(listed: Cutouts) -> tuple[frozenset[str], cKDTree | None]:
+    """What is known of the content of a list, and its places as unit vectors."""
     known = listed.places[np.isfinite(listed.places).all(axis=1)]
-    if placed.any() and len(known):
-        apart, _ = cKDTree(directions(known)).query(directions(part.places[placed]))
-        found[placed] = apart <= chord(RADIUS)
+    return frozenset(listed.content.tolist()) - {""}, cKDTree(directions(known)) if len(known) else None
+
+
+def _near(places: FloatArray, placed: NDArray[np.bool_], tree: cKDTree | None) -> NDArray[np.bool_]:
+    """Which places (N, 2), of those that are known, lie closer to one of the list than ``RADIUS`` (N,)."""
+    found = np.zeros(len(places), dtype=bool)
+    if placed.any() and tree is not None:
+        found[placed] = tree.query(directions(places[placed]))[0] <= chord(RADIUS)
     return found
