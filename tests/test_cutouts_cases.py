@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest
 from vlass_explorer import cutouts
 from vlass_explorer.datasets import catalogue, splits
 from vlass_explorer.datasets.items import Item
+from vlass_explorer.figures.frame import centre_text
 from vlass_explorer.measure import measure
 from vlass_explorer.schema import Cutout
 
@@ -120,8 +121,13 @@ def check(name: str, cutout: Cutout) -> None:
         assert "The frame of the coordinates is given as" in notes and "taken as FK5" in notes
     if name == "r16.fits":
         assert np.isnan(cutout.pixels[:10]).all() and "10.0 % of the pixels hold no data" in notes
+    text = centre_text(cutout) or ""
+    if name == "r13.fits":
+        peak = SkyCoord("12h30m45.4s", "+12d24m09.6s")
+        assert cutout.wcs.pixel_to_world(56, 47).icrs.separation(peak).arcsec < 2.0
+        assert text.startswith("12h30m46.2") and "ICRS" in text
     if name == "r14.fits":
-        assert "mirrored" in notes
+        assert "mirrored" in notes and text.startswith("01h20m00.00s +12°24′00.0″")
 
 
 def check_folder(folder: Path) -> int:
