@@ -56,7 +56,9 @@ def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     for name, run in zip(names, ordered, strict=True):
         report = report_view.of_run(run)
         found = {"macro_f1": score(run), "accuracy": run.metrics.get("accuracy"), **(asdict(report) if report else {})}
-        rows.append({"Run": name, "Phase": phase(run), **{label: found.get(key) for key, label in SCORES.items()}})
+        seen = {"Seen before": report.seen.label if report is not None and report.seen is not None else None}
+        scores = {label: found.get(key) for key, label in SCORES.items()}
+        rows.append({"Run": name, "Phase": phase(run), **scores, **seen})
     table = pd.DataFrame(rows).astype(dict.fromkeys(SCORES.values(), float))
     for label in reversed(SCORES.values()):
         table.insert(table.columns.get_loc(label) + 1, f"Δ {label}", table[label] - table[label].iloc[0])
