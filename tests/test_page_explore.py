@@ -167,6 +167,22 @@ def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:
     assert page.session_state["readings"][key].row0 == "south"
 
 
+def test_edges_of_zeros_are_no_data_unless_they_are_kept(shelf: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 0.01, (60, 60)).astype(np.float32)
+    values[25:35, 25:35] += 1.0
+    values[:, :12] = 0.0
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    page = upload(explore(checkpoint="tiny-vit"), ("edge.npy", buffer.getvalue()))
+    said = "20.0 % of the field, at its edge, holds no data"
+    assert said in texts(page)
+    key = page.selectbox(key="cutout").value
+    page.toggle(key=f"keep_zeros_{key}").set_value(True).run()
+    assert page.session_state["readings"][key].keep_zeros and said not in texts(page)
+    page.toggle(key=f"keep_zeros_{key}").set_value(False).run()
+    assert said in texts(page) and not page.exception
+
+
 def cube(planes: int) -> bytes:
     """An array of planes, 0 everywhere but for a source whose peak is the number of the plane plus one."""
     values = np.random.default_rng(0).normal(0, 0.01, (planes, 60, 60)).astype(np.float32)

@@ -75,7 +75,7 @@ def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
             return entry.source()
         return cutouts.read(
             source, name=entry.name, plane=reading.plane, row0=reading.row0, position=reading.position,
-            box=reading.box, size_arcsec=reading.size_arcsec,
+            box=reading.box, size_arcsec=reading.size_arcsec, keep_zeros=reading.keep_zeros,
         )  # fmt: skip
     except CutoutError as error:
         return error

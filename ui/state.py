@@ -33,6 +33,7 @@ class Reading:
     position: tuple[float, float] | None = None
     box: tuple[int, int, int, int] | None = None
     size_arcsec: float | None = None
+    keep_zeros: bool = False
 
     @property
     def is_part(self) -> bool:

@@ -48,9 +48,9 @@ def _cut_out(entry: state.Entry) -> None:
 
 
 def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
-    """Draw what the file leaves open: the plane of a cube, and which row of a picture is south."""
+    """Draw what the file leaves open: the plane of a cube, which row of a picture is south, whether zeros are data."""
     old = state.reading(entry)
-    plane, row0 = old.plane, old.row0
+    plane, row0, keep_zeros = old.plane, old.row0, old.keep_zeros
     if cutout.planes > 1:
         plane = st.number_input(
             "Plane", 0, cutout.planes - 1, old.plane, key=f"plane_{entry.key}",
@@ -63,7 +63,12 @@ def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
             help="Pictures have their first row on top. Some data sets store them as FITS does, bottom row first.",
         )  # fmt: skip
         row0 = "south" if first == "Bottom" else None
-    chosen = replace(old, plane=int(plane), row0=row0)
+    if cutout.blanked or old.keep_zeros:
+        keep_zeros = st.toggle(
+            "Keep zeros", old.keep_zeros, key=f"keep_zeros_{entry.key}",
+            help="An edge where every pixel has one value is taken as no data; keep it where it was measured.",
+        )  # fmt: skip
+    chosen = replace(old, plane=int(plane), row0=row0, keep_zeros=keep_zeros)
     if chosen != old:
         state.read_as(entry, chosen)
         st.rerun()

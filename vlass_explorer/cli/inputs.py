@@ -31,6 +31,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--pixel-scale", type=_positive, metavar="ARCSEC", help="pixel size of files without coordinates"
     )
+    command.add_argument(
+        "--keep-zeros", action="store_true", help="read edges that are filled with zeros as data, not as no data"
+    )
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
         "position": args.position,
         "size_arcsec": args.size,
         "pixel_scale": args.pixel_scale,
+        "keep_zeros": args.keep_zeros,
     }
 
 

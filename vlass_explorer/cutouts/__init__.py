@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..foreign import mapped, reason
 from ..measure import noise
 from ..schema import Cutout, CutoutError, Row0
-from . import fits, images
+from . import edges, fits, images
 from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
 from .extent import extent
 from .names import FORMATS, is_cutout, is_fits
+from .notes import Notes
 from .origin import by_name
 from .raw import Cut, Raw
 from .sky import region, to_pixels
@@ -36,12 +38,14 @@ def read(
     box: tuple[int, int, int, int] | None = None,
     size_arcsec: float | None = None,
     pixel_scale: float | None = None,
+    keep_zeros: bool = False,
 ) -> Cutout:
     """Read one image from bytes or from a file, by its content, never by its name.
 
     FITS pixels stay as stored (row 0 is the bottom); the rows of PNG, JPEG and TIFF are flipped so that row 0 is the
     bottom, unless ``row0="south"`` declares that the file's first row already is. NaN is kept; infinite values become
-    NaN. Whatever is odd but readable is told in ``Cutout.notes``. The noise is measured once, on what is returned.
+    NaN, and so do edges that were filled with zeros (or any one value) where nothing was observed. Whatever is odd but
+    readable is told in ``Cutout.notes``. The noise is measured once, on what is returned.
 
     Args:
         source: the bytes of a file, or its path. A FITS file given by path is read through a memory map.
@@ -51,6 +55,7 @@ def read(
         position: (RA, Dec) in degrees, ICRS: cut a square of ``size_arcsec`` (540 by default) around it.
         box: (y0, y1, x0, x1) in pixel edges: cut this part.
         pixel_scale: size of a pixel in arcsec, where the file does not say.
+        keep_zeros: leave filled edges as they are.
 
     Raises:
         CutoutError: one sentence, without the file's name, on what is wrong and what to do.
@@ -64,9 +69,9 @@ def read(
     shown = safe_name(name if name is not None else path.name if path is not None else "")
     data: bytes | Path = _opened(path) if path is not None else _bounded(bytes(source))  # type: ignore[arg-type]
     raw = _dispatch(data, shown, plane, row0, cut)
-    options = (plane, row0, position, box, size_arcsec, pixel_scale)
+    options = (plane, row0, position, box, size_arcsec, pixel_scale, *(["keep zeros"] if keep_zeros else []))
     digest = _digest(data, raw, options if options != (0, None, None, None, None, None) else None)
-    return _finish(raw, shown, digest, row0, cut, pixel_scale)
+    return _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros)
 
 
 def _opened(path: Path) -> bytes | Path:
@@ -140,7 +145,9 @@ def _unknown(head: bytes) -> str:
     return f"This is no {FORMATS} file: choose one of these."
 
 
-def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel_scale: float | None) -> Cutout:
+def _finish(
+    raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel_scale: float | None, keep_zeros: bool
+) -> Cutout:
     """The checks, notes and the noise that all formats share."""
     pixels = raw.pixels
     if cut and raw.kind != "fits":
@@ -155,6 +162,7 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         pixels[infinite] = np.nan
         raw.notes.append(f"{int(infinite.sum()):,} infinite pixels are taken as no data.")
     raw.notes.extend(check_pixels(pixels))
+    blanked = 0.0 if keep_zeros or raw.colour is not None else _blank_edges(pixels, raw.notes)
     measured = noise(pixels)
     if measured is None:
         raw.notes.append("No noise is left to measure: most pixels have one value, as in a clipped image.")
@@ -179,7 +187,21 @@ def _finish(raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel
         sha256=digest,
         colour=None if raw.colour is None else np.ascontiguousarray(np.moveaxis(raw.colour, -1, 0)),
         planes=raw.planes,
+        blanked=blanked,
     )
     if pixel_scale is not None and raw.wcs is None:
         cutout = replace(cutout, declared_scale=pixel_scale)
     return cutout
+
+
+def _blank_edges(pixels: NDArray[np.float32], notes: Notes) -> float:
+    """Turn filled edges into NaN, note it first of all, and return their share of the pixels."""
+    edge = edges.filled(pixels)
+    if edge is None:
+        return 0.0
+    pixels[edge.mask] = np.nan
+    share = float(edge.mask.mean())
+    notes.insert(
+        0, f"{100 * share:.1f} % of the field, at its edge, holds no data: every pixel there is {edge.value:g}."
+    )
+    return share

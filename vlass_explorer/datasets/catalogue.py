@@ -44,6 +44,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         row["path"] = row.get("name") or f"line {number}"
     places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     said = class_folders.facts(root)
+    keep_zeros = bool(said.pop("keep_zeros", False))
     names = tuple(map(str, said.pop("label_names", sorted({row["label"] for row in rows}))))
     unknown = sorted({row["label"] for row in rows} - set(names))
     if unknown or not rows:
@@ -54,12 +55,12 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         Item(
             name=row["path"],
             label=names.index(row["label"]),
-            source=partial(cutouts.read, path, position=place, size_arcsec=SIDE),
+            source=partial(cutouts.read, path, position=place, size_arcsec=SIDE, keep_zeros=keep_zeros),
             ra=place[0],
             dec=place[1],
             fold=class_folders.fold_of(row),
             split=class_folders.split_of(row),
-            key=cache.file_key(path, place, SIDE),
+            key=cache.file_key(path, place, SIDE, *(["keep zeros"] if keep_zeros else [])),
         )
         for row, place, path in zip(rows, places, paths, strict=True)
     ]

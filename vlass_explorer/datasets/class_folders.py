@@ -4,8 +4,8 @@
 the row's validation fold) or split (train, validation, test). Paths are relative and stay below the folder.
 
 An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), survey,
-frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south or north, of images without coordinates), licence,
-citation, simulated. What it leaves out is taken from the first cutout.
+frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south or north, of images without coordinates), keep_zeros
+(edges filled with zeros are data), licence, citation, simulated. What it leaves out is taken from the first cutout.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LABEL_NAMES = None
 
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
-    "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "licence",
-    "citation", "simulated", "colour",
+    "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0",
+    "keep_zeros", "licence", "citation", "simulated", "colour",
 )  # fmt: skip
 TEXTS = ("title", "survey", "unit", "licence", "citation")
 SPLITS = {
@@ -76,7 +76,7 @@ def facts(root: Path) -> dict[str, Any]:
     unknown = sorted(map(str, set(said) - set(FACTS))) if isinstance(said, dict) else ["no keys"]
     if unknown:
         raise DatasetError(f"{path} has {', '.join(unknown)}; known keys are {', '.join(FACTS)}.")
-    for kind, word, keys in ((str, "a text", TEXTS), (bool, "true or false", ("simulated", "colour"))):
+    for kind, word, keys in ((str, "a text", TEXTS), (bool, "true or false", ("simulated", "colour", "keep_zeros"))):
         if wrong := [key for key in keys if not isinstance(said.get(key), kind | None)]:
             raise DatasetError(f"{path}: {wrong[0]} is {word}, not {said[wrong[0]]!r}.")
     if said.get("row0", "south") not in ("south", "north"):
@@ -99,6 +99,11 @@ def assemble(
     """Data set from rows and facts; see ``load``."""
     paths = _paths(root, table)
     known = dict(said)
+    reading: dict[str, Any] = {"row0": known.get("row0"), "pixel_scale": known.get("pixel_scale_arcsec")}
+    keys = list(reading.values())
+    if known.pop("keep_zeros", False):
+        reading["keep_zeros"] = True
+        keys.append("keep zeros")
     found = {row["label"] for row in table}
     names = tuple(map(str, known.pop("label_names", sorted(found))))
     if found - set(names):
@@ -107,12 +112,12 @@ def assemble(
         Item(
             name=row["path"],
             label=names.index(row["label"]),
-            source=partial(cutouts.read, path, row0=known.get("row0"), pixel_scale=known.get("pixel_scale_arcsec")),
+            source=partial(cutouts.read, path, **reading),
             ra=number_of(row, "ra"),
             dec=number_of(row, "dec"),
             fold=fold_of(row),
             split=split_of(row),
-            key=cache.file_key(path, known.get("row0"), known.get("pixel_scale_arcsec")),
+            key=cache.file_key(path, *keys),
         )
         for row, path in zip(table, paths, strict=True)
     )

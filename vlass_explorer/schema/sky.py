@@ -95,6 +95,8 @@ class Cutout:
     """Channels (3, ny, nx) of a colour picture, whose luminance ``pixels`` is; None for everything else."""
     planes: int = 1
     """How many planes of a cube or pages of a TIFF the file offers, of which this is one."""
+    blanked: float = 0.0
+    """Share of the pixels that had one value along the edge, where nothing was observed, and became NaN."""
 
     def __post_init__(self) -> None:
         if self.colour is not None and self.colour.shape != (3, *self.pixels.shape):
