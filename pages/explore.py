@@ -31,7 +31,7 @@ else:
             prediction = loaders.prediction(card, cutout)
             seen, window = loaders.seen(card, cutout)
         except ExplorerError as error:
-            refusal = str(error)
+            refusal = error
 
     with upper.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         with st.popover("Display", icon=":material/tune:"):

@@ -19,7 +19,7 @@ run_table.follow_link(runs.listing())
 
 
 @st.fragment(run_every=REFRESH_SECONDS if is_polling else None)
-@boundary.guarded("runs")
+@boundary.guarded()
 def live() -> None:
     """Draw everything that changes; again every two seconds while a run is active."""
     listing = runs.listing()

@@ -73,7 +73,7 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
 
 
 @st.fragment
-@boundary.guarded("layers")
+@boundary.guarded()
 def layers_and_heads(
     key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int
 ) -> None:

@@ -25,18 +25,15 @@ _LOG = logging.getLogger(__name__)
 
 
 @contextmanager
-def guarded(place: str = "page") -> Iterator[None]:
-    """Draw what went wrong inside as one sentence, with a way out; also a decorator, under ``st.fragment``.
-
-    ``place`` tells several on one page apart.
-    """
+def guarded() -> Iterator[None]:
+    """Draw what went wrong inside as one sentence, with a way out; also a decorator, under ``st.fragment``."""
     for said in st.session_state.pop(SAID, []):
         st.error(plain(said))
     try:
         yield
     except Exception as error:
         st.error(plain(_said(error)))
-        _way_out(place, is_bug=not isinstance(error, ExplorerError))
+        _way_out(is_bug=not isinstance(error, ExplorerError))
 
 
 def told(callback: Callable[..., None]) -> Callable[..., None]:
@@ -63,25 +60,16 @@ def _said(error: Exception) -> str:
     return f"The program itself failed here ({type(error).__name__}); the log of the server says where."
 
 
-def _way_out(place: str, *, is_bug: bool) -> None:
-    """What stays and what can be left behind, so that a broken choice is not met again at every click."""
-    count = len(st.session_state.get("uploads", {}))
-    dropped = f"the {count} uploaded files and " if count > 1 else "the uploaded file and " if count else ""
+def _way_out(*, is_bug: bool) -> None:
+    """What stays and what can be left behind, so that a broken choice is not met again at every click.
+
+    A link that loads the app anew: widgets live in the browser, and would bring their values back into a cleared state.
+    """
     if is_bug:
+        count = len(st.session_state.get("uploads", {}))
+        dropped = f"the {count} uploaded files and " if count > 1 else "the uploaded file and " if count else ""
         st.caption(
             "Another file, checkpoint or page may work. Starting again leaves "
             f"{dropped}all choices of this browser session behind; runs, checkpoints and data sets stay."
         )
-    st.button(
-        "Forget and start again", key=f"start_again_{place}", icon=":material/restart_alt:", type="tertiary",
-        on_click=_start_again, help=f"Forgets {dropped}all choices of this browser session.",
-    )  # fmt: skip
-
-
-def _start_again() -> None:
-    """In a callback: a session as new, at an address that names nothing."""
-    screen = st.session_state.get("viewport")
-    st.session_state.clear()
-    if screen is not None:  # the browser tells it once, and the window is the same
-        st.session_state["viewport"] = screen
-    st.query_params.clear()
+    st.html('<a href="./" style="color: inherit">Forget and start again</a>')

@@ -52,7 +52,7 @@ def score_text(reports: Reports) -> str | None:
 
 
 @st.dialog("Model card", width="large")
-@boundary.guarded("card")
+@boundary.guarded()
 def _whole(card: Checkpoint) -> None:
     st.markdown(checkpoints.model_card(card))
 

@@ -66,7 +66,7 @@ def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
 
 
 @st.fragment(run_every=1.0)
-@boundary.guarded("check")
+@boundary.guarded()
 def _wait(check: run_check.Check) -> None:
     if check.is_done:
         st.rerun()

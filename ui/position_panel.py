@@ -18,7 +18,7 @@ FILTERS_IN_A_ROW = 7
 
 
 @st.fragment
-@boundary.guarded("positions")
+@boundary.guarded()
 def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
     """Similarity of position embeddings, bias by offset, and the patch filters, as far as the model has them."""
     applies, reason = loaders.supports(card, "position_similarity")

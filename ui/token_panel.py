@@ -22,7 +22,7 @@ METHOD = "token_maps"
 
 
 @st.fragment
-@boundary.guarded("tokens")
+@boundary.guarded()
 def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
     """All tokens of all tokenizers as one picture; below it the sky, one enlarged map and the numbers of each token.
 

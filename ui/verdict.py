@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vlass_explorer.figures.prediction import bars
-from vlass_explorer.schema import Prediction, Validity
+from vlass_explorer.schema import CheckpointError, ExplorerError, Prediction, Validity
 
 from .text import plain
 
@@ -45,10 +45,13 @@ def draw_small(prediction: Prediction, target: str, against: str | None, *, key:
     )
 
 
-def refused(reason: str, checkpoint: str) -> None:
-    """Draw why the checkpoint's preprocessing does not take this file."""
+def refused(reason: ExplorerError, checkpoint: str) -> None:
+    """Draw why the checkpoint's preprocessing does not take this file, or what is wrong with the checkpoint itself."""
     st.subheader("No prediction", anchor=False)
-    st.caption(f"{plain(checkpoint)} cannot be asked about this file. {plain(reason)}")
+    if isinstance(reason, CheckpointError):
+        st.error(f"{plain(checkpoint)} cannot be asked. {plain(reason)}")
+    else:
+        st.caption(f"{plain(checkpoint)} cannot be asked about this file. {plain(reason)}")
 
 
 def validity(verdict: Validity) -> None:

@@ -192,7 +192,7 @@ def _read_or_failed(path: Path) -> Run:
     try:
         return _read(path)
     except RunError as error:
-        return Run(id=path.name, path=path, config=RunConfig(), phase="failed", reason=str(error))
+        return Run(id=path.name, path=path, config=RunConfig(name=path.name), phase="failed", reason=str(error))
 
 
 def listing(root: Path | None = None) -> list[Run]:
