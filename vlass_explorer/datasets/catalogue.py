@@ -44,7 +44,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         row["path"] = row.get("name") or f"line {number}"
     places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     said = class_folders.facts(root)
-    keep_zeros = bool(said.pop("keep_zeros", False))
+    keep_zeros = bool(said.get("keep_zeros", False))
     names = tuple(map(str, said.pop("label_names", sorted({row["label"] for row in rows}))))
     unknown = sorted({row["label"] for row in rows} - set(names))
     if unknown or not rows:

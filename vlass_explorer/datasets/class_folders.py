@@ -101,7 +101,7 @@ def assemble(
     known = dict(said)
     reading: dict[str, Any] = {"row0": known.get("row0"), "pixel_scale": known.get("pixel_scale_arcsec")}
     keys = list(reading.values())
-    if known.pop("keep_zeros", False):
+    if known.get("keep_zeros"):
         reading["keep_zeros"] = True
         keys.append("keep zeros")
     found = {row["label"] for row in table}

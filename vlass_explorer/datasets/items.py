@@ -54,6 +54,8 @@ class DataSet:
     unit: str | None = None
     row0: Row0 | None = None
     """Declared place of row 0 of images without coordinates; None leaves it to the reader."""
+    keep_zeros: bool = False
+    """True where edges filled with zeros are data."""
     licence: str = ""
     citation: str = ""
     simulated: bool = False
