@@ -103,20 +103,27 @@ def test_colour_is_kept_of_colour_pictures_alone() -> None:
 
 
 def test_labels_before_the_underscore(tmp_path: Path) -> None:
-    for name in ("10_1", "2_1", "2_2", "0_9"):
+    for name in ("10_1", "10_3", "2_1", "2_2", "0_9", "0_7"):
         (tmp_path / f"{name}.png").write_bytes(png(RANDOM.integers(0, 256, (20, 20, 3), dtype=np.uint8)))
     (tmp_path / "notes.txt").write_text("no picture")
     assert datasets.recognise(tmp_path) == "label_prefix"
     found = datasets.load("class_folders", tmp_path)
-    assert found.label_names == ("0", "2", "10") and found.counts == {"0": 1, "2": 2, "10": 1} and found.colour
-    assert [item.name for item in found.items] == ["0_9.png", "10_1.png", "2_1.png", "2_2.png"]
-    assert [found.label_names[item.label] for item in found.items] == ["0", "10", "2", "2"]
+    assert found.label_names == ("0", "2", "10") and found.counts == {"0": 2, "2": 2, "10": 2} and found.colour
+    names = ["0_7.png", "0_9.png", "10_1.png", "10_3.png", "2_1.png", "2_2.png"]
+    assert [item.name for item in found.items] == names
+    assert [found.label_names[item.label] for item in found.items] == ["0", "0", "10", "10", "2", "2"]
     assert found.items[0].read().colour is not None
     (tmp_path / label_prefix.NAMES).write_text("cat\ndog\nfox\n")
-    assert label_prefix.load(tmp_path).counts == {"cat": 1, "dog": 2, "fox": 1}
+    assert label_prefix.load(tmp_path).counts == {"cat": 2, "dog": 2, "fox": 2}
     (tmp_path / label_prefix.NAMES).write_text("cat\n")
     with pytest.raises(DatasetError, match="has 1 names; 3 different ones are needed"):
         label_prefix.load(tmp_path)
+
+
+def test_numbers_that_no_two_pictures_share_are_no_labels(tmp_path: Path) -> None:
+    for name in ("482113_1293", "482302_1136", "482357_421", "482357_422"):
+        (tmp_path / f"{name}.png").write_bytes(png(RANDOM.integers(0, 256, (20, 20, 3), dtype=np.uint8)))
+    assert datasets.recognise(tmp_path) == "class_folders"
 
 
 def test_names_without_label_are_told(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def opened(page: str, **state: object) -> AppTest:
 
 
 def test_the_data_page_looks_at_a_colour_set_in_colour(cifar: Path) -> None:
-    opened("data")
+    page = opened("data")
+    assert page.selectbox(key="train_data").value == "cifar" and "cifar" in page.selectbox(key="train_data").options
     data = datasets.load("cifar10", cifar)
     config = data_view.default_config(data, "cifar10", str(cifar))
     assert config.in_chans == 3 and datasets.input_spec(data, config).colour

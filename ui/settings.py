@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import psutil
 
-from vlass_explorer import checkpoints
+from vlass_explorer import checkpoints, datasets
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets.uploads import Bounds
 from vlass_explorer.schema import ConfigError, DatasetError
@@ -145,13 +146,25 @@ def _inside(text: str, roots: Sequence[Path]) -> list[Path]:
 
 
 def data_sets() -> list[Path]:
-    """Folders at most two levels below the roots that hold labelled cutouts: first those with a labels.csv."""
+    """Folders at most two levels below the roots that hold labelled cutouts: first those with a labels.csv.
+
+    Last those of other layouts that a reader recognises (colour pictures with labels in their names, a catalogue).
+    """
     seen: list[Path] = []
     for root in data_roots():
         first = _subfolders(root)
         seen += [p for p in [root, *first, *(q for p in first for q in _subfolders(p))] if p not in seen]
     listed = [path for path in seen if (path / "labels.csv").is_file()]
-    return (listed + [path for path in seen if path not in listed and _has_class_folders(path)])[:LARGEST_LISTING]
+    listed += [path for path in seen if path not in listed and _has_class_folders(path)]
+    # What lies in one of these is a part of it.
+    rest = [path for path in seen if not {path, *path.parents}.intersection(listed)]
+    return (listed + [path for path in rest if _is_recognised(path, path.stat().st_mtime_ns)])[:LARGEST_LISTING]
+
+
+@lru_cache(maxsize=1024)
+def _is_recognised(folder: Path, changed: int) -> bool:
+    """Does a reader of the shelf know this layout? Asked again when the folder has changed: some look at every name."""
+    return os.access(folder, os.R_OK | os.X_OK) and datasets.recognise(folder) != "class_folders"
 
 
 def _subfolders(folder: Path) -> list[Path]:

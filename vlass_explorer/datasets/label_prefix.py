@@ -20,11 +20,12 @@ NAMES = "label_names.txt"
 
 
 def matches(root: Path) -> bool:
-    """True for a folder without table and class folders in which every image has a label."""
+    """True for a folder without table and class folders in which every image has a label that others have, too."""
     if (root / "labels.csv").is_file() or not root.is_dir() or any(path.is_dir() for path in root.iterdir()):
         return False
     files = _files(root)
-    return len(files) > 1 and all(_label(path) for path in files) and len({_label(path) for path in files}) > 1
+    labels = {_label(path) for path in files}
+    return "" not in labels and 1 < len(labels) <= len(files) / 2
 
 
 def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataSet:
