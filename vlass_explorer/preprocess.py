@@ -112,7 +112,7 @@ def unit_interval(image: Image, low: float, high: float, stretch: str) -> Image:
 def window(cutout: Cutout, spec: InputSpec) -> Window:
     """Field of view of the model on a cutout: whole native pixels, centred to half a pixel, perhaps beyond the image.
 
-    ``field_of_view`` arcsec by the WCS pixel scale of each axis, else ``field_of_view_pixels``, rounded to whole
+    ``field_of_view`` arcsec by the pixel scale of each axis on the sky, else ``field_of_view_pixels``, rounded to whole
     pixels. Raises InputError where the pixel scale makes the field smaller than 4 or larger than 4096 pixels.
     """
     if cutout.pixel_scale is None:

@@ -8,6 +8,7 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 | unit | the file names none | not a brightness in Jy/beam |
 | pictures and arrays | always: stretch, unit and scale are unknown | |
 | survey, frequency, beam, pixels | unlike the training data | a beam three times wider or finer |
+| pixels on the sky | | over 20 % longer in one direction than in another |
 | 5 rms peak within 30 arcsec of the centre | none there | none in the whole field of view |
 | data missing in the field of view | over 5 % | over 50 % of its central quarter |
 | source larger than 80 % of the field of view | yes | |
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from . import measure, preprocess
-from .schema import Cutout, FloatArray, InputError, InputSpec, Validity, Window
+from .schema import Cutout, FloatArray, InputError, InputSpec, PixelShape, Validity, Window
 from .schema.learning import ValidityLevel
 
 Reason = tuple[ValidityLevel, str]
@@ -31,6 +32,7 @@ LEVELS: tuple[ValidityLevel, ...] = ("ok", "caution", "outside")
 CENTRE = 30.0  # arcsec around the centre in which the source is expected
 LARGEST_MISSING = 0.05  # share of the field of view without data
 LARGEST_SOURCE = 0.8  # of the field of view
+LONGEST_PIXEL = 1.2  # over its width: beyond this beam and source are squeezed to another shape on the pixels
 BEAM_RATIO = 3.0  # wider or finer than this and the structure that was learnt cannot be there
 TOLERANCE = 0.25  # of beam and pixel scale within one survey
 FREQUENCY_TOLERANCE = 0.1
@@ -62,7 +64,9 @@ PRODUCTS = {
 
 def check(cutout: Cutout, spec: InputSpec) -> Validity:
     """Level and reasons, the worst first; NaN and what lies beyond the image count as missing data."""
-    reasons = [*_product(cutout), *_unit(cutout, spec), *_survey(cutout, spec), *_field(cutout, spec)]
+    reasons = [
+        *_product(cutout), *_unit(cutout, spec), *_survey(cutout, spec), *_pixels(cutout), *_field(cutout, spec),
+    ]  # fmt: skip
     reasons.sort(key=lambda reason: -LEVELS.index(reason[0]))
     return Validity(reasons[0][0] if reasons else "ok", tuple(dict.fromkeys(text for _, text in reasons)))
 
@@ -139,6 +143,17 @@ def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) 
             )
 
 
+def _pixels(cutout: Cutout) -> Iterator[Reason]:
+    shape = cutout.pixel_shape
+    if shape is not None and shape.elongation > LONGEST_PIXEL:
+        sides = "skew" if max(shape.scale) < LONGEST_PIXEL * min(shape.scale) else "unequal"
+        yield (
+            "outside",
+            f"The pixels are {sides} on the sky ({_number(shape.scale[1])}″ × {_number(shape.scale[0])}″): "
+            "regrid the image to square ones first.",
+        )
+
+
 def _beam_ratio(cutout: Cutout, spec: InputSpec) -> float | None:
     if cutout.beam is None or spec.beam_arcsec is None:
         return None
@@ -185,15 +200,14 @@ def _field(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     yield from _missing(has_data, cutout, window)
     if not has_data.any():
         return
-    pixel = float(np.sqrt(np.prod(cutout.pixel_scale))) if cutout.pixel_scale else _assumed_scale(spec, window)
+    pixel = cutout.pixel_shape or PixelShape.square(_assumed_scale(spec, window))
     reach = CENTRE if cutout.beam is None else max(CENTRE, cutout.beam.major)
-    distance = _distance(cutout, window) * pixel
+    distance = _distance(cutout, window, pixel)
     yield from _emission(cutout, view, distance, reach)
     source = measure.source_mask(cutout)
     if source.any():
-        scale = cutout.pixel_scale or (pixel, pixel)
-        size = measure.extent(source, scale)
-        side = min(window.shape) * pixel
+        size = measure.extent(source, pixel.steps)
+        side = min(window.shape[0] * pixel.scale[0], window.shape[1] * pixel.scale[1])
         if size > LARGEST_SOURCE * side:
             yield "caution", f"The source spans {size:.0f}″ of the {side:.0f}″ field of view: parts may be cut off."
     y, x = np.unravel_index(int(np.argmax(np.where(has_data, view, -np.inf))), view.shape)
@@ -210,11 +224,13 @@ def _assumed_scale(spec: InputSpec, window: Window) -> float:
     return spec.field_of_view / min(window.shape)
 
 
-def _distance(cutout: Cutout, window: Window) -> FloatArray:
-    """Distance in pixels of each pixel of the window from the centre of the image."""
-    y = np.arange(window.y0, window.y1) - (cutout.shape[0] - 1) / 2
-    x = np.arange(window.x0, window.x1) - (cutout.shape[1] - 1) / 2
-    return np.hypot(y[:, None], x[None, :])
+def _distance(cutout: Cutout, window: Window, pixel: PixelShape) -> FloatArray:
+    """Distance in arcsec of each pixel of the window from the centre of the image."""
+    y = (np.arange(window.y0, window.y1) - (cutout.shape[0] - 1) / 2)[:, None]
+    x = (np.arange(window.x0, window.x1) - (cutout.shape[1] - 1) / 2)[None, :]
+    side = np.sqrt(pixel.area)
+    (along, _), (aslant, across) = pixel.steps / side
+    return np.hypot(y * along + x * aslant, x * across) * side
 
 
 def _missing(has_data: FloatArray, cutout: Cutout, window: Window) -> Iterator[Reason]:

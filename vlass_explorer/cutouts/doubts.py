@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from astropy.wcs import WCS
 
-from ..schema import Beam
+from ..schema import Beam, header_scale
 from . import sky
 from .notes import Notes
 
 FREQUENCIES = (0.005, 3000.0)  # GHz, below the lowest of LOFAR and LWA, above the highest of ALMA and APEX
 SCALES = (1e-6, 1800.0)  # arcsec a pixel, from VLBI at millimetres to maps of the whole sky
 FINEST_BEAM = 0.5  # pixels
+UNLIKE_HEADER = 0.01  # of the pixel size in the header, beyond which that on the sky is told
 
 
 def is_observed(ghz: float) -> bool:
@@ -19,7 +20,7 @@ def is_observed(ghz: float) -> bool:
 
 
 def note(beam: Beam | None, wcs: WCS | None, scale: float | None, side: int, notes: Notes) -> None:
-    """Note an impossible pixel ``scale`` (arcsec), a beam wider than ``side`` pixels, and a mirrored image."""
+    """Note an impossible pixel ``scale`` (arcsec), a beam wider than ``side`` pixels, and odd coordinates."""
     if scale is not None and not SCALES[0] <= scale <= SCALES[1]:
         notes.append(f"Pixels of {_angle(scale)} are those of no telescope's image: check CDELT and its unit.")
     if beam is not None and scale is not None:
@@ -27,8 +28,21 @@ def note(beam: Beam | None, wcs: WCS | None, scale: float | None, side: int, not
             notes.append(f"The beam ({_angle(beam.major)}) is wider than the image ({_angle(side * scale)}).")
         elif beam.major < FINEST_BEAM * scale:
             notes.append(f"The beam ({_angle(beam.major)}) is much finer than a pixel ({_angle(scale)}).")
+    if wcs is not None:
+        _note_shape(wcs, notes)
     if wcs is not None and sky.is_mirrored(wcs):
         notes.append("The image is mirrored, east lies clockwise of north: it is drawn as stored, as its arrows show.")
+
+
+def _note_shape(wcs: WCS, notes: Notes) -> None:
+    """Note pixels that are not, at the centre of the image, what the header says of them at the reference point."""
+    here, header = sky.central_pixel(wcs).scale, header_scale(wcs)
+    if any(abs(one / other - 1.0) > UNLIKE_HEADER for one, other in zip(here, header, strict=True)):
+        code = wcs.wcs.ctype[wcs.wcs.lng][5:8].strip("-")
+        sizes = [f"{_angle(width)} × {_angle(height)}" for height, width in (here, header)]
+        notes.append(
+            f"Pixels are {sizes[0]} on the sky here, not {sizes[1]} as at the reference point of the {code} projection."
+        )
 
 
 def hertz(ghz: float) -> str:

@@ -12,7 +12,7 @@ from astropy.wcs.wcsapi.high_level_api import high_level_objects_to_values
 from numpy.typing import NDArray
 
 from ..foreign import mapped, reason
-from ..schema import CutoutError, NeedsPart, Row0
+from ..schema import CutoutError, NeedsPart, PixelShape, Row0, pixel_shape, sky_steps
 from . import axes, pair
 from .hdus import Image
 from .notes import Notes
@@ -77,33 +77,36 @@ def _unusable(error: Exception) -> CutoutError:
 
 
 def mean_scale(wcs: WCS) -> float:
-    """Side of a square as large as a pixel, in arcsec."""
-    return float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs)))) * 3600.0
+    """Side of a square as large as the pixel at the centre of the image, in arcsec on the sky."""
+    return float(np.sqrt(central_pixel(wcs).area))
+
+
+def central_pixel(wcs: WCS) -> PixelShape:
+    """Shape on the sky of the pixel at the centre of the image."""
+    ny, nx = wcs.array_shape
+    return pixel_shape(wcs, (ny - 1) / 2, (nx - 1) / 2)
 
 
 def row0(wcs: WCS) -> Row0:
     """Which end of the sky row 0 is at: from the direction in which declination grows along y."""
     if not wcs.wcs.ctype[wcs.wcs.lat].startswith("DEC"):
         return "unknown"
-    east, north = _steps(wcs)[:, 1]
-    if not np.isfinite([east, north]).all() or abs(north) < abs(east):
+    steps = _steps(wcs)
+    if steps is None or abs(steps[1, 1]) < abs(steps[0, 1]):
         return "unknown"
-    return "south" if north > 0 else "north"
+    return "south" if steps[1, 1] > 0 else "north"
 
 
 def is_mirrored(wcs: WCS) -> bool:
     """True where east lies clockwise of north, unlike the sky as it is seen."""
     steps = _steps(wcs)
-    return bool(np.isfinite(steps).all() and np.linalg.det(steps) > 0)
+    return steps is not None and bool(np.linalg.det(steps) > 0)
 
 
-def _steps(wcs: WCS) -> NDArray[np.float64]:
-    """Degrees (rows east, north) that one pixel (columns x, y) at the centre of the image goes."""
+def _steps(wcs: WCS) -> NDArray[np.float64] | None:
+    """Arcsec (rows east, north) that one pixel (columns x, y) at the centre of the image goes."""
     ny, nx = wcs.array_shape
-    world = wcs.all_pix2world([[nx / 2, ny / 2], [nx / 2 + 1, ny / 2], [nx / 2, ny / 2 + 1]], 0)
-    longitude, latitude = world[:, wcs.wcs.lng], world[:, wcs.wcs.lat]
-    east = ((longitude[1:] - longitude[0] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(latitude[0]))
-    return np.stack([east, latitude[1:] - latitude[0]])
+    return sky_steps(wcs, (ny - 1) / 2, (nx - 1) / 2)
 
 
 def to_pixels(wcs: WCS, places: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -154,9 +157,10 @@ def region(cut: Cut, wcs: WCS | None, shape: tuple[int, int]) -> tuple[int, int,
     size = DEFAULT_SIZE if cut.size_arcsec is None else cut.size_arcsec
     if not (np.isfinite(size) and size > 0):
         raise NeedsPart(f"A cut of {size:g}″ is impossible: give a positive size in arcsec.")
-    side = max(8, min(round(size / mean_scale(wcs)), 2 * max(ny, nx)))
-    y0, x0 = (round(v + 0.5 - side / 2 - 1e-6) for v in (y, x))  # the lower one of two equally good
-    return y0, y0 + side, x0, x0 + side
+    sides = [max(8, min(round(size / scale), 2 * max(ny, nx))) for scale in pixel_shape(wcs, y, x).scale]
+    # The lower one of two equally good.
+    y0, x0 = (round(v + 0.5 - side / 2 - 1e-6) for v, side in zip((y, x), sides, strict=True))
+    return y0, y0 + sides[0], x0, x0 + sides[1]
 
 
 def shifted(wcs: WCS, y0: int, x0: int, shape: tuple[int, int]) -> WCS:

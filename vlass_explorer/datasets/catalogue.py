@@ -19,7 +19,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from .. import cutouts
-from ..schema import CutoutError, DatasetError
+from ..schema import CutoutError, DatasetError, pixel_shape
 from . import cache, class_folders
 from .items import DataSet, Item, chosen
 
@@ -93,13 +93,13 @@ def _covering(root: Path, places: NDArray[np.float64], names: Sequence[str]) -> 
 def _depth(wcs: WCS, places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each place from the nearest edge in degrees, at most half a cutout; 0 outside."""
     ny, nx = wcs.array_shape
-    scale = float(np.sqrt(wcs.proj_plane_pixel_area().to_value(u.deg**2)))
+    height, width = (side / 3600.0 for side in pixel_shape(wcs, (ny - 1) / 2, (nx - 1) / 2).scale)
     centre = wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).icrs
     sky = SkyCoord(places * u.deg)
-    near = sky.separation(centre).deg <= scale * np.hypot(nx, ny)  # a projection knows nothing of the far side
+    near = sky.separation(centre).deg <= np.hypot(width * nx, height * ny)  # a projection knows nothing of the far side
     found = np.zeros(len(places))
     if near.any():
         x, y = cutouts.to_pixels(wcs, sky[near])
-        inside = np.minimum.reduce([x + 0.5, nx - 0.5 - x, y + 0.5, ny - 0.5 - y]) * scale
+        inside = np.minimum(np.minimum(x + 0.5, nx - 0.5 - x) * width, np.minimum(y + 0.5, ny - 0.5 - y) * height)
         found[near] = np.clip(np.nan_to_num(inside, nan=0.0), 0.0, SIDE / 7200)
     return found

@@ -11,7 +11,7 @@ from astropy.time import Time
 from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import NDArray
 
-from vlass_explorer.schema import Cutout, Window
+from vlass_explorer.schema import Cutout, Window, sky_steps
 
 J2000 = Time("J2000")
 ARCSEC_UNITS = ((1.0, "″"), (60.0, "′"), (3600.0, "°"))
@@ -122,34 +122,18 @@ def _names(cutout: Cutout) -> tuple[str, str]:
     return names.get(lat, lat), names.get(lon, lon)
 
 
-def _world(cutout: Cutout, pixels: list[list[float]]) -> NDArray[Any]:
-    """Longitude and latitude in degrees (N, 2) at pixels (x, y), whichever axis of the file comes first."""
-    assert cutout.wcs is not None
-    world: NDArray[Any] = cutout.wcs.wcs_pix2world(pixels, 0)
-    return world[:, [cutout.wcs.wcs.lng, cutout.wcs.wcs.lat]]
-
-
 def _centre(cutout: Cutout) -> tuple[float, float] | None:
     if cutout.wcs is None:
         return None
     ny, nx = cutout.shape
-    lon, lat = (float(v) for v in _world(cutout, [[nx / 2 - 0.5, ny / 2 - 0.5]])[0])
+    world = cutout.wcs.all_pix2world([[nx / 2 - 0.5, ny / 2 - 0.5]], 0)[0]
+    lon, lat = float(world[cutout.wcs.wcs.lng]), float(world[cutout.wcs.wcs.lat])
     return (lon % 360.0, lat) if np.isfinite([lon, lat]).all() and abs(lat) <= 90 else None
 
 
 def _jacobian(cutout: Cutout) -> NDArray[Any] | None:
     """Arcsec (east, north) for one pixel (x, y) at the centre, rows east and north; None where there is none."""
-    centre = _centre(cutout)
-    if centre is None:
+    if cutout.wcs is None:
         return None
-    ny, nx = cutout.shape
-    x, y, half = nx / 2 - 0.5, ny / 2 - 0.5, 0.5
-    probes = [[x + half, y], [x - half, y], [x, y + half], [x, y - half]]
-    world = _world(cutout, probes)
-    if not np.isfinite(world).all():
-        return None
-    steps = np.stack([world[0] - world[1], world[2] - world[3]], axis=1)  # rows lon, lat; columns x, y
-    steps[0] = (steps[0] + 180.0) % 360.0 - 180.0
-    steps[0] *= np.cos(np.radians(centre[1]))
-    steps *= 3600.0
-    return steps if abs(np.linalg.det(steps)) > 1e-12 else None
+    steps = sky_steps(cutout.wcs, cutout.shape[0] / 2 - 0.5, cutout.shape[1] / 2 - 0.5)
+    return steps if steps is not None and abs(np.linalg.det(steps)) > 1e-12 else None

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..schema import Cutout, FloatArray, Noise
+from ..schema import Cutout, FloatArray, Noise, PixelShape
 
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
 SAMPLE = 4_000_000  # pixels from which the noise of a large image is measured
 LINKING = 22.0  # arcsec; islands closer than this are one source
 SEARCH = 60.0  # arcsec; the source begins at most this far from the centre
 NO_SCALE = 1.8  # arcsec a pixel, as FIRST, where the file has no scale
+SLACK = 1.0001  # of these limits: pixels on the sky differ by less within a survey, and must not decide a tie
 CENTRAL = 1024  # pixels; side of the box in which the source is looked for
 
 
@@ -44,10 +45,9 @@ def noise(pixels: FloatArray) -> Noise | None:
 
 def beam_pixels(cutout: Cutout) -> float | None:
     """Area of the beam in pixels; None without a beam or a pixel scale."""
-    scale = cutout.pixel_scale
-    if cutout.beam is None or scale is None:
+    if cutout.beam is None or cutout.pixel_shape is None:
         return None
-    return cutout.beam.solid_angle / (scale[0] * scale[1])
+    return cutout.beam.solid_angle / cutout.pixel_shape.area
 
 
 def source_mask(cutout: Cutout) -> NDArray[np.bool_]:
@@ -71,14 +71,17 @@ def source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     emission = bright[islands]
     if not emission.any():
         return found
-    pixel = float(np.sqrt(np.prod(cutout.pixel_scale))) if cutout.pixel_scale else NO_SCALE
+    shape = cutout.pixel_shape or PixelShape.square(NO_SCALE)
+    pixel = float(np.sqrt(shape.area))
     beam = cutout.beam.major if cutout.beam is not None and cutout.pixel_scale else 0.0
     ys, xs = np.nonzero(emission)
-    distance = np.hypot(ys + y0 - (cutout.shape[0] - 1) / 2, xs + x0 - (cutout.shape[1] - 1) / 2)
+    from_centre = np.stack([ys + y0 - (cutout.shape[0] - 1) / 2, xs + x0 - (cutout.shape[1] - 1) / 2], axis=-1)
+    distance = np.hypot(*(from_centre @ (shape.steps / pixel)).T)
     nearest = int(np.argmin(distance))
-    if distance[nearest] * pixel > max(SEARCH, beam):
+    if distance[nearest] * pixel > max(SEARCH, beam) * SLACK:
         return found
-    near = ndimage.distance_transform_edt(~emission) * pixel <= max(LINKING, beam) / 2.0
+    step = (shape.scale[0] / pixel, shape.scale[1] / pixel)
+    near = ndimage.distance_transform_edt(~emission, sampling=step) * pixel <= max(LINKING, beam) / 2.0 * SLACK
     groups, _ = ndimage.label(near, structure=np.ones((3, 3)))
     found[y0:y1, x0:x1] = emission & (groups == groups[ys[nearest], xs[nearest]])
     return found
@@ -97,10 +100,13 @@ def thresholds(cutout: Cutout) -> tuple[float, float]:
     return level + 3.0 * cutout.noise.rms, level + 5.0 * cutout.noise.rms
 
 
-def extent(mask: NDArray[np.bool_], scale: tuple[float, float]) -> float:
-    """Largest distance between two pixels of a mask in arcsec, from the outermost ones in 360 directions."""
+def extent(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
+    """Largest distance between two pixels of a mask in arcsec, from the outermost ones in 360 directions.
+
+    ``steps`` (2, 2) are those of ``PixelShape``: a step along y and one along x, as rows.
+    """
     # Inner pixels are never the outermost ones; without them a mosaic's source takes milliseconds, not seconds.
-    points = np.argwhere(mask & ~ndimage.binary_erosion(mask)) * np.array(scale)
+    points = np.argwhere(mask & ~ndimage.binary_erosion(mask)) @ steps
     angles = np.radians(np.arange(360.0))
     ends = points[np.unique(np.argmax(points @ np.array([np.sin(angles), np.cos(angles)]), axis=0))]
     return float(np.hypot(*(ends[:, None] - ends[None, :]).transpose(2, 0, 1)).max())

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..schema import Beam, Cutout
+from ..schema import Beam, Cutout, sky_steps
 
 FWHM = float(np.sqrt(8.0 * np.log(2.0)))  # full width at half maximum of a Gaussian in sigmas
 
@@ -14,17 +14,9 @@ FWHM = float(np.sqrt(8.0 * np.log(2.0)))  # full width at half maximum of a Gaus
 def to_sky(cutout: Cutout, y: float, x: float) -> NDArray[np.float64] | None:
     """Matrix (2, 2) that turns an offset (x, y) in pixels into (east, north) in arcsec at a place; None without WCS.
 
-    By differences of a hundredth of a pixel of the WCS itself, so that mirrored, turned and far-off images are right.
+    Mirrored, turned and sheared images, and those far from their reference point, are right.
     """
-    if cutout.wcs is None:
-        return None
-    step = 0.01
-    places = cutout.wcs.pixel_to_world_values([x - step, x + step, x, x], [y, y, y - step, y + step])
-    lon, lat = places[cutout.wcs.wcs.lng], places[cutout.wcs.wcs.lat]
-    east = (np.asarray(lon[1::2]) - lon[::2] + 180.0) % 360.0 - 180.0
-    north = np.asarray(lat[1::2]) - lat[::2]
-    matrix = np.array([east * np.cos(np.radians(np.mean(lat))), north]) * 3600.0 / (2.0 * step)
-    return matrix if np.isfinite(matrix).all() else None
+    return None if cutout.wcs is None else sky_steps(cutout.wcs, y, x)
 
 
 def beam_covariance(beam: Beam, matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -99,12 +99,12 @@ def measure(cutout: Cutout, *, local_background: bool = False) -> Measurements:
         off["snr"] = off["rms"]
     nothing = "There is no emission above 5 rms near the centre." if rms else "There is no emission near the centre."
     size = None
-    if cutout.pixel_scale is None:
+    if cutout.pixel_shape is None:
         off["angular_size"] = "The file has no sky coordinates, so no angular scale."
     elif not found:
         off["angular_size"] = nothing
     else:
-        size = extent(source, cutout.pixel_scale)
+        size = extent(source, cutout.pixel_shape.steps)
     numbers: dict[str, Any] = {}
     reason = _no_flux(cutout) or off.get("rms")
     if reason is None and found:

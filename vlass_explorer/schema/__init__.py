@@ -28,6 +28,7 @@ from .learning import (
     RocCurve,
     Validity,
 )
+from .pixel_shape import PixelShape, header_scale, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
@@ -39,7 +40,8 @@ __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
     "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName",
-    "Phase", "Place", "Prediction", "Provenance", "Report", "ReportError", "Reports", "RocCurve", "Row", "Row0",
-    "Run", "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
-    "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help",
+    "Phase", "PixelShape", "Place", "Prediction", "Provenance", "Report", "ReportError", "Reports", "RocCurve", "Row",
+    "Row0", "Run", "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
+    "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help", "header_scale", "pixel_shape",
+    "sky_steps",
 ]  # fmt: skip

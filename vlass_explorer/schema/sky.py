@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
+
+from .pixel_shape import PixelShape, pixel_shape
 
 Row0 = Literal["south", "north", "unknown"]
 
@@ -117,11 +119,18 @@ class Cutout:
 
     @property
     def pixel_scale(self) -> tuple[float, float] | None:
-        """Pixel size (y, x) in arcsec, positive: from the WCS, else as declared, else None."""
+        """Pixel size (y, x) in arcsec, positive: on the sky at the cutout's centre, else as declared, else None."""
+        return None if self.pixel_shape is None else self.pixel_shape.scale
+
+    @cached_property
+    def pixel_shape(self) -> PixelShape | None:
+        """Shape on the sky of the pixel at the centre of the cutout; a declared size is that of a square.
+
+        Kept once computed, outside the fields: ``dataclasses.replace`` makes a cutout that computes its own.
+        """
         if self.wcs is None:
-            return None if self.declared_scale is None else (self.declared_scale, self.declared_scale)
-        scale_x, scale_y = proj_plane_pixel_scales(self.wcs) * 3600.0
-        return float(scale_y), float(scale_x)
+            return None if self.declared_scale is None else PixelShape.square(self.declared_scale)
+        return pixel_shape(self.wcs, (self.shape[0] - 1) / 2, (self.shape[1] - 1) / 2)
 
     @property
     def is_clipped(self) -> bool:

@@ -1,0 +1,91 @@
+"""Pixels as they lie on the sky: a celestial WCS differentiated at a place of the image.
+
+CDELT and the CD matrix give the size of a pixel at the reference point of the projection. Away from it pixels are
+others: those of a plate carrée (CAR) about the equator are half as wide at declination 60.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales
+from numpy.typing import NDArray
+
+SPAN = (5e-3, 10.0)  # arcsec; below, wcslib's degrees lose digits, above, a difference is no derivative
+FLOAT_NOISE = 1e-7  # relative; real images at their reference point differ by 1e-9 from what their header says
+
+
+@dataclass(frozen=True, eq=False)
+class PixelShape:
+    """The parallelogram that one pixel is on the sky, whatever way it is turned."""
+
+    scale: tuple[float, float]
+    """Length (y, x) of one step along each pixel axis in arcsec, positive."""
+    area: float
+    """Square arcsec; less than the product of the lengths where the axes are not at right angles."""
+    elongation: float
+    """How many times longer a pixel is in one direction than in another: 1 for a square or any turned square."""
+    steps: NDArray[np.float64]
+    """Steps along y and x (rows) in arcsec on a plane whose first axis lies along y: for distances and areas."""
+
+    @classmethod
+    def square(cls, side: float) -> PixelShape:
+        """A square of a side in arcsec."""
+        return cls((side, side), side * side, 1.0, np.diag([side, side]))
+
+
+def sky_steps(wcs: WCS, y: float, x: float) -> NDArray[np.float64] | None:
+    """Matrix (2, 2) that turns an offset (x, y) in pixels into (east, north) in arcsec at a place of the image.
+
+    Central differences over one pixel (5 mas to 10 arcsec) of unit vectors, so that a pole is a place like any other;
+    distortions (SIP) count. None where the projection has no sky.
+    """
+    pixel = float(np.sqrt(np.prod(header_scale(wcs))))
+    half = 0.5 * float(np.clip(pixel, *SPAN)) / pixel
+    probes = [[x, y], [x + half, y], [x - half, y], [x, y + half], [x, y - half]]
+    world = np.asarray(wcs.all_pix2world(probes, 0), np.float64)
+    lon, lat = np.radians(world[:, wcs.wcs.lng]), np.radians(world[:, wcs.wcs.lat])
+    if not (np.isfinite(world).all() and (np.abs(lat) <= np.pi / 2 + 1e-12).all()):
+        return None
+    places = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    east = np.array([-np.sin(lon[0]), np.cos(lon[0]), 0.0])
+    north = np.array([-np.sin(lat[0]) * np.cos(lon[0]), -np.sin(lat[0]) * np.sin(lon[0]), np.cos(lat[0])])
+    differences = places[:, [1, 3]] - places[:, [2, 4]]
+    return np.asarray(np.degrees(np.stack([east, north]) @ differences) * 3600.0 / (2.0 * half))
+
+
+def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
+    """Shape of the pixel at a place of the image; that of the projection plane where the projection has no sky.
+
+    Where header and sky agree to float noise the header's own number stands, so that a pixel of 1.8 arcsec is one of
+    1.8: fields of view are rounded to whole pixels.
+    """
+    header_y, header_x = header_scale(wcs)
+    matrix = sky_steps(wcs, y, x)
+    if matrix is None:
+        matrix = wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]] * 3600.0
+    along_x, along_y = matrix.T
+    width, height = float(np.hypot(*along_x)), float(np.hypot(*along_y))
+    if _agree(width, header_x) and _agree(height, header_y):
+        width, height = header_x, header_y
+    area = abs(float(np.linalg.det(matrix)))
+    steps = np.diag([height, width])
+    if _agree(area, height * width):
+        area = height * width
+    else:
+        steps[1] = float(along_x @ along_y) / height, area / height
+    longest, shortest = np.linalg.svd(matrix, compute_uv=False)
+    steps.setflags(write=False)
+    return PixelShape((height, width), area, float(longest / shortest), steps)
+
+
+def header_scale(wcs: WCS) -> tuple[float, float]:
+    """Pixel size (y, x) in arcsec by CDELT or the CD matrix, at the reference point."""
+    width, height = proj_plane_pixel_scales(wcs) * 3600.0
+    return float(height), float(width)
+
+
+def _agree(one: float, other: float) -> bool:
+    return abs(one - other) <= FLOAT_NOISE * other
