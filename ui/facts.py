@@ -77,7 +77,8 @@ def _draw_table(cutout: Cutout, found: Measurements) -> None:
         beam = cutout.beam
         rows["Beam"] = f"{beam.major:.2f}″ × {beam.minor:.2f}″, {beam.pa:.0f}°" + (", assumed" if beam.assumed else "")
     if cutout.pixel_scale is not None:
-        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {cutout.pixel_scale[1]:.3g}″"
+        height, width = (f"{side:.3g}″" for side in cutout.pixel_scale)
+        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {width}" + (f" × {height}" if height != width else "")
     else:
         rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}"
     table = pd.DataFrame({"": [plain(value) for value in rows.values()]}, index=list(rows))

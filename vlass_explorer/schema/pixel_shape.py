@@ -70,12 +70,12 @@ def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
     width, height = float(np.hypot(*along_x)), float(np.hypot(*along_y))
     if _agree(width, header_x) and _agree(height, header_y):
         width, height = header_x, header_y
-    area = abs(float(np.linalg.det(matrix)))
+    area, aslant = abs(float(np.linalg.det(matrix))), float(along_x @ along_y) / height
     steps = np.diag([height, width])
-    if _agree(area, height * width):
+    if abs(aslant) <= FLOAT_NOISE * width:
         area = height * width
     else:
-        steps[1] = float(along_x @ along_y) / height, area / height
+        steps[1] = aslant, area / height
     longest, shortest = np.linalg.svd(matrix, compute_uv=False)
     steps.setflags(write=False)
     return PixelShape((height, width), area, float(longest / shortest), steps)
