@@ -28,7 +28,7 @@ from .learning import (
     RocCurve,
     Validity,
 )
-from .pixel_shape import PixelShape, header_scale, pixel_shape, sky_steps
+from .pixels import PixelShape, header_scale, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row

@@ -12,7 +12,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from .pixel_shape import PixelShape, pixel_shape
+from .pixels import PixelShape, pixel_shape
 
 Row0 = Literal["south", "north", "unknown"]
 
