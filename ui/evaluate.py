@@ -76,7 +76,7 @@ def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
     """What is to be evaluated, when the button was pressed."""
     own = parts.config_of(card)
     in_memory = datasets.is_made(own.dataset)
-    with st.form(f"evaluate_{card.name}", width=720), st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.form(f"evaluate_{card.name}", width=880), st.container(horizontal=True, vertical_alignment="bottom"):
         roots = {str(path): path.name for path in settings.data_sets()}
         folder: str | None = ""
         if in_memory:
