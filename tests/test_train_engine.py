@@ -61,13 +61,13 @@ def test_the_test_part_is_read_once_everything_is_decided(place: Path, monkeypat
     from train import keep
 
     asked: list[str] = []
-    whole = keep.evaluate
+    whole = keep.evaluate_images
 
     def noted(model: torch.nn.Module, images: object, *rest: object, **options: object) -> object:
         asked.append(runs.read_status(next((place / "runs").glob("2*")))["phase"])
         return whole(model, images, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(keep, "evaluate", noted)
+    monkeypatch.setattr(keep, "evaluate_images", noted)
     run = trained(place, **VIT, epochs=1, split="random_test")
     report, splits = (json.loads((run.path / name).read_text()) for name in ("report.json", "splits.json"))
     assert asked == ["testing", "testing"]
