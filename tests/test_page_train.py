@@ -230,7 +230,7 @@ class Answer:
 
 def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(device="cpu", warnings=["Runs on the CPU."]))
+    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(device="cpu", notes=["Runs on the CPU."]))
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
     page.button(key="train_launch").click().run()
@@ -257,7 +257,7 @@ def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [
         ({"warnings": ["Very few training cutouts of long."]}, "Very few"),
         ({"counts": {"train": {"long": 5, "round": 60}}}, "12 times"),
-        ({"device": "cpu", "warnings": ["Runs on the CPU."], "measured": MEASURED}, "CPU"),
+        ({"device": "cpu", "notes": ["Runs on the CPU."], "measured": MEASURED}, "on the CPU"),
     ],
 )
 def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:

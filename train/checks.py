@@ -11,7 +11,7 @@ from typing import Any
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.schema import ConfigError, DatasetError, ExplorerError, RunConfig, UnreadableItem
+from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
 
 from . import device, dryrun
 from .data import load, open_data_set, split_indices, test_indices
@@ -41,12 +41,12 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     except ConfigError as error:
         errors.append(str(error))
     if found.get("device") == "cpu":
-        warnings.append("No GPU is used: training runs on the CPU.")
+        found["notes"].append("No GPU is used: training runs on the CPU.")
     try:
         data_set = open_data_set(config)
         train, validation = split_indices(data_set, config)
         parts = {"train": train, "validation": validation, "test": test_indices(data_set, config)}
-    except (ConfigError, DatasetError) as error:
+    except ExplorerError as error:
         errors.append(str(error))
         return found
     labels = tuple(data_set.label_names)

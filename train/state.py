@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vlass_explorer.foreign import mapped
 from vlass_explorer.schema import RunError
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks")
@@ -20,16 +20,16 @@ PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"
 
 def saved_steps(state: Path) -> int:
     """Steps that a saved state has behind it; RunError where the file is damaged or would run code when read."""
-    try:
+    with mapped(
+        lambda error: RunError(
+            f"{state.name} of {state.parent.name} is damaged or was not written by this program, so it is not opened: "
+            "delete it to begin again."
+        )
+    ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of other pickles before it refuses them
             saved = torch.load(state, map_location="cpu", weights_only=True)
         return int(saved["global_step"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"{state.name} of {state.parent.name} is damaged or was not written by this program, so it is not opened: "
-            "delete it to begin again."
-        ) from error
 
 
 @contextmanager

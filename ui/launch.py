@@ -81,11 +81,10 @@ def estimate(config: RunConfig, found: Mapping[str, Any]) -> float | None:
 
 def _sorted_warnings(config: RunConfig, found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What is asked about before a launch, and what is only said."""
-    questions, notes = [], [*found["notes"]]
+    questions, notes = [*found["warnings"]], [*found["notes"]]
     total = estimate(config, found)
-    for sentence in found["warnings"]:
-        is_cpu = found.get("device") == "cpu" and "CPU" in sentence
-        (notes if is_cpu and (total is None or total < LONG_SECONDS) else questions).append(sentence)
+    if found.get("device") == "cpu" and total is not None and total >= LONG_SECONDS:
+        questions.append(f"The run takes about {duration(total)} on the CPU.")
     questions += twins(config)
     counts = found["counts"].get("train", {})
     if counts and min(counts.values()) > 0 and not config.class_weighting and not config.balance:

@@ -13,7 +13,8 @@ import pandas as pd
 import yaml
 from pylatexenc.latexencode import UnicodeToLatexEncoder
 
-from ..schema import Checkpoint, Figures, Overlap, Status
+from ..foreign import mapped
+from ..schema import Checkpoint, Figures, Overlap, ReportError, Status
 
 STATUS = {
     "trained": "trained on: no test",
@@ -103,8 +104,9 @@ def configuration(card: Checkpoint) -> Mapping[str, Any]:
     """The run configuration on a card: what differed from the defaults, empty where there is none."""
     text = card.provenance.configuration
     try:
-        values = None if text is None else yaml.safe_load(text)
-    except yaml.YAMLError:
+        with mapped(lambda error: ReportError("The configuration on the card is not YAML.")):
+            values = None if text is None else yaml.safe_load(text)
+    except ReportError:
         return {}
     return values if isinstance(values, Mapping) else {}
 
