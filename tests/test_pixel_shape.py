@@ -124,7 +124,16 @@ def test_a_source_has_its_size_on_the_sky() -> None:
 def test_the_model_is_not_asked_about_squeezed_pixels() -> None:
     said = validity.check(plate_carree(), SPEC)
     assert said.level == "outside"
-    assert said.reasons[0] == "The pixels are unequal on the sky (0.5″ × 1″): regrid the image to square ones first."
+    assert said.reasons[0] == (
+        "The pixels are unequal on the sky (0.5″ × 1″): regrid the image to square ones first, "
+        "for example with reproject."
+    )
+    coarse = replace(SPEC, survey="FIRST", pixel_scale_arcsec=1.8)
+    first = replace(plate_carree(), origin=replace(plate_carree().origin, survey="FIRST"))
+    assert (
+        "Trained on pixels of 1.8″. Those of this image are 0.5″ × 1″: untested."
+        in validity.check(first, coarse).reasons
+    )
     skew = replace(plate_carree(), wcs=far("MOL", (120.0, -30.0), off=60.0))
     assert skew.pixel_shape is not None and skew.pixel_shape.elongation > 1.2
     assert validity.check(skew, SPEC).level == "outside"

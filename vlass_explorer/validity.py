@@ -128,18 +128,18 @@ def _survey(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
 
 def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) -> Iterator[Reason]:
     """What differs within one survey."""
-    frequency, beam, scale = cutout.origin.frequency_ghz, cutout.beam, cutout.pixel_scale
+    frequency, beam, pixel = cutout.origin.frequency_ghz, cutout.beam, cutout.pixel_shape
     if frequency and spec.frequency_ghz and abs(frequency / spec.frequency_ghz - 1) > FREQUENCY_TOLERANCE:
         yield "caution", f"{trained} This image is at {_number(frequency)} GHz: untested."
     if beam and ratio is not None and not 1 / (1 + TOLERANCE) <= ratio <= 1 + TOLERANCE:
         yield "caution", f"{trained} The beam of this image is {_beam((beam.major, beam.minor))}: untested."
-    if scale and spec.pixel_scale_arcsec:
-        times = float(np.sqrt(scale[0] * scale[1])) / spec.pixel_scale_arcsec
+    if pixel and spec.pixel_scale_arcsec:
+        times = float(np.sqrt(pixel.area)) / spec.pixel_scale_arcsec
         if not 1 / (1 + TOLERANCE) <= times <= 1 + TOLERANCE:
             yield (
                 "caution",
                 f"Trained on pixels of {_number(spec.pixel_scale_arcsec)}″. "
-                f"Those of this image are {_number(scale[0])}″: untested.",
+                f"Those of this image are {_sides(pixel)}: untested.",
             )
 
 
@@ -149,9 +149,15 @@ def _pixels(cutout: Cutout) -> Iterator[Reason]:
         sides = "skew" if max(shape.scale) < LONGEST_PIXEL * min(shape.scale) else "unequal"
         yield (
             "outside",
-            f"The pixels are {sides} on the sky ({_number(shape.scale[1])}″ × {_number(shape.scale[0])}″): "
-            "regrid the image to square ones first.",
+            f"The pixels are {sides} on the sky ({_sides(shape)}): regrid the image to square ones first, "
+            "for example with reproject.",
         )
+
+
+def _sides(pixel: PixelShape) -> str:
+    """1.8″, or width and height where they differ."""
+    height, width = (f"{_number(side)}″" for side in pixel.scale)
+    return height if height == width else f"{width} × {height}"
 
 
 def _beam_ratio(cutout: Cutout, spec: InputSpec) -> float | None:

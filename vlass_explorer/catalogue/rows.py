@@ -157,8 +157,8 @@ def _instrument(cutout: Cutout) -> dict[str, Any]:
         beam = cutout.beam
         found |= {"beam_major": beam.major, "beam_minor": beam.minor, "beam_pa": beam.pa}
         found |= {"beam_assumed": beam.assumed, "beam_source": beam.source}
-    if cutout.pixel_scale is not None:
-        found["pixel_scale"] = float(np.sqrt(np.prod(cutout.pixel_scale)))
+    if cutout.pixel_shape is not None:
+        found["pixel_scale"] = float(np.sqrt(cutout.pixel_shape.area))
     return found
 
 
