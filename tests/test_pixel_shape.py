@@ -16,7 +16,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from vlass_explorer import cutouts, measure, preprocess, validity
 from vlass_explorer.datasets.sky_model import Component, Observation, SkyGrid, noise, projected
 from vlass_explorer.figures.frame import frame
-from vlass_explorer.schema import Beam, Cutout, InputSpec, header_scale, pixel_shape, sky_steps
+from vlass_explorer.schema import Beam, Cutout, InputError, InputSpec, header_scale, pixel_shape, sky_steps
 
 PROJECTIONS = ("SIN", "TAN", "NCP", "ZEA", "STG", "ARC", "CAR", "MER", "CEA", "AIT", "MOL", "SFL")
 PLACES = ((30.0, 60.0), (359.999, -45.0), (200.0, 5.0), (83.0, 75.0), (120.0, -30.0))
@@ -185,3 +185,11 @@ def test_replacing_the_coordinates_replaces_the_scale() -> None:
     assert (other.pixel_scale, cutout.pixel_shape) == ((2.0, 2.0), plate_carree().pixel_shape)
     assert replace(cutout, wcs=None, declared_scale=1.8).pixel_scale == (1.8, 1.8)
     assert replace(cutout, wcs=None).pixel_scale is None
+
+
+@pytest.mark.parametrize("width", [0.0, np.nan])
+def test_pixels_without_a_size_are_told(width: float) -> None:
+    wcs = projected("SIN", (30.0, 60.0), 1.0, SHAPE)
+    wcs.wcs.cdelt = [width, 1 / 3600]
+    with pytest.raises(InputError, match="give no pixel size"):
+        preprocess.window(replace(plate_carree(), wcs=wcs), SPEC)
