@@ -187,9 +187,8 @@ def test_replacing_the_coordinates_replaces_the_scale() -> None:
     assert replace(cutout, wcs=None).pixel_scale is None
 
 
-@pytest.mark.parametrize("width", [0.0, np.nan])
-def test_pixels_without_a_size_are_told(width: float) -> None:
+def test_pixels_without_a_size_are_told() -> None:
     wcs = projected("SIN", (30.0, 60.0), 1.0, SHAPE)
-    wcs.wcs.cdelt = [width, 1 / 3600]
+    wcs.wcs.cdelt = [np.nan, 1 / 3600]
     with pytest.raises(InputError, match="give no pixel size"):
         preprocess.window(replace(plate_carree(), wcs=wcs), SPEC)

@@ -59,13 +59,13 @@ def sky_steps(wcs: WCS, y: float, x: float) -> NDArray[np.float64] | None:
 def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
     """Shape of the pixel at a place of the image; that on the projection plane where the projection has no sky.
 
-    A header whose pixels have no size gives what it says, 0 or NaN.
+    A header whose pixels have no finite size gives what it says.
 
     Where header and sky agree to float noise the header's own number stands, so that a pixel of 1.8 arcsec is one of
     1.8: fields of view are rounded to whole pixels.
     """
     header_y, header_x = header_scale(wcs)
-    if not (np.isfinite([header_y, header_x]).all() and min(header_y, header_x) > 0):  # wcslib would refuse it
+    if not (np.isfinite([header_y, header_x]).all() and min(header_y, header_x) > 0):
         return PixelShape((header_y, header_x), header_y * header_x, np.nan, np.diag([header_y, header_x]))
     matrix = sky_steps(wcs, y, x)
     if matrix is None:
