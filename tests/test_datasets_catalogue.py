@@ -70,7 +70,7 @@ def test_real_cutouts_are_found_by_position(data_dir: Path, tmp_path: Path) -> N
     ("text", "reason"),
     [
         ("ra,dec\n1,2\n", "needs the columns ra and dec and label"),
-        ("ra,dec,label\n150.0,,x\n", "line 2 has no ra or no dec or no label"),
+        ("ra,dec,label\n150.0,,x\n", "line 2 has no ra or no dec"),
         ("ra,dec,label\n150.0,95,x\n", "line 2: dec is '95'"),
         ("ra,dec,label\n", "The catalogue has no rows"),
         ("ra,dec,label\n150.0,2.0,x\n330.0,-2.0,x\n10.0,2.0,y\n", "2 of 3 sources lie in none of the 3 FITS"),

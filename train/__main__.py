@@ -79,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     kinds = get_args(get_type_hints(RunConfig)["split"])
     test.add_argument("--split", choices=kinds, default="", help="default: the one it was trained with")
     test.add_argument("--fold", type=int, help="default: the one that its training left out")
-    test.add_argument("--part", choices=get_args(PartName), default="validation", help="which part of the split")
+    test.add_argument(
+        "--part", choices=get_args(PartName), help="which part of the split (default: validation, or the only one)"
+    )
     test.add_argument(
         "--apart", action="store_true", help="without cutouts that have a training cutout closer than 270 arcsec"
     )

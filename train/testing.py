@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and tell."""
     card = card_of(options.checkpoint)
     where = {"data_dir": options.data_dir, "dataset": options.dataset, "split": options.split, "fold": options.fold}
-    part = parts.chosen(card, parts.config_of(card, **where), options.part, apart=options.apart)
+    part = parts.chosen(card, parts.config_of(card, **where), options.part or "", apart=options.apart)
     device = resolve(options.device)
     found = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
     if found.unreadable:

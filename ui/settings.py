@@ -32,12 +32,13 @@ import psutil
 
 from vlass_explorer import checkpoints, datasets
 from vlass_explorer.cutouts import is_cutout
+from vlass_explorer.datasets.layout import part_named
 from vlass_explorer.datasets.uploads import Bounds
 from vlass_explorer.schema import ConfigError, DatasetError
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_LISTING = 200
-SPLIT_NAMES = {"train", "val", "valid", "validation", "test", "annotations"}
+ANNOTATIONS = "annotations"
 
 
 def training_allowed() -> bool:
@@ -175,5 +176,9 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _has_class_folders(folder: Path) -> bool:
-    classes = [path for path in _subfolders(folder) if path.name.lower() not in SPLIT_NAMES]
-    return sum(any(is_cutout(p.name) for p in islice(path.iterdir(), 50)) for path in classes) > 1
+    classes: set[str] = set()
+    for path in _subfolders(folder):
+        for inner in _subfolders(path) if part_named(path.name) else [path]:
+            if inner.name.lower() != ANNOTATIONS and any(is_cutout(p.name) for p in islice(inner.iterdir(), 50)):
+                classes.add(inner.name)
+    return len(classes) > 1

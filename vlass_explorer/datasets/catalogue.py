@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .. import cutouts
 from ..schema import CutoutError, DatasetError, pixel_shape
-from . import cache, class_folders
+from . import cache, class_folders, label_words
 from .items import DataSet, Item, chosen
 
 TITLE = "Catalogue beside FITS images"
@@ -42,11 +42,13 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     rows = class_folders.table_of(tables[0], ("ra", "dec", "label"))
     for number, row in enumerate(rows, 2):
         row["path"] = row.get("name") or f"line {number}"
-    places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     said = class_folders.facts(root)
+    rows = class_folders.labelled(rows, said)
+    places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     keep_zeros = bool(said.get("keep_zeros", False))
-    names = tuple(map(str, said.pop("label_names", sorted({row["label"] for row in rows}))))
-    unknown = sorted({row["label"] for row in rows} - set(names))
+    found = {row["label"] for row in rows}
+    names = tuple(label_words.normal(str(name)) for name in said.pop("label_names", sorted(found)))
+    unknown = sorted(found - set(names))
     if unknown or not rows:
         what = f"Labels {', '.join(unknown)} are not among {', '.join(names)}" if rows else "The catalogue has no rows"
         raise DatasetError(f"{tables[0]}: {what}.")

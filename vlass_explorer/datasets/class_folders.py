@@ -1,11 +1,14 @@
 """A folder of cutouts: one sub-folder a class, or a ``labels.csv`` beside the files.
 
 ``labels.csv`` has the columns path and label, and may have ra and dec (or ra_deg and dec_deg, degrees), fold (0 to 4:
-the row's validation fold) or split (train, validation, test). Paths are relative and stay below the folder.
+the row's validation fold) or split (train, validation, test). Paths are relative and stay below the folder. Folders
+named train, val, valid, validation or test are parts of the set, around class folders, in them, or in the paths of
+``labels.csv``; each part may have a ``labels.csv`` of its own.
 
-An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), survey,
-frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south or north, of images without coordinates), keep_zeros
-(edges filled with zeros are data), licence, citation, simulated. What it leaves out is taken from the first cutout.
+An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), labels (label as
+written: class, or null to leave images out), survey, frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south
+or north, of images without coordinates), keep_zeros (edges filled with zeros are data), licence, citation, simulated.
+What it leaves out is taken from the first cutout.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import yaml
 from .. import cutouts
 from ..foreign import mapped, reason
 from ..schema import DatasetError
-from . import cache
+from . import cache, label_words, layout
 from .items import DataSet, Item, chosen, unreadable
 
 TITLE = "Folder of cutouts"
@@ -32,13 +35,10 @@ LABEL_NAMES = None
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0",
-    "keep_zeros", "licence", "citation", "simulated", "colour",
+    "keep_zeros", "labels", "licence", "citation", "simulated", "colour",
 )  # fmt: skip
 TEXTS = ("title", "survey", "unit", "licence", "citation")
-SPLITS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test", "": "",
-}  # fmt: skip
+TABLE = "labels.csv"
 
 
 def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataSet:
@@ -56,8 +56,9 @@ def rows(root: Path) -> list[dict[str, str]]:
     """Path, label and the optional columns of every item, sorted by path, from labels.csv or from the sub-folders."""
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder.")
-    table = root / "labels.csv"
-    found = table_of(table) if table.is_file() else _folders(root)
+    found = _tables(root)
+    if found is None:
+        found = layout.rows(root, tuple(map(str, facts(root).get("label_names", ()))))
     if not found:
         raise DatasetError(
             f"{root} holds no labelled images: give a labels.csv (path,label) or one sub-folder of "
@@ -90,6 +91,9 @@ def facts(root: Path) -> dict[str, Any]:
             raise DatasetError(f"{path}: {number!r} is not a positive number.")
     if not isinstance(said.get("label_names", []), list):
         raise DatasetError(f"{path}: label_names is a list.")
+    answers = said.get("labels", {})
+    if not isinstance(answers, dict) or not all(isinstance(to, str | int | float | None) for to in answers.values()):
+        raise DatasetError(f"{path}: labels names a class for a label as written, as {{fri: FRI, nan: null}}.")
     return dict(said)
 
 
@@ -97,15 +101,16 @@ def assemble(
     root: Path, table: list[dict[str, str]], said: Mapping[str, Any], *, seed: int = 0, count: int | None = None
 ) -> DataSet:
     """Data set from rows and facts; see ``load``."""
-    paths = _paths(root, table)
     known = dict(said)
+    table = labelled(table, known)
+    paths = _paths(root, table)
     reading: dict[str, Any] = {"row0": known.get("row0"), "pixel_scale": known.get("pixel_scale_arcsec")}
     keys = list(reading.values())
     if known.get("keep_zeros"):
         reading["keep_zeros"] = True
         keys.append("keep zeros")
     found = {row["label"] for row in table}
-    names = tuple(map(str, known.pop("label_names", sorted(found))))
+    names = tuple(label_words.normal(str(name)) for name in known.pop("label_names", sorted(found)))
     if found - set(names):
         raise DatasetError(f"Labels {', '.join(sorted(found - set(names)))} are not among {', '.join(names)}.")
     items = tuple(
@@ -123,6 +128,18 @@ def assemble(
     )
     items = chosen(items, count, seed)
     return DataSet(**{"title": root.name, **seen_in(items, known), **known}, items=items, label_names=names)
+
+
+def labelled(table: Sequence[Mapping[str, str]], known: dict[str, Any]) -> list[dict[str, str]]:
+    """Rows with the labels that dataset.yaml decides, see ``label_words``; its answers are taken out of ``known``."""
+    answers = {
+        label_words.normal("" if label is None else str(label)): None if to is None else label_words.normal(str(to))
+        for label, to in known.pop("labels", {}).items()
+    }
+    rows = label_words.decided(table, answers, [label_words.normal(str(name)) for name in known.get("label_names", ())])
+    if table and not rows:
+        raise DatasetError("Every image is left out by labels in dataset.yaml.")
+    return rows
 
 
 def seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +166,10 @@ def seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table_of(path: Path, needed: tuple[str, ...] = ("path", "label")) -> list[dict[str, str]]:
-    """Rows of a CSV table by column name; ra_deg and dec_deg count as ra and dec. ``needed`` columns are all filled."""
+    """Rows of a CSV table by column name; ra_deg and dec_deg count as ra and dec.
+
+    The ``needed`` columns are there and, the label's excepted, filled.
+    """
     with (
         mapped(lambda error: DatasetError(f"{path} is not a CSV table in UTF-8: {reason(error)}.")),
         path.open(newline="", encoding="utf-8-sig") as file,
@@ -163,32 +183,46 @@ def table_of(path: Path, needed: tuple[str, ...] = ("path", "label")) -> list[di
             )
         reader.fieldnames = columns
         table = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
-    empty = [number for number, row in enumerate(table, 2) if not all(row.get(name) for name in needed)]
+    filled = [name for name in needed if name != "label"]
+    empty = [number for number, row in enumerate(table, 2) if not all(row.get(name) for name in filled)]
     if empty:
-        raise DatasetError(f"{path}: line {empty[0]} has no {' or no '.join(needed)}.")
+        raise DatasetError(f"{path}: line {empty[0]} has no {' or no '.join(filled)}.")
     return table
 
 
-def _folders(root: Path) -> list[dict[str, str]]:
-    return [
-        {"path": file.relative_to(root).as_posix(), "label": folder.name}
-        for folder in root.iterdir()
-        if folder.is_dir() and not folder.name.startswith(".")
-        for file in folder.iterdir()
-        if cutouts.is_cutout(file.name)
-    ]
+def _tables(root: Path) -> list[dict[str, str]] | None:
+    """Rows of labels.csv, or of those in the part folders, with the part that a row's folder names; None without."""
+    if (root / TABLE).is_file():
+        found = table_of(root / TABLE)
+    else:
+        inner = sorted(path for path in root.glob(f"*/{TABLE}") if layout.part_named(path.parent.name))
+        if not inner:
+            return None
+        found = [
+            {**row, "path": f"{path.parent.name}/{row['path']}", "split": row.get("split") or path.parent.name}
+            for path in inner
+            for row in table_of(path)
+        ]
+    if not any(row.get("split") or row.get("fold") for row in found):
+        return [{**row, "split": layout.part_of(row["path"])} for row in found]
+    return found
 
 
 def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
     """Checked file paths: relative, below the root even through links, present, not empty, each once."""
     home = root.resolve()
     paths, missing, seen = [], [], set()
+    others: dict[str, Path] | None = None
     for row in table:
         if "\0" in row["path"]:
             raise DatasetError("A path in labels.csv holds a NUL character.")
         path = root / row["path"]
         with mapped(partial(_no_path, row["path"])):
             real = path.resolve()
+            if not real.exists():  # a name may be composed here and decomposed there: one name to people
+                others = _composed(root) if others is None else others
+                path = others.get(label_words.normal(Path(row["path"]).as_posix()), path)
+                real = path.resolve()
             is_there = real.is_file() and real.stat().st_size > 0
         strays = Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts
         if strays or not real.is_relative_to(home):
@@ -205,6 +239,11 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
             f"{', ...' if len(missing) > 5 else ''}."
         )
     return paths
+
+
+def _composed(root: Path) -> dict[str, Path]:
+    """Files below a folder by their relative path in composed Unicode."""
+    return {label_words.normal(path.relative_to(root).as_posix()): path for path in root.rglob("*") if path.is_file()}
 
 
 def _no_path(text: str, error: Exception) -> DatasetError:
@@ -237,7 +276,8 @@ def fold_of(row: Mapping[str, str]) -> int | None:
 
 def split_of(row: Mapping[str, str]) -> str:
     """train, validation, test or "" of a row."""
-    text = row.get("split", "").lower()
-    if text not in SPLITS:
+    text = row.get("split", "")
+    part = layout.part_named(text)
+    if text and not part:
         raise DatasetError(f"{row['path']}: split is {text!r}, not train, validation or test.")
-    return SPLITS[text]
+    return part

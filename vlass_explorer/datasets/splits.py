@@ -66,7 +66,7 @@ def split(
     if kind == "vlass_vision":
         return vlass_vision(data_set, usable, test)
     if kind == "authors":
-        part = authors_folds(data_set, usable)
+        part = authors_folds(data_set, usable, fold, to_train=to_train)
     else:
         near = np.arange(len(data_set))
         if kind.startswith("sky"):
@@ -79,6 +79,8 @@ def split(
         test = np.concatenate([test, usable[part == FOLDS]])
         usable, part = usable[part < FOLDS], part[part < FOLDS]
     inside = part == fold
+    if not to_train and all(data_set.items[index].split == "train" for index in usable):
+        return Split(usable, usable[:0], test)
     if not inside.any() or inside.all() and to_train:
         raise DatasetError(f"Fold {fold} is not among the folds {', '.join(map(str, np.unique(part)))} to hold out.")
     return Split(usable[~inside], usable[inside], test)
@@ -96,13 +98,19 @@ def check_classes(data_set: DataSet, usable: Indices) -> None:
         raise DatasetError(f"{data_set.title} has one item of {', '.join(single)}: each class needs at least two.")
 
 
-def authors_folds(data_set: DataSet, usable: Indices) -> Indices:
-    """The data set's own folds; a train/validation column counts as fold 0 held out."""
+def authors_folds(data_set: DataSet, usable: Indices, fold: int = 0, *, to_train: bool = True) -> Indices:
+    """The data set's own folds; a train/validation column counts as fold 0 held out, to score as any ``fold``."""
     items = [data_set.items[index] for index in usable]
     if all(item.fold is not None for item in items):
         return np.array([item.fold for item in items], dtype=np.int64)
+    if to_train and all(item.split == "train" for item in items):
+        raise DatasetError(
+            f"{data_set.title} has no validation part: use split=random or split=sky, which hold one out of its "
+            "training part."
+        )
     if all(item.split in ("train", "validation") for item in items):
-        return np.array([item.split == "train" for item in items], dtype=np.int64)
+        held_out = 0 if to_train else fold
+        return np.array([held_out + (item.split == "train") for item in items], dtype=np.int64)
     raise DatasetError(
         f"{data_set.title} has no fold for every item (column fold or split of labels.csv): use split=sky or random."
     )

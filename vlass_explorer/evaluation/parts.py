@@ -81,13 +81,17 @@ def split_of(data_set: DataSet, config: RunConfig, *, to_train: bool = True) -> 
 def chosen(card: Checkpoint, config: RunConfig, part: str = "validation", *, apart: bool = False) -> Part:
     """The part of a data set that a checkpoint is scored on.
 
-    The run's ``train_count`` cut down the data set that it names, no other. ``apart`` leaves out cutouts with a
+    An empty ``part`` stands for validation, or for the only one of a data set that declares a single other part. The
+    run's ``train_count`` cut down the data set that it names, no other. ``apart`` leaves out cutouts with a
     training cutout closer than 270 arcsec: what is left is independent on the sky. Raises DatasetError where there are
     no such cutouts, or some of a class that the checkpoint does not know.
     """
-    if part not in PARTS:
+    if part and part not in PARTS:
         raise DatasetError(f"There is no part {part!r}; known are {', '.join(PARTS)}.")
     whole = data_set = open_data_set(replace(config, train_count=0))
+    if not part:
+        declared = {item.split for item in whole.items}
+        part = next(iter(declared)) if len(declared) == 1 and declared <= {*PARTS} else "validation"
     if config.train_count and part != "all" and whole.title == card.provenance.data:
         data_set = open_data_set(config)
     indices = np.arange(len(data_set))
