@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import point_source
@@ -13,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from vlass_explorer import cutouts, measure, preprocess, validity
+from vlass_explorer import cutouts, datasets, measure, preprocess, validity
 from vlass_explorer.datasets.sky_model import Component, Observation, SkyGrid, noise, projected
 from vlass_explorer.figures.frame import frame
 from vlass_explorer.schema import Beam, Cutout, InputError, InputSpec, header_scale, pixel_shape, sky_steps
@@ -83,14 +84,19 @@ def test_flux_of_one_source_is_the_same_in_every_projection(projection: str) -> 
 
 
 @cache
-def plate_carree() -> Cutout:
-    """A round source in a CAR image about the equator, at declination 60, read from a file."""
+def plate_carree_file() -> bytes:
+    """A round source in a CAR image about the equator, at declination 60."""
     shape = (200, 400)
     grid, beam = SkyGrid(projected("CAR", (30.0, 60.0), 1.0, shape), shape), Beam(6.0, 6.0)
     seen = Observation((Component(0.05, 0.0, 0.0, 20.0, 20.0),), beam, grid)
     image = seen.image + noise(np.random.default_rng(1), grid, beam, rms=5e-5, kind="beam")
     cards = {"BUNIT": "Jy/beam", "BMAJ": 6 / 3600, "BMIN": 6 / 3600, **grid.wcs.to_header()}
-    return cutouts.read(point_source.file(image.astype(np.float32), **cards))
+    return point_source.file(image.astype(np.float32), **cards)
+
+
+@cache
+def plate_carree() -> Cutout:
+    return cutouts.read(plate_carree_file())
 
 
 def test_a_plate_carree_far_from_the_equator_is_read_as_it_lies_on_the_sky() -> None:
@@ -192,3 +198,13 @@ def test_pixels_without_a_size_are_told() -> None:
     wcs.wcs.cdelt = [np.nan, 1 / 3600]
     with pytest.raises(InputError, match="give no pixel size"):
         preprocess.window(replace(plate_carree(), wcs=wcs), SPEC)
+
+
+def test_a_data_set_has_the_pixels_of_the_sky_where_the_header_has_others(tmp_path: Path) -> None:
+    near = point_source.file(CRPIX1=-1000.5)  # half a degree from the reference point
+    for name, data, scale in (("near", near, 1.8), ("far", plate_carree_file(), np.sqrt(0.5))):
+        for label in "ab":
+            (tmp_path / name / label).mkdir(parents=True)
+            (tmp_path / name / label / "source.fits").write_bytes(data)
+        found = datasets.load("class_folders", tmp_path / name).pixel_scale_arcsec
+        assert found == pytest.approx(scale, rel=1e-12 if name == "near" else 1e-4)

@@ -25,13 +25,14 @@ import yaml
 
 from .. import cutouts
 from ..foreign import mapped, reason
-from ..schema import DatasetError
+from ..schema import Cutout, DatasetError, header_scale
 from . import cache, label_words, layout
 from .items import DataSet, Item, chosen, unreadable
 
 TITLE = "Folder of cutouts"
 LABEL_NAMES = None
 
+SAME_SCALE = 1e-3  # relative; pixels differ by less from the middle of a survey's image to its edge
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
 FACTS = (
     "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0",
@@ -159,10 +160,18 @@ def seen_in(items: Sequence[Item], known: Mapping[str, Any]) -> dict[str, Any]:
         "survey": cutout.origin.survey,
         "frequency_ghz": cutout.origin.frequency_ghz,
         "beam_arcsec": (cutout.beam.major, cutout.beam.minor) if cutout.beam else None,
-        "pixel_scale_arcsec": float(np.mean(cutout.pixel_scale)) if cutout.pixel_scale else None,
+        "pixel_scale_arcsec": _shared_scale(cutout),
         "unit": cutout.unit,
         "simulated": cutout.origin.simulated,
     }
+
+
+def _shared_scale(cutout: Cutout) -> float | None:
+    """Pixel size of a set's cutouts: the header's unless the sky's is another, which varies a little over a field."""
+    if cutout.wcs is None or cutout.pixel_shape is None:
+        return cutout.declared_scale
+    header, here = float(np.mean(header_scale(cutout.wcs))), float(np.sqrt(cutout.pixel_shape.area))
+    return header if abs(here / header - 1.0) < SAME_SCALE else here
 
 
 def table_of(path: Path, needed: tuple[str, ...] = ("path", "label")) -> list[dict[str, str]]:
