@@ -53,6 +53,26 @@ def test_no_nominal_beam_stands_for_that_of_a_plane() -> None:
         assert cutout.beam is None and any("no beam is known" in note for note in cutout.notes)
     alike = point_source.beams(*[(5.4, 5.4, 0.0, chan, 0) for chan in range(3)])
     assert axes(cutouts.read(point_source.file(None, alike, **PER_PLANE), VLASS)) == pytest.approx((5.4, 5.4, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("beams", "is_one"),
+    [
+        (((6.0, 3.0, 179.8), (6.0, 3.0, 0.2), (6.0, 3.0, 180.0)), True),  # position angles are modulo 180
+        (((6.0, 3.0, -60.0), (6.0, 3.0, 120.0), (6.0, 3.0, 300.0)), True),
+        (((6.0, 3.0, 10.0), (6.0, 3.0, 80.0), (6.0, 3.0, 10.0)), False),
+        (((5.4, 5.4, 10.0), (5.4, 5.39, 80.0), (5.4, 5.4, 150.0)), True),  # a round beam has no position angle
+        (((6.0, 3.0, 10.0), (6.0, 3.2, 10.0), (6.0, 3.0, 10.0)), False),
+    ],
+)
+def test_beams_that_are_one_ellipse_stand_for_a_plane_that_the_table_does_not_name(
+    beams: tuple[tuple[float, float, float], ...], is_one: bool
+) -> None:
+    table = point_source.beams(*[(*beam, chan, 0) for chan, beam in enumerate(beams)])
+    found = axes(cutouts.read(point_source.file(None, table, **PER_PLANE), VLASS))
+    assert (found is not None) == is_one
+    if found is not None:
+        assert found[:2] == pytest.approx(beams[0][:2])
     degrees = point_source.beams((0.0015, 0.0015, 0.0, 0, 0), unit="deg")
     assert axes(cutouts.read(point_source.file(None, degrees, **PER_PLANE), VLASS)) == pytest.approx((5.4, 5.4, 0.0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -141,6 +142,30 @@ def test_calibration_error_by_hand() -> None:
     top = np.array([0.9, 0.9, 0.9, 0.9, 0.6, 0.6])
     scores = np.stack([top, 1 - top], axis=1)
     assert metrics.calibration_error(np.array([0, 0, 0, 1, 0, 0]), scores) == pytest.approx((4 * 0.15 + 2 * 0.4) / 6)
+
+
+def test_a_top_score_of_exactly_one_shares_the_last_bin() -> None:
+    """Two at 1.0 (right, wrong) and two at 0.95 (right): one bin of mean 0.975 and accuracy 0.75, no bin of its own."""
+    top = np.array([1.0, 1.0, 0.95, 0.95])
+    scores, labels = np.stack([top, 1 - top], axis=1), np.array([0, 1, 0, 0])
+    assert metrics.calibration_error(labels, scores) == pytest.approx(0.975 - 0.75)
+    assert metrics.reliability(labels, scores)[-1] == pytest.approx((4, 0.975, 0.75))
+
+
+@pytest.mark.parametrize("bins", [10, 15])
+def test_bins_are_closed_at_their_upper_edge_as_defined(bins: int) -> None:
+    """((m - 1) / M, m / M] in exact fractions, on scores at and beside every edge of three classes."""
+    edges = [Fraction(m, bins) for m in range(bins // 3 + 1, bins + 1)]
+    exact = [*edges, *(edge - Fraction(1, 1000) for edge in edges)]
+    top = np.array([float(score) for score in exact])
+    labels = np.arange(len(top)) % 2
+    scores = np.stack([top, (1 - top) / 2, (1 - top) / 2], axis=1)
+    expected = 0.0
+    for m in range(1, bins + 1):
+        held = [i for i, score in enumerate(exact) if Fraction(m - 1, bins) < score <= Fraction(m, bins)]
+        if held:
+            expected += len(held) / len(top) * abs(np.mean(labels[held] == 0) - np.mean(top[held]))
+    assert metrics.calibration_error(labels, scores, bins) == pytest.approx(expected)
 
 
 def test_a_sure_and_right_model_is_perfect() -> None:

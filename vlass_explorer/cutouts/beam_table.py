@@ -100,5 +100,12 @@ def _row(rows: NDArray[np.float64], plane: Plane) -> NDArray[np.float64] | None:
     if len(matched) == 1:
         return matched[0]
     valid = rows[(rows[:, :2] > 0).all(axis=1)]
-    spread = valid[:, :2].max(axis=0) / valid[:, :2].min(axis=0) if len(valid) else np.array([np.inf])
-    return valid[0] if (spread <= 1 + ALIKE).all() else None
+    return valid[0] if len(valid) and _are_alike(valid) else None
+
+
+def _are_alike(rows: NDArray[np.float64]) -> bool:
+    """Whether the rows are one ellipse: widths within ALIKE, position angles modulo 180 and as the shape tells them."""
+    squares, turn = np.square(rows[:, :2]), np.radians(2 * rows[:, 2])
+    size, shape = squares.sum(axis=1), squares[:, 0] - squares[:, 1]
+    ellipses = np.stack([size, shape * np.cos(turn), shape * np.sin(turn)], axis=1)
+    return bool((np.ptp(ellipses, axis=0) <= 2 * ALIKE * size.min()).all())

@@ -141,9 +141,10 @@ def macro_f1(confusion: NDArray[np.int64]) -> FloatArray:
 
 
 def calibration_error(labels: NDArray[np.int64], scores: FloatArray, bins: int = BINS) -> float:
-    """Expected calibration error: mean gap of top score and accuracy over equal bins of the top score.
+    """Expected calibration error: gap of mean top score and accuracy in equal bins, weighted by the cutouts in each.
 
-    Guo et al. 2017, On Calibration of Modern Neural Networks (ICML).
+    Bin m of M holds top scores in ((m - 1) / M, m / M]: 1.0 exactly lies in the last. Empty bins weigh nothing.
+    Guo et al. 2017, On Calibration of Modern Neural Networks (ICML), equation 3.
     """
     return float(sum(n * abs(right - top) for n, top, right in reliability(labels, scores, bins)) / len(labels))
 

@@ -75,10 +75,13 @@ def regions_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenan
         points = corners + 0.5 if system == "image" or on_sky is None else on_sky
         numbers = ",".join(f"{number:.8f}" for number in points.ravel())
         colour = POSITIVE if value >= 0 else NEGATIVE
-        text = ascii_text(f"{rank}: {value:.3g}").replace("{", "(").replace("}", ")")
-        tag = ascii_text(title).replace("{", "(").replace("}", ")")
-        lines.append(f"polygon({numbers}) # color={colour} text={{{text}}} tag={{{tag}}}")
+        lines.append(f"polygon({numbers}) # color={colour} text={_braced(f'{rank}: {value:.3g}')} tag={_braced(title)}")
     return ("\n".join(map(ascii_text, lines)) + "\n").encode("ascii")
+
+
+def _braced(text: str) -> str:
+    """A text in braces without those that would end it, and without the semicolons that end a region for readers."""
+    return "{" + ascii_text(text).replace("{", "(").replace("}", ")").replace(";", ",") + "}"
 
 
 def _icrs(cutout: Cutout, corners: FloatArray) -> FloatArray | None:
