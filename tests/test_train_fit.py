@@ -230,3 +230,26 @@ def test_a_finished_run_is_not_trained_again(done: Run, capsys: pytest.CaptureFi
     assert main(["fit", done.id]) == 2
     assert "finished" in capsys.readouterr().err
     assert replace(runs.read(done.path)).phase == "finished"
+
+
+def test_a_finished_run_is_not_trained_again_unless_more_epochs_are_asked_for(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs.create(configured(place, epochs=1, name="longer"))
+    assert train(run.path) == 0
+    status = runs.read_status(run.path)
+    assert main(["resume", run.id]) == 0
+    assert "is finished after 1 epochs: there is nothing left to do" in capsys.readouterr().out
+    assert runs.read_status(run.path) == status
+    for words, said in (
+        (["epochs=1"], "has 1 epochs behind it"),
+        (["batch_size=4"], "may change epochs and patience, not batch_size"),
+    ):
+        assert main(["resume", run.id, *words]) == 2 and said in capsys.readouterr().err
+    assert main(["resume", run.id, "epochs=3"]) == 0
+    again = runs.read(run.path)
+    assert (again.phase, again.epoch, again.config.epochs) == ("finished", 3, 3)
+    rows, _ = runs.metrics(again)
+    assert [row["epoch"] for row in rows if "val_loss" in row] == [1, 2, 3]
+    assert runs.read_status(run.path)["checkpoint"] == "longer-2"
+    assert checkpoints.find("longer-2").provenance.epochs == 3

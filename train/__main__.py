@@ -3,7 +3,7 @@
 python -m train recipes
 python -m train fit --recipe first/cnn data_dir=../shared/data/first-radio-galaxies [key=value ...]
 python -m train fit RUN_FOLDER
-python -m train resume RUN
+python -m train resume RUN [epochs=N]
 python -m train fit --slurm --partition gpu --minutes 600 --recipe vlass-vision/vit-base data_dir=DIR devices=4
 python -m train test CHECKPOINT --data-dir DIR --split authors --fold 0 [--tta] [--json]
 python -m train provenance CHECKPOINT --data-dir DIR
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
     resume = commands.add_parser("resume", help="continue a stopped, failed or lost run from its last saved state")
     resume.add_argument("run", help="run id or folder")
+    resume.add_argument("words", nargs="*", metavar="epochs=N", help="go on to this number of epochs in all")
     resume.add_argument("--keep", action="store_true", help="train no further: make the saved state a checkpoint")
     begin.add_slurm_options(resume)
     resume.set_defaults(action=begin.resume)

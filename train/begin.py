@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from vlass_explorer import runs
+from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, Run, RunConfig, field_help
 
@@ -54,12 +54,41 @@ def fit(options: argparse.Namespace, configuration: Callable[[argparse.Namespace
     return _train(found, resume=False)
 
 
+LATER = ("epochs", "patience")
+"""What a run that goes on may change: anything else would be another run."""
+
+
 def resume(options: argparse.Namespace) -> int:
-    """Continue a run from its last saved state, here or as a new SLURM job."""
+    """Continue a run from its last saved state, here or as a new SLURM job; a finished one only for more epochs."""
     found = runs.find(options.run)
-    if found.phase != "queued" and not cluster.is_ours(found):
-        found = runs.new_attempt(found, keep=options.keep)
+    longer = _longer(found, options.words)
+    if found.phase == "finished" and longer is None:
+        print(
+            f"{found.id} is finished after {found.epoch} epochs: there is nothing left to do. To go on, say how many "
+            f"epochs it is to have in all: python -m train resume {found.id} epochs={2 * found.config.epochs}",
+            flush=True,
+        )
+        return 0
+    if longer is not None or found.phase != "queued" and not cluster.is_ours(found):
+        found = runs.new_attempt(found, keep=options.keep, config=longer)
     return _submit(found, options) if options.slurm else _train(found, resume=True)
+
+
+def _longer(run: Run, words: Sequence[str]) -> RunConfig | None:
+    """The configuration by which a run goes on, None where nothing is to change; ConfigError for other changes."""
+    values = recipes.parse(words)
+    if not values:
+        return None
+    if other := sorted(values.keys() - {*LATER}):
+        raise ConfigError(
+            f"A run that goes on may change {' and '.join(LATER)}, not {other[0]}: start another with weights={run.id}."
+        )
+    config = recipes.with_values(run.config, values)
+    if config.epochs <= run.epoch:
+        raise ConfigError(f"{run.id} has {run.epoch} epochs behind it: epochs is the number in all, so give more.")
+    if run.phase == "finished" and not (run.path / "last.ckpt").exists():
+        raise ConfigError(f"The saved state of {run.id} is gone: start a new run with weights={run.id}.")
+    return config
 
 
 def rank(options: argparse.Namespace) -> int:

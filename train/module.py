@@ -115,7 +115,14 @@ class Classifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         made = optimiser(self.model, self.config)
         rates = schedule(made, self.config, self.total_steps)
+        self._cycles = getattr(rates, "cycle_limit", None)
         return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """A saved schedule keeps the number of its cycles; a run that goes on for more epochs needs more of them."""
+        rates = self.lr_schedulers()
+        if self._cycles is not None and isinstance(rates, Scheduler):
+            rates.cycle_limit = self._cycles  # type: ignore[attr-defined]
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         if isinstance(scheduler, Scheduler):

@@ -70,15 +70,20 @@ def create(config: RunConfig, root: Path | None = None) -> Run:
     return read(parent / run_id)
 
 
-def new_attempt(run: Run, *, keep: bool = False) -> Run:
+def new_attempt(run: Run, *, keep: bool = False, config: RunConfig | None = None) -> Run:
     """Put an ended run back in the queue, to go on from its last.ckpt or else from its start; RunError while active.
 
-    ``keep``: it trains no further, and what is saved becomes its checkpoint; RunError where nothing is saved.
+    ``keep``: it trains no further, and what is saved becomes its checkpoint; RunError where nothing is saved. With
+    ``config`` it goes on by that configuration.
     """
     if run.is_active:
         raise RunError(f"{run.id} is {run.phase}: it can be resumed when it has ended.")
     if keep and not (run.path / "last.ckpt").exists():
         raise RunError(f"{run.id} has saved nothing that could be kept.")
+    if config is not None:
+        changed = run.path / ".config.yaml"
+        changed.write_text(to_yaml(config), encoding="utf-8")
+        changed.replace(run.path / "config.yaml")
     (run.path / "stop").unlink(missing_ok=True)
     (run.path / "keep").touch() if keep else (run.path / "keep").unlink(missing_ok=True)
     status = read_status(run.path)
