@@ -1,7 +1,7 @@
 #!/bin/sh
 # pyvo 1.9.1 (astropy 8.0.2): a DataLink row that holds an error cannot be asked for its URL.
 #
-# DataLink 1.1 (section 3.2) reports a failure as a row with error_message in place of access_url. access_url of such a
+# DataLink 1.1 reports a failure as a row with error_message in place of access_url. access_url of such a
 # row looks for a service descriptor without a name and raises DALServiceError "No Adhoc Service with service_def id !":
 # a loop over the links of several images stops at the first that is missing, and its reason is not said. A missing
 # content_length is -1, not None.
