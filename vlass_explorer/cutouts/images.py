@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from math import prod
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..foreign import mapped, reason
 from ..schema import CutoutError, Row0
-from . import tiff
+from . import deep, tiff
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side
 from .notes import Notes
@@ -28,7 +29,11 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     notes = Notes()
     formats = ("PNG", "JPEG", "TIFF")
     data, white = tiff.as_min_is_black(data)
-    with mapped(_damaged), collected(notes, Warning), Image.open(BytesIO(data), formats=formats) as image:
+    with (
+        mapped(partial(_damaged, data[:4])),
+        collected(notes, Warning),
+        Image.open(BytesIO(data), formats=formats) as image,
+    ):
         _check_size(image.width, image.height)
         frames = int(getattr(image, "n_frames", 1))
         plane_index((frames,), plane, notes)
@@ -36,7 +41,7 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
             image.seek(plane)
             _check_size(image.width, image.height)
         bits = _bits(image, data)
-        pixels, colour = _grey(image, bits, notes)
+        pixels, colour = _grey(image, bits, data, notes)
     if plane in white:
         pixels = tiff.inverted(pixels, *white[plane])
         notes.append("The smallest value is white in this TIFF: it was turned, so that sources are bright.")
@@ -47,12 +52,14 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     return Raw(pixels, "image", notes, unit="count", row0=facing, colour=colour, planes=frames)
 
 
-def _damaged(error: Exception) -> CutoutError:
+def _damaged(head: bytes, error: Exception) -> CutoutError:
     """What is said of a picture that Pillow cannot read."""
     if isinstance(error, Image.DecompressionBombError):
         return CutoutError(_too_large(None))
+    if isinstance(error, UnidentifiedImageError) and head in (b"II+\0", b"MM\0+"):
+        return CutoutError("This BigTIFF cannot be read: save it as TIFF (up to 4 GB need no BigTIFF), FITS or NPY.")
     if isinstance(error, UnidentifiedImageError):
-        return CutoutError("The picture has a form that cannot be read: save it as 8- or 16-bit PNG.")
+        return CutoutError("The picture has a form that cannot be read: save it as FITS, NPY or 16-bit PNG.")
     return CutoutError(f"The picture is damaged ({reason(error, 80)}): copy or download it again.")
 
 
@@ -75,24 +82,34 @@ def _bits(image: Image.Image, data: bytes) -> int:
     return int(np.ravel(tags.get(tiff.BITS, 8))[0])
 
 
-def _grey(image: Image.Image, bits: int, notes: Notes) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def _grey(
+    image: Image.Image, bits: int, data: bytes, notes: Notes
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """One channel (ny, nx) and, of a picture in colour, all (ny, nx, 3); top row first, transparent pixels NaN."""
     if image.mode in GREY_MODES and "transparency" not in image.info:
         if image.mode == "F" or bits != 8:
             notes.append(f"A {'floating-point' if image.mode == 'F' else f'{bits}-bit'} grey picture.")
-        return np.array(image, dtype=np.float32), None
+        return deep.unsigned(image, np.array(image)).astype(np.float32), None
     notes_mode = {"P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}.get(image.mode)
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
-    channels = np.array(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32)
-    if bits == 16:
-        notes.append("16 bits a channel were read as 8.")
+    whole = deep.channels(image, data) if bits == 16 else None
+    if whole is not None:
+        # Grey with transparency has two channels; three or four are red, green, blue and transparency.
+        channels = (whole[..., [0, 0, 0, 1]] if whole.shape[2] == 2 else whole).astype(np.float32)
+        has_alpha = channels.shape[2] == 4
+        notes.append("16 bits a channel.")
+    else:
+        channels = np.array(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32)
+        if bits == 16:
+            notes.append("16 bits a channel were read as 8.")
+    opaque = 65535 if whole is not None else 255
     pixels = luminance(channels[..., :3], notes, notes_mode)
     if has_alpha:
         clear = channels[..., 3] == 0
         if clear.any():
             pixels[clear] = channels[clear] = np.nan
             notes.append("Fully transparent pixels are taken as no data.")
-        elif (channels[..., 3] < 255).any():
+        elif (channels[..., 3] < opaque).any():
             notes.append("Transparency is ignored.")
     return pixels, in_colour(channels)
 
