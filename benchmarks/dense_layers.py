@@ -45,7 +45,9 @@ def dense_token_rollout(model: nn.Module, x: Tensor, readout: str, prefix: int) 
     for index, layer in enumerate(layers):
         if index and layers[index - 1].after != layer.before:
             # Between layers patches are merged: the mean of an area.
-            merge = lifted(pooling(layers[index - 1].after, layer.before), 0, prefix)
+            fine = layers[index - 1].after
+            halves = all(n // 2 <= m <= -(-n // 2) for n, m in zip(fine, layer.before, strict=True))
+            merge = lifted(pooling(fine, layer.before, (2, 2) if halves else None), 0, prefix)
             steps.append((merge, np.zeros_like(merge)))
         if layer.attention.shape[0] == 1:
             steps.append((layer.attention, layer.residual))
@@ -109,21 +111,48 @@ def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> D
         return Dense(name, attention, np.eye(keys), 1, _square(keys - 1), _square(keys - 1))
     if kind in ("AttentionPool2d", "RotAttentionPool2d"):
         return Dense(name, mean, np.zeros_like(mean), 1, _square(keys - 1), _square(keys - 1))
+    if kind in ("GlobalSubSampleAttn", "EfficientAttention") or type(owner).__module__.endswith("pvt_v2"):
+        return _pooled_keys(name, owner, mean, found)
+    if kind == "MultiScaleAttention":
+        return _pooled_both(name, owner, mean, found, prefix)
     # A late class token is missing in some layers: then the keys alone are a square.
     own = prefix if math.isqrt(keys - prefix) ** 2 == keys - prefix else 0
     after = _square(queries - own)
     before = after
-    if kind == "MultiScaleAttention":
-        before = tuple(local(found, kind, "feat_size")[0])
     if kind == "AttentionDownsample":
         before = _square(keys)
-    if kind == "EfficientAttention" and owner.sr is not None:
-        size = math.prod(before)
-        strips = F.avg_pool1d(torch.eye(size, dtype=torch.float64)[:, None], owner.N_ratio)[:, 0].T.numpy()
-        return Dense(name, mean @ strips, np.eye(size), 0, before, after)
     spreaded = mean @ lifted(pooling(before, _square(keys - own)), 0, own)
     residual = lifted(pooling(before, after), 0, own)
     return Dense(name, spreaded, residual * (kind != "AttentionDownsample"), own, before, after)
+
+
+def _pooled_keys(name: str, owner: Any, mean: np.ndarray, found: Any) -> Dense:
+    """Keys pooled by the layer's own module, which unit images are put through as a mean."""
+    kind = type(owner).__name__
+    grid: Grid = (
+        tuple(local(found, kind, "size")[0]) if kind == "GlobalSubSampleAttn"
+        else tuple(local(found, "NextTransformerBlock", "H", "W")) if kind == "EfficientAttention"
+        else tuple(local(found, kind, "H", "W"))
+    )  # fmt: skip
+    size = math.prod(grid)
+    unit = torch.eye(size, dtype=torch.float64)
+    if getattr(owner, "pool", None) is not None:
+        pooled = F.adaptive_avg_pool2d(unit.reshape(size, 1, *grid), owner.pool.output_size).flatten(1)
+    elif owner.sr is None:
+        pooled = unit
+    elif kind == "EfficientAttention":
+        pooled = F.avg_pool1d(unit[:, None], owner.N_ratio)[:, 0]
+    else:
+        pooled = F.avg_pool2d(unit.reshape(size, 1, *grid), owner.sr.kernel_size, owner.sr.stride).flatten(1)
+    return Dense(name, mean @ pooled.T.numpy(), np.eye(size), 0, grid, grid)
+
+
+def _pooled_both(name: str, owner: Any, mean: np.ndarray, found: Any, prefix: int) -> Dense:
+    """MViT: queries and keys pooled by strided convolutions."""
+    before, after, keys = (tuple(each) for each in local(found, "MultiScaleAttention", "feat_size", "q_size", "k_size"))
+    steps = [tuple(pool.stride) if pool is not None else (1, 1) for pool in (owner.pool_q, owner.pool_k)]
+    spreaded = mean @ lifted(pooling(before, keys, steps[1]), 0, prefix)
+    return Dense(name, spreaded, lifted(pooling(before, after, steps[0]), 0, prefix), prefix, before, after)
 
 
 def _windows(name: str, weights: Tensor, grid: Grid, index: Tensor) -> Dense:

@@ -60,12 +60,18 @@ def record(model: nn.Module, x: Tensor) -> list[tuple[str, Tensor, list[tuple[nn
     return [(names.get(id(found[0][0]), "?"), weights, found) for weights, found in recorder.calls]
 
 
-def pooling(fine: Grid, coarse: Grid) -> np.ndarray:
-    """Matrix (coarse patch, fine patch) of the mean over an area, from torch's pooling of unit images."""
+def pooling(fine: Grid, coarse: Grid, step: Grid | None = None) -> np.ndarray:
+    """Matrix (coarse patch, fine patch) of the mean over an area, from torch's pooling of unit images.
+
+    ``step``: stride of the module that pools; cells that it does not make are left out. Without it the steps are whole.
+    """
     size = fine[0] * fine[1]
     if fine == coarse:
         return np.eye(size)
     images = torch.eye(size, dtype=torch.float64).reshape(size, 1, *fine)
+    if step is not None:
+        pooled = F.avg_pool2d(images, step, ceil_mode=True)[..., : coarse[0], : coarse[1]]
+        return pooled.reshape(size, -1).T.numpy()
     step = (math.ceil(fine[0] / coarse[0]), math.ceil(fine[1] / coarse[1]))
     pooled = F.avg_pool2d(images, step, ceil_mode=True, count_include_pad=False)
     assert tuple(pooled.shape[-2:]) == coarse, "this reference knows whole strides only"

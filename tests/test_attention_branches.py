@@ -11,6 +11,7 @@ from torch import nn
 from benchmarks.attention_coverage import sharpen
 from benchmarks.dense_branches import dense_branches, shared
 from vlass_explorer.attention import attention_gradients, attention_maps, distance, layer_map, rollout, token_rollout
+from vlass_explorer.attention.graph import halved
 from vlass_explorer.attention.rollout import stochastic
 from vlass_explorer.attention.walk import spread, step
 from vlass_explorer.explainers import EXPLAINERS
@@ -137,9 +138,9 @@ def test_gradient_methods_put_both_branches_on_the_map() -> None:
 
 def test_cells_of_one_size_and_a_cut_last_cell_are_told_apart() -> None:
     coarse = np.arange(1.0, 17.0).reshape(4, 4)
-    whole = spread(coarse.ravel(), (4, 4), (7, 7), cut=False).reshape(7, 7)
+    whole = spread(coarse.ravel(), (4, 4), (7, 7)).reshape(7, 7)
     assert np.allclose(whole, shared(coarse, (7, 7))) and whole.sum() == pytest.approx(coarse.sum())
-    assert not np.allclose(whole, spread(coarse.ravel(), (4, 4), (7, 7)).reshape(7, 7))
+    assert not np.allclose(whole, spread(coarse.ravel(), (4, 4), (7, 7), halved((7, 7), (4, 4))).reshape(7, 7))
 
 
 def test_a_cropped_branch_is_refused() -> None:

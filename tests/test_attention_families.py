@@ -10,8 +10,18 @@ from torch import nn
 
 from benchmarks.attention_coverage import READOUTS, sharpen
 from benchmarks.dense_layers import dense_token_rollout
-from vlass_explorer.attention import attention_maps, batch_attention_maps, layer_map, rollout, token_rollout
-from vlass_explorer.attention.walk import spread
+from vlass_explorer.attention import (
+    attention_maps,
+    batch_attention_maps,
+    describe,
+    distance,
+    layer_map,
+    rollout,
+    token_rollout,
+)
+from vlass_explorer.attention.graph import halved, pooled
+from vlass_explorer.attention.walk import covering, spread
+from vlass_explorer.schema import UnsupportedError
 
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 
@@ -78,6 +88,83 @@ def test_rollout_equals_dense_matrices_and_logits_stay(architecture: str, option
         assert layer_map(maps, layer).shape == maps.grid
 
 
+PVT = {"depths": (1, 2, 1, 1), "embed_dims": (16, 32, 32, 32), "num_heads": (1, 2, 2, 2), "mlp_ratios": (1, 1, 1, 1)}
+WIDE = {"depths": (1, 1, 2), "num_heads": (1, 2, 2), "mlp_ratios": (1, 1, 1), "embed_dims": (16, 32, 32)}
+# Families whose keys are pooled, at sizes at which kernels do not fill: their last rows and columns are read by nobody.
+AWKWARD = [
+    ("pvt_v2_b1", PVT, [240, (80, 112), 104]),
+    ("pvt_v2_b2_li", PVT, [128, 256, (96, 160)]),
+    ("twins_pcpvt_small", {**WIDE, "sr_ratios": (8, 4, 2)}, [240, (80, 112), 104]),
+    ("twins_svt_small", {**WIDE, "sr_ratios": (8, 4, 2), "wss": (7, 7, 7)}, [240, (80, 112), 104]),
+    ("mvitv2_tiny", {}, [36, (36, 100), (148, 20)]),
+    ("nextvit_small", {}, [80, (112, 48), 208]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [0, 1, 2])
+@pytest.mark.parametrize(("architecture", "options", "sizes"), AWKWARD, ids=[name for name, *_ in AWKWARD])
+def test_pooled_keys_lie_where_their_kernels_read(
+    architecture: str, options: dict[str, object], sizes: list[object], case: int
+) -> None:
+    size = sizes[case]
+    own = {"img_size": 160} if "mvit" in architecture else {}
+    model, x = build(architecture, {**options, **own, "size": size})
+    maps = attention_maps(model, x)[1]
+    tokens = token_rollout(maps)
+    names, expected = dense_token_rollout(model, x, "patches", 0)
+    assert names == [layer.name for layer in maps.layers]
+    assert abs(tokens - expected).max() <= 2e-6 and np.ptp(expected) > 0.1 / expected.size
+    if "svt" not in architecture:  # its windows are padded
+        assert tokens.sum() == pytest.approx(1.0, abs=1e-6)
+        for layer in range(len(maps.layers)):
+            assert layer_map(maps, layer).sum() == pytest.approx(1.0, abs=1e-5)
+    assert all(np.isfinite(each).all() for each in distance.attention_distances(maps))
+
+
+def test_what_fills_no_kernel_gets_no_attention() -> None:
+    model, x = build("pvt_v2_b1", {**PVT, "size": 240})
+    first = layer_map(attention_maps(model, x)[1], 0)
+    # 60 rows under kernels of 8: 56 to 59 are read by none.
+    assert first.shape == (60, 60) and not first[56:].any() and not first[:, 56:].any()
+    assert (first[:56, :56] > 0).all()
+
+
+def test_cells_are_those_of_the_modules() -> None:
+    assert pooled(nn.Conv2d(1, 1, 8, 8), (60, 9))[1].rows[-1] == (48, 56)  # type: ignore[union-attr]
+    assert pooled(nn.Conv2d(1, 1, 3, 2, 1), (7, 8))[1].rows == ((0, 2), (2, 4), (4, 6), (6, 7))  # type: ignore[union-attr]
+    for side in range(4, 40):
+        images = torch.eye(side)[:, None, :, None].expand(-1, -1, -1, side)
+        for module in (
+            nn.AdaptiveAvgPool2d(7), nn.AvgPool2d(2, ceil_mode=True), nn.AvgPool2d(3), nn.Conv2d(1, 1, 3, 4, 1),
+            nn.Conv2d(1, 1, 2, 2), nn.Conv2d(1, 1, 3, 2, 2, dilation=2), nn.MaxPool2d(3, 2, 1),
+        ):  # fmt: skip
+            grid, pooling = pooled(module, (side, side))
+            made = module(images)
+            assert grid == tuple(made.shape[-2:])
+            if isinstance(module, nn.AdaptiveAvgPool2d | nn.AvgPool2d):
+                cells = [(i, i + 1) for i in range(side)] if pooling is None else pooling.rows
+                means = np.zeros((grid[0], side))
+                for row, (start, stop) in zip(means, cells, strict=True):
+                    row[start:stop] = 1 / (stop - start)
+                assert np.allclose(made[:, 0, :, 0].numpy().T, means, atol=1e-6)
+
+
+def test_a_grid_made_in_an_unknown_way_is_refused() -> None:
+    assert halved((7, 8), (7, 8)) is None and halved((7, 8), (2, 2)).rows == ((0, 4), (4, 7))  # type: ignore[union-attr]
+    with pytest.raises(UnsupportedError, match="3 x 4 patches are made of 7 x 8"):
+        halved((7, 8), (3, 4))
+
+
+def test_a_clicked_patch_is_followed_into_the_cell_that_holds_it() -> None:
+    model, x = build("pvt_v2_b1", {**PVT, "size": (80, 112)})
+    maps = attention_maps(model, x)[1]
+    rows, columns = describe(model, (80, 112)).layers[-1].place.after.grid
+    assert (rows, columns) == (3, 4)
+    for row, column in ((0, 0), (7, 9), (19, 27)):
+        found = covering(maps, row * 28 + column, -1)
+        assert found == min(row // 8, 2) * 4 + column // 8
+
+
 @pytest.mark.parametrize("architecture", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
 def test_rectangles_keep_rows_and_columns_apart(architecture: str) -> None:
     shape = {"img_size": (32, 64), "window_size": 4, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 32}
@@ -120,7 +207,8 @@ def test_a_batch_is_its_images() -> None:
 
 def test_a_coarse_patch_spreads_over_what_it_covers() -> None:
     coarse = np.array([4.0, 8.0, 2.0, 6.0])
-    fine = spread(coarse, (2, 2), (3, 4)).reshape(3, 4)
+    pooling = pooled(nn.AvgPool2d(2, ceil_mode=True), (3, 4))[1]
+    fine = spread(coarse, (2, 2), (3, 4), pooling).reshape(3, 4)
     # Rows of 2 and 1 (the last is cut), columns of 2 and 2: sums stay.
     assert np.allclose(fine, [[1, 1, 2, 2], [1, 1, 2, 2], [1, 1, 3, 3]])
     assert spread(coarse, (2, 2), (5, 3)).sum() == pytest.approx(20.0)

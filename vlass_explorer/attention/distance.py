@@ -89,10 +89,15 @@ def _centres(tokens: Tokens, image_size: tuple[int, int]) -> FloatArray:
 
 
 def _key_centres(place: Place, image_size: tuple[int, int]) -> FloatArray:
-    if not place.flat_keys:
+    if not place.strip and place.pools_keys is None:
         return _centres(place.keys, image_size)
     patches = _centres(place.before, image_size)[place.before.prefix : -1]
-    strip = len(patches) // place.keys.patches
-    pooled = patches[: strip * place.keys.patches].reshape(place.keys.patches, strip, 2).mean(axis=1)
+    if place.pools_keys is None:
+        pooled = patches[: place.strip * place.keys.patches].reshape(place.keys.patches, place.strip, 2).mean(axis=1)
+    else:
+        centres = patches.reshape(*place.before.grid, 2)
+        rows = [centres[start:stop, 0, 0].mean() for start, stop in place.pools_keys.rows]
+        columns = [centres[0, start:stop, 1].mean() for start, stop in place.pools_keys.columns]
+        pooled = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
     none = np.full((1, 2), np.nan)
     return np.concatenate([np.repeat(none, place.keys.prefix, axis=0), pooled, none])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from torch import nn
 
-from ..schema import FloatArray, IndexArray, Place, Tokens, UnsupportedError
+from ..schema import FloatArray, IndexArray, Place, Pooling, Tokens, UnsupportedError
 
 Size = tuple[int, int]
 
@@ -83,9 +84,15 @@ def everywhere(tokens: Tokens) -> Place:
     return Place(tokens, tokens, tokens)
 
 
-def pooled_keys(tokens: Tokens, key_grid: Size, *, flat: bool = False) -> Place:
-    """Every token attends to keys on a coarser grid."""
-    return Place(tokens, tokens, Tokens(tokens.prefix, key_grid), flat_keys=flat)
+def pooled_keys(tokens: Tokens, module: nn.Module | None) -> Place:
+    """Every token attends to keys that a module pools to another grid; None: to every token."""
+    key_grid, pooling = pooled(module, tokens.grid)
+    return Place(tokens, tokens, Tokens(tokens.prefix, key_grid), pools_keys=pooling)
+
+
+def stripped_keys(tokens: Tokens, strip: int) -> Place:
+    """Every token attends to means of ``strip`` patches in a row of the list."""
+    return Place(tokens, tokens, Tokens(tokens.prefix, (1, tokens.patches // strip)), strip=strip)
 
 
 def windowed(tokens: Tokens, index: IndexArray) -> Place:
@@ -123,6 +130,62 @@ def strided_windows(grid: Size, cells: Size) -> IndexArray:
     rows, columns = grid[0] // cells[0], grid[1] // cells[1]
     index = np.arange(grid[0] * grid[1]).reshape(cells[0], rows, cells[1], columns)
     return index.transpose(1, 3, 0, 2).reshape(rows * columns, cells[0] * cells[1])
+
+
+def pooled(module: Any, grid: Size) -> tuple[Size, Pooling | None]:
+    """Grid that a strided convolution or a pooling makes of another, and the cells that each of its cells stands for.
+
+    Those are a stride's worth, cut at the edge of the grid; what a kernel reads beyond them is left out, and what fills
+    no kernel is in none. Adaptive pooling has the bins that torch gives it. None for the pooling where the grid stays.
+    """
+    if module is None:
+        return grid, None
+    if isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+        sides = tuple(wanted or side for wanted, side in zip(_pair(module.output_size), grid, strict=True))
+        cells = [
+            tuple((index * side // wanted, -(-(index + 1) * side // wanted)) for index in range(wanted))
+            for wanted, side in zip(sides, grid, strict=True)
+        ]
+    else:
+        cells = [_strided(module, axis, side) for axis, side in enumerate(grid)]
+    coarse = (len(cells[0]), len(cells[1]))
+    whole = all(part == tuple((i, i + 1) for i in range(side)) for part, side in zip(cells, grid, strict=True))
+    return coarse, None if whole else Pooling(cells[0], cells[1])
+
+
+def _strided(module: Any, axis: int, side: int) -> tuple[tuple[int, int], ...]:
+    """Cells of one axis under a convolution or pooling with a stride."""
+    stride = _pair(module.stride)[axis]
+    if hasattr(module, "padding") and (module.padding == "same" or type(module).__name__.endswith("Same")):
+        count = -(-side // stride)  # as much padding as the last cell needs
+    else:
+        reach = _pair(getattr(module, "dilation", 1))[axis] * (_pair(module.kernel_size)[axis] - 1) + 1
+        margin = _pair(module.padding)[axis]
+        free = side + 2 * margin - reach
+        count = free // stride + 1
+        if getattr(module, "ceil_mode", False) and free % stride and count * stride < side + margin:
+            count += 1  # a last window may stand over the edge if it starts inside
+    return tuple((index * stride, min((index + 1) * stride, side)) for index in range(count))
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return (value[0], value[-1]) if isinstance(value, tuple | list) else (value, value)
+
+
+def halved(grid: Size, coarse: Size) -> Pooling | None:
+    """How a grid is made of a finer one by steps of 2 x 2 that keep the last cell of an odd row; None: it is the same.
+
+    Raises UnsupportedError where it is not made that way.
+    """
+    if grid == coarse:
+        return None
+    for times in range(1, 7):
+        if coarser(grid, 2**times) == coarse:
+            _, pooling = pooled(nn.MaxPool2d(2**times, ceil_mode=True), grid)
+            return pooling
+    raise UnsupportedError(
+        f"How {coarse[0]} x {coarse[1]} patches are made of {grid[0]} x {grid[1]} is not known for this model."
+    )
 
 
 def coarser(grid: Size, stride: int = 2) -> Size:

@@ -15,7 +15,7 @@ from ..schema import FloatArray, UnsupportedError
 from .gradients import AttentionGradients, gradients_of
 from .graphs import describe
 from .rollout import start_row, stochastic
-from .walk import answers, spread, to_before, walk
+from .walk import answers, on_grid, to_before, walk
 
 
 def gradient_rollout(found: AttentionGradients, query: int | None = None) -> FloatArray:
@@ -61,13 +61,11 @@ def legrad(model: nn.Module, x: Tensor, target: int) -> tuple[FloatArray, int]:
     result = gradients_of(model, x, scores)
     maps = result.maps
     total = np.zeros(maps.grid[0] * maps.grid[1])
-    for layer, gradient in zip(maps.layers, result.gradients, strict=True):
+    for index, (layer, gradient) in enumerate(zip(maps.layers, result.gradients, strict=True)):
         place = layer.place
         positive = np.maximum(gradient, 0.0).mean(axis=0)
         every = np.full(place.after.size, 1.0 / place.after.size, positive.dtype)
-        total += spread(
-            to_before(answers(every, place, positive), place)[place.before.prefix :], place.before.grid, maps.grid
-        )
+        total += on_grid(to_before(answers(every, place, positive), place), maps, index)
     return (total / len(maps.layers)).reshape(maps.grid).astype(np.float32), len(maps.layers)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..schema import AttentionMaps, FloatArray, Place, Tokens, UnsupportedError
 from .recording import HeadFusion
-from .walk import Split, answers, carry, folded, spread, to_before, walk
+from .walk import Split, answers, back, covering, on_grid, spread, to_before, walk
 
 
 def rollout(
@@ -103,17 +103,17 @@ def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: i
     if head is not None and len(chosen.weights) != chosen.heads:
         raise UnsupportedError("The heads of this layer were fused when they were recorded; record it whole.")
     place = chosen.place
-    row = _asking(_row(maps, place.after, query)[0], place)
+    row = _asking(_row(maps, layer, query)[0], place)
     stack = chosen.weights if head is None else chosen.weights[head : head + 1]
     over_heads = [to_before(answers(row, place, weights), place) for weights in stack]
     mean = over_heads[0] if len(over_heads) == 1 else np.mean(over_heads, axis=0)
-    fine: FloatArray = folded(mean, place.before, maps.grid).reshape(maps.grid)
+    fine: FloatArray = on_grid(mean, maps, layer).reshape(maps.grid)
     return fine
 
 
 def has_readout(maps: AttentionMaps, layer: int) -> bool:
     """Does the read-out exist in this layer (not before a late class token has joined)."""
-    return _row(maps, maps.layers[layer].place.after, None)[1]
+    return _row(maps, layer, None)[1]
 
 
 def start_words(maps: AttentionMaps, query: int | None) -> str:
@@ -125,11 +125,12 @@ def start_row(maps: AttentionMaps, query: int | None) -> FloatArray:
     """Row over the tokens after the last layer: the read-out, or the patch that covers patch ``query`` of the grid."""
     if query is None:
         return maps.readout.copy()
-    return _row(maps, maps.layers[-1].place.after, query)[0]
+    return _row(maps, -1, query)[0]
 
 
-def _row(maps: AttentionMaps, tokens: Tokens, query: int | None) -> tuple[FloatArray, bool]:
-    """Row over the tokens of some layer to start from, and whether it is the model's own read-out."""
+def _row(maps: AttentionMaps, layer: int, query: int | None) -> tuple[FloatArray, bool]:
+    """Row over the tokens that a layer hands on to start from, and whether it is the model's own read-out."""
+    tokens = maps.layers[layer].place.after
     readout, last = maps.readout, maps.layers[-1].place.after
     if query is None:
         if tokens == last:
@@ -139,20 +140,19 @@ def _row(maps: AttentionMaps, tokens: Tokens, query: int | None) -> tuple[FloatA
             return _even(tokens), False
         if read and tokens.prefix != last.prefix:
             return _even(tokens), False
-        return carry(readout, last, tokens)[0], True
+        return back(readout, maps, layer), True
     gy, gx = maps.grid
     if not 0 <= query < gy * gx:
         raise UnsupportedError(f"There is no patch {query}: patches are row * {gx} + column, below {gy * gx}.")
     if not tokens.patches:
         raise UnsupportedError("This layer only reads for the head: no patch asks in it.")
     row = np.zeros(tokens.size, readout.dtype)
-    one = np.zeros(gy * gx)
-    one[query] = 1.0
-    # The patch of a coarser layer that covers most of it; of two sets of patches one of each.
-    place = tokens.prefix + int(np.argmax(spread(one, maps.grid, tokens.grid)))
+    place = tokens.prefix + covering(maps, query, layer)
     row[place] = 1.0
-    if tokens.second != (0, 0):
-        other = int(np.argmax(spread(one, maps.grid, tokens.second, cut=False)))
+    if tokens.second != (0, 0):  # of two sets of patches one of each: the one that covers most of it
+        one = np.zeros(gy * gx)
+        one[query] = 1.0
+        other = int(np.argmax(spread(one, maps.grid, tokens.second)))
         row[[place, tokens.prefix + tokens.grid[0] * tokens.grid[1] + other]] = 0.5
     return row, True
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Tokens
+from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Pooling, Tokens
 
 Split = Callable[[FloatArray, bool], tuple[FloatArray, FloatArray]]
 """From the sums of a layer's rows (token,) and whether it has a residual: the share of each token that stays where it
@@ -25,26 +25,26 @@ def walk(maps: AttentionMaps, matrices: list[FloatArray], start: FloatArray, spl
     """
     row = start
     held = np.zeros(maps.prefix_tokens, row.dtype)
-    tokens = maps.layers[-1].place.after
+    tokens, pooling = maps.layers[-1].place.after, None
     for layer, matrix in zip(reversed(maps.layers), reversed(matrices), strict=True):
-        row, aside = carry(row, tokens, layer.place.after)
+        row, aside = carry(row, tokens, layer.place.after, pooling)
         held[: aside.size] += aside
         row = step(row, layer.place, matrix, split)
-        tokens = layer.place.before
+        tokens, pooling = layer.place.before, layer.place.pools_earlier
     # Prefix tokens that the first layer still has are the last of the model's.
     prefix = np.zeros_like(held)
     prefix[held.size - tokens.prefix :] = row[: tokens.prefix]
     return np.concatenate([prefix + held, folded(row, tokens, maps.grid)])
 
 
-def carry(row: FloatArray, source: Tokens, target: Tokens) -> tuple[FloatArray, FloatArray]:
+def carry(row: FloatArray, source: Tokens, target: Tokens, pooling: Pooling | None) -> tuple[FloatArray, FloatArray]:
     """A row between two layers: spread over a finer grid; prefix tokens that the earlier layer lacks are set aside."""
     if source == target:
         return row, row[:0]
     missing = source.prefix - target.prefix
     aside, prefix = row[: max(missing, 0)], row[max(missing, 0) : source.prefix]
     prefix = np.concatenate([np.zeros(max(-missing, 0), row.dtype), prefix])
-    return np.concatenate([prefix, spread(row[source.prefix :], source.grid, target.grid)]), aside
+    return np.concatenate([prefix, spread(row[source.prefix :], source.grid, target.grid, pooling)]), aside
 
 
 def step(row: FloatArray, place: Place, matrix: FloatArray, split: Split) -> FloatArray:
@@ -54,8 +54,10 @@ def step(row: FloatArray, place: Place, matrix: FloatArray, split: Split) -> Flo
     moved = to_before(answered, place)
     if not place.residual:
         return moved
-    kept = row * stay
-    return moved + (kept if place.after == place.before else carry(kept, place.after, place.before)[0])
+    kept: FloatArray = row * stay
+    if place.after != place.before:
+        kept, _ = carry(kept, place.after, place.before, place.pools_queries)
+    return moved + kept
 
 
 def answers(row: FloatArray, place: Place, matrix: FloatArray) -> FloatArray:
@@ -72,14 +74,54 @@ def to_before(answered: FloatArray, place: Place) -> FloatArray:
     """A row over ``place.keys`` as a row over ``place.before``."""
     if place.keys == place.before:
         return answered
-    if place.flat_keys:
-        prefix = place.keys.prefix
-        # A key is the mean of so many patches in a row; patches left over at the end are in none.
-        strip = place.before.patches // place.keys.patches
+    if place.strip:
+        prefix, strip = place.keys.prefix, place.strip
         flat = np.zeros(place.before.patches, answered.dtype)
         flat[: strip * place.keys.patches] = np.repeat(answered[prefix:] / strip, strip)
         return np.concatenate([answered[:prefix], flat])
-    return carry(answered, place.keys, place.before)[0]
+    return carry(answered, place.keys, place.before, place.pools_keys)[0]
+
+
+def back(row: FloatArray, maps: AttentionMaps, layer: int) -> FloatArray:
+    """A row over what the last layer hands on, as one over what layer ``layer`` hands on; nothing attends."""
+    tokens = maps.layers[-1].place.after
+    for later, earlier in _pairs(maps, len(maps.layers) - 1, layer % len(maps.layers)):
+        row, _ = carry(row, tokens, later.before, later.pools_queries)
+        row, _ = carry(row, later.before, earlier.after, later.pools_earlier)
+        tokens = earlier.after
+    return row
+
+
+def on_grid(row: FloatArray, maps: AttentionMaps, layer: int, *, handed_on: bool = False) -> FloatArray:
+    """A row over what a layer receives (or hands on) as sums on the patches of ``maps.grid``; nothing attends."""
+    place = maps.layers[layer].place
+    if handed_on:
+        row, _ = carry(row, place.after, place.before, place.pools_queries)
+    for later, earlier in _pairs(maps, layer % len(maps.layers), 0):
+        row, _ = carry(row, later.before, earlier.after, later.pools_earlier)
+        row, _ = carry(row, earlier.after, earlier.before, earlier.pools_queries)
+    return folded(row, maps.layers[0].place.before, maps.grid)
+
+
+def covering(maps: AttentionMaps, query: int, layer: int) -> int:
+    """Number of the patch, of those that a layer hands on, that patch ``query`` of ``maps.grid`` went into."""
+    row, column = divmod(query, maps.grid[1])
+    places = [each.place for each in maps.layers[: layer % len(maps.layers) + 1]]
+    for place in places:
+        for pooling in (place.pools_earlier, place.pools_queries):
+            if pooling is not None:
+                row, column = _cell(pooling.rows, row), _cell(pooling.columns, column)
+    return row * places[-1].after.grid[1] + column
+
+
+def _cell(cells: tuple[tuple[int, int], ...], index: int) -> int:
+    """The cell that holds an index, or the last one where none does."""
+    return next((number for number, (start, stop) in enumerate(cells) if start <= index < stop), len(cells) - 1)
+
+
+def _pairs(maps: AttentionMaps, last: int, first: int) -> list[tuple[Place, Place]]:
+    """Places of layers and of those before them, backwards."""
+    return [(maps.layers[index].place, maps.layers[index - 1].place) for index in range(last, first, -1)]
 
 
 def add_up(values: FloatArray, index: IndexArray | None, size: int) -> FloatArray:
@@ -90,35 +132,44 @@ def add_up(values: FloatArray, index: IndexArray | None, size: int) -> FloatArra
     return sums
 
 
-def spread(values: FloatArray, source: tuple[int, int], target: tuple[int, int], *, cut: bool = True) -> FloatArray:
-    """Patches of a coarse grid spread evenly over the patches of a finer one that they cover; the sum stays.
+def spread(
+    values: FloatArray, source: tuple[int, int], target: tuple[int, int], pooling: Pooling | None = None
+) -> FloatArray:
+    """Patches of a grid spread evenly over the patches of a finer one that they are the mean of; the sum stays.
 
-    Exact where a coarse patch is the mean of the fine ones; strided convolutions are taken as such. Going to a coarser
-    grid, patches are added up. ``cut``: the last coarse patch of a row may be smaller; else all are of one size.
+    ``pooling`` says which those are; None: both grids cover the same image with cells of one size.
     """
-    if source == target or not source[0] * source[1]:
-        return values if source == target else np.zeros(target[0] * target[1], values.dtype)
-    rows, columns = (_cover(coarse, fine, cut) for coarse, fine in zip(source, target, strict=True))
+    if source == target and pooling is None:
+        return values
+    if not source[0] * source[1]:
+        return np.zeros(target[0] * target[1], values.dtype)
+    if pooling is None:
+        rows, columns = (_overlap(coarse, fine) for coarse, fine in zip(source, target, strict=True))
+    else:
+        rows, columns = _means(pooling.rows, target[0]), _means(pooling.columns, target[1])
     spreaded: FloatArray = (rows.T @ values.reshape(source) @ columns).ravel().astype(values.dtype)
     return spreaded
 
 
 def folded(values: FloatArray, tokens: Tokens, grid: tuple[int, int]) -> FloatArray:
-    """Values (token,) as sums on the patches of a grid: prefix tokens left out, a second set of patches added."""
+    """Values (token,) of the first layer as sums on its patches: no prefix tokens, a second set of patches added."""
     first, second = np.split(values[tokens.prefix :], [tokens.grid[0] * tokens.grid[1]])
-    sums = spread(first, tokens.grid, grid)
-    return sums + spread(second, tokens.second, grid, cut=False) if second.size else sums
+    return first + spread(second, tokens.second, grid) if second.size else first
 
 
 @lru_cache(maxsize=128)
-def _cover(coarse: int, fine: int, cut: bool) -> FloatArray:
-    """Share (coarse, fine) of each coarse cell that lies on each fine one; rows sum to 1."""
-    stride = -(-fine // coarse)
-    if cut and -(-fine // stride) == coarse:
-        # Cells of a whole stride, the last one cut: what padded merging and strided convolutions do.
-        edges = np.minimum(np.arange(coarse + 1) * stride, fine).astype(np.float64)
-    else:
-        edges = np.linspace(0.0, fine, coarse + 1)
+def _means(cells: tuple[tuple[int, int], ...], fine: int) -> FloatArray:
+    """Share (coarse, fine) of each coarse cell that lies on each fine one of which it is the mean; rows sum to 1."""
+    share = np.zeros((len(cells), fine))
+    for row, (start, stop) in zip(share, cells, strict=True):
+        row[start:stop] = 1.0 / (stop - start)
+    return share
+
+
+@lru_cache(maxsize=128)
+def _overlap(coarse: int, fine: int) -> FloatArray:
+    """Share (coarse, fine) of each coarse cell that lies on each fine one of the same length; rows sum to 1."""
+    edges = np.linspace(0.0, fine, coarse + 1)
     cells = np.arange(fine)
     overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
     share: FloatArray = np.clip(overlap, 0.0, None)

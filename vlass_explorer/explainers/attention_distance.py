@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..attention import attention_maps, distance, supports
-from ..attention.walk import folded
+from ..attention.walk import on_grid
 from ..schema import Explanation, UnsupportedError
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -39,7 +39,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: 
     tokens, asked = chosen.place.after, ~np.isnan(one)
     # A coarse patch stands for all that it covers: the value stays, not the sum.
     sums, counts = (
-        folded(np.pad(each, (tokens.prefix, 0)), tokens, maps.grid)
+        on_grid(np.pad(each, (tokens.prefix, 0)), maps, layer, handed_on=True)
         for each in (np.where(asked, one, 0.0).astype(one.dtype), asked.astype(one.dtype))
     )
     fine = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

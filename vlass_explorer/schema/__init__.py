@@ -1,6 +1,6 @@
 """The data types that every part of VLASS Explorer speaks: no files, no behaviour beyond their own invariants."""
 
-from .attention import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Place, Tokens
+from .attention import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Place, Pooling, Tokens
 from .errors import (
     CheckpointError,
     ConfigError,
@@ -40,8 +40,8 @@ __all__ = [
     "Ancestor", "AttentionLayer", "AttentionMaps", "Beam", "Checkpoint", "CheckpointError", "ConfigError", "Cutout",
     "CutoutError", "Cutouts", "DatasetError", "Explanation", "ExplorerError", "Figures", "FloatArray", "IndexArray",
     "InputError", "InputSpec", "Mistake", "NeedsPart", "NoSuchPlane", "Noise", "Origin", "Overlap", "PartName",
-    "Phase", "PixelShape", "Place", "Prediction", "Provenance", "Report", "ReportError", "Reports", "RocCurve", "Row",
-    "Row0", "Run", "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError", "TakesNoArgument", "Tokens",
-    "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help", "header_scale", "pixel_shape",
-    "sky_steps",
+    "Phase", "PixelShape", "Place", "Pooling", "Prediction", "Provenance", "Report", "ReportError", "Reports",
+    "RocCurve", "Row", "Row0", "Run", "RunConfig", "RunError", "Seen", "SeenList", "Status", "TableError",
+    "TakesNoArgument", "Tokens", "UnreadableItem", "UnsupportedError", "Validity", "Window", "field_help",
+    "header_scale", "pixel_shape", "sky_steps",
 ]  # fmt: skip

@@ -32,6 +32,17 @@ class Tokens:
         return self.prefix + self.patches
 
 
+@dataclass(frozen=True)
+class Pooling:
+    """Cells of a finer grid that each cell of a coarser one is the mean of, as (start, stop) of each row and column.
+
+    Cells may overlap (adaptive pooling), and cells of the finer grid may be in none (what does not fill a kernel).
+    """
+
+    rows: tuple[tuple[int, int], ...]
+    columns: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """How one attention layer lies on the tokens: which ones ask (query), which ones answer (key)."""
@@ -48,8 +59,15 @@ class Place:
     """(window, key): its token in ``keys``, -1 for padding; None: all of them in order, one window."""
     residual: bool = True
     """The layer adds to what it receives; False: it replaces it."""
-    flat_keys: bool = False
-    """Keys pool tokens along the list (strips of rows), not over squares of the grid."""
+    strip: int = 0
+    """Keys are means of so many patches in a row of the list, not of squares of the grid; what is left over at the
+    end is in none. 0: they are not."""
+    pools_keys: Pooling | None = None
+    """How ``keys`` pool the grid of ``before``; None where the grids are one."""
+    pools_queries: Pooling | None = None
+    """How ``after`` pools the grid of ``before``; None where the grids are one."""
+    pools_earlier: Pooling | None = None
+    """How ``before`` pools the grid that the layer before hands on; None where the grids are one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from torch import nn
 
-from ...schema import UnsupportedError
-from ..graph import Size, TokenGraph
+from ...schema import Tokens, UnsupportedError
+from ..graph import LayerGraph, Size, TokenGraph, halved
 
 Describer = Callable[[Any, Size], TokenGraph]
 _DESCRIBERS: dict[type, Describer] = {}
@@ -45,7 +45,28 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
     if type(model) not in _DESCRIBERS:
         raise UnsupportedError(_why_not(model))
     graph = _DESCRIBERS[type(model)](model, size or own_size(model))
-    return replace(graph, registers=_registers(model))
+    return replace(graph, layers=_joined(graph.layers), registers=_registers(model))
+
+
+def _joined(layers: Sequence[LayerGraph]) -> tuple[LayerGraph, ...]:
+    """The layers with a pooling wherever two grids differ: what a describer did not say is steps of 2 x 2."""
+    result: list[LayerGraph] = []
+    earlier: Tokens | None = None
+    for layer in layers:
+        place = layer.place
+        if not layer.drawn:
+            result.append(layer)
+            continue
+        before, after, keys = place.before.grid, place.after.grid, place.keys.grid
+        place = replace(
+            place,
+            pools_earlier=place.pools_earlier or (halved(earlier.grid, before) if earlier else None),
+            pools_queries=place.pools_queries or (halved(before, after) if place.after.patches else None),
+            pools_keys=place.pools_keys or (None if place.strip else halved(before, keys)),
+        )
+        result.append(replace(layer, place=place))
+        earlier = place.after
+    return tuple(result)
 
 
 def supports(model: nn.Module) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ MobileViT; ResNets that read by attention pooling (CLIP).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from ..graph import (
     coarser,
     everywhere,
     first_of,
+    pooled,
     pooled_keys,
     windowed,
     windows,
@@ -60,9 +62,21 @@ def stages(model: Any, size: Size) -> TokenGraph:
     ]
     if not layers:
         raise UnsupportedError(NONE)
+    if type(model) is Visformer:
+        layers = _merged_by(layers, model.patch_embed3)
     part = (_NOTES[type(model)],) if type(model) in _NOTES else ()
     pooling = getattr(model, "global_pool", None) or model.head
     return average_pool(layers, pooling, (CONVOLUTIONS, *part))
+
+
+def _merged_by(layers: list[LayerGraph], embedding: Any) -> list[LayerGraph]:
+    """The layers with the merging before the last stage told, whose cells fill a kernel or are left out."""
+    for number in range(1, len(layers)):
+        before, after = layers[number - 1].place.after.grid, layers[number].place.before.grid
+        if before != after:
+            place = replace(layers[number].place, pools_earlier=pooled(embedding.proj, before)[1])
+            layers[number] = replace(layers[number], place=place)
+    return layers
 
 
 def _plain(name: str, attention: Any, grid: Size) -> LayerGraph:
@@ -83,7 +97,7 @@ def _one_head(name: str, attention: Any, grid: Size) -> LayerGraph:
 def _multi_query(name: str, attention: Any, grid: Size) -> LayerGraph:
     if any(stride != 1 for stride in attention.query_strides):
         raise UnsupportedError("Queries on a coarser grid than the stage are not covered yet.")
-    place = pooled_keys(Tokens(0, grid), coarser(grid, attention.kv_stride))
+    place = pooled_keys(Tokens(0, grid), getattr(attention.key, "down_conv", None))
     return LayerGraph(name, attention.num_heads, place)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ from ..graph import (
     Size,
     TokenGraph,
     class_attention,
-    coarser,
     everywhere,
     first_of,
     no_row,
     only,
     patch_mean,
+    pooled,
     windowed,
 )
 from . import describes
@@ -78,21 +79,23 @@ def volo(model: Any, size: Size) -> TokenGraph:
         raise UnsupportedError(no_row(model.global_pool))
     grid = size
     for convolution in (model.patch_embed.conv and model.patch_embed.conv[0], model.patch_embed.proj):
-        grid = coarser(grid, convolution.stride[0]) if convolution is not None else grid
-    layers = []
+        grid, _ = pooled(convolution, grid)
+    layers: list[LayerGraph] = []
+    merging = None
     for i, stage in enumerate(model.network):
         if not hasattr(stage, "__len__"):
-            grid = coarser(grid, stage.proj.stride[0])
+            grid, merging = pooled(stage.proj, grid)
             continue
         for j, block in enumerate(stage):
             only(block, Outlooker, VoloTransformer)
             attention = block.attn
-            name = f"network.{i}.{j}.attn"
             if type(block) is VoloTransformer:
-                layers.append(LayerGraph(name, attention.num_heads, everywhere(Tokens(0, grid))))
-                continue
-            index = _outlook(grid, attention.kernel_size, attention.stride, attention.padding)
-            layers.append(LayerGraph(name, attention.num_heads, windowed(Tokens(0, grid), index), "bhwqk"))
+                place, axes = everywhere(Tokens(0, grid)), "bhqk"
+            else:
+                index = _outlook(grid, attention.kernel_size, attention.stride, attention.padding)
+                place, axes = windowed(Tokens(0, grid), index), "bwhqk"
+            place, merging = replace(place, pools_earlier=merging), None
+            layers.append(LayerGraph(f"network.{i}.{j}.attn", attention.num_heads, place, axes))
     last = Tokens(1, grid)
     for number, block in enumerate(model.post_network):
         only(block.attn, ClassAttention)

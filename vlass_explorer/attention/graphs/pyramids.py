@@ -5,6 +5,7 @@ Keys on a coarser grid are spread over the patches that they cover; strided conv
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from timm.models.nextvit import EfficientAttention, NextTransformerBlock, NextVi
 from timm.models.pit import PoolingVisionTransformer
 from timm.models.pvt_v2 import Attention as PvtAttention
 from timm.models.pvt_v2 import PyramidVisionTransformerV2
+from torch import nn
 
 from ...schema import Place, Tokens, UnsupportedError
 from ..graph import (
@@ -32,7 +34,9 @@ from ..graph import (
     no_row,
     only,
     patch_mean,
+    pooled,
     pooled_keys,
+    stripped_keys,
     windows,
 )
 from . import describes
@@ -41,20 +45,17 @@ from .windowed import CONVOLUTIONS
 
 @describes(PyramidVisionTransformerV2)
 def pvt(model: Any, size: Size) -> TokenGraph:
-    grid = coarser(size, model.patch_embed.proj.stride[0])
+    grid, _ = pooled(model.patch_embed.proj, size)
     layers = []
     for i, stage in enumerate(model.stages):
+        merging = None
         if stage.downsample is not None:
-            grid = coarser(grid, stage.downsample.proj.stride[0])
+            grid, merging = pooled(stage.downsample.proj, grid)
         for j, block in enumerate(stage.blocks):
             only(block.attn, PvtAttention)
-            keys = grid
-            if block.attn.pool is not None:
-                keys = (block.attn.pool.output_size,) * 2
-            elif block.attn.sr is not None:
-                ratio = block.attn.sr.stride[0]
-                keys = (grid[0] // ratio, grid[1] // ratio)
-            place = pooled_keys(Tokens(0, grid), keys)
+            # Linear attention pools first; its convolution of 1 x 1 stays on that grid.
+            place = pooled_keys(Tokens(0, grid), block.attn.pool or block.attn.sr)
+            place = replace(place, pools_earlier=None if j else merging)
             layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", block.attn.num_heads, place))
     return average_pool(layers, model.global_pool, (CONVOLUTIONS,))
 
@@ -62,17 +63,17 @@ def pvt(model: Any, size: Size) -> TokenGraph:
 @describes(MultiScaleVit)
 def mvit(model: Any, size: Size) -> TokenGraph:
     prefix = model.num_prefix_tokens
-    stride = model.patch_embed.proj.stride
-    before = Tokens(prefix, (-(-size[0] // stride[0]), -(-size[1] // stride[1])))
+    before = Tokens(prefix, pooled(model.patch_embed.proj, size)[0])
     layers = []
     for i, stage in enumerate(model.stages):
         for j, block in enumerate(stage.blocks):
             attention = block.attn
             only(attention, MultiScaleAttention)
-            after = _after(before, attention.pool_q)
-            keys = _after(before, attention.pool_k)
-            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", attention.num_heads, Place(before, after, keys)))
-            before = after
+            after, pools_queries = pooled(attention.pool_q, before.grid)
+            place = pooled_keys(before, attention.pool_k)
+            place = replace(place, after=Tokens(prefix, after), pools_queries=pools_queries)
+            layers.append(LayerGraph(f"stages.{i}.blocks.{j}.attn", attention.num_heads, place))
+            before = place.after
     notes = (CONVOLUTIONS, "Each token also receives its own query, which counts as what it keeps.")
     if model.global_pool == "avg":
         return TokenGraph("average_pool", tuple(layers), patch_mean(before), notes)
@@ -81,30 +82,21 @@ def mvit(model: Any, size: Size) -> TokenGraph:
     raise UnsupportedError(no_row(model.global_pool))
 
 
-def _after(tokens: Tokens, pool: Any) -> Tokens:
-    if pool is None:
-        return tokens
-    stride = (pool.stride, pool.stride) if isinstance(pool.stride, int) else pool.stride
-    return Tokens(tokens.prefix, (-(-tokens.grid[0] // stride[0]), -(-tokens.grid[1] // stride[1])))
-
-
 @describes(NextViT)
 def nextvit(model: Any, size: Size) -> TokenGraph:
     grid = coarser(size, 4)
     layers = []
     for i, stage in enumerate(model.stages):
         for j, block in enumerate(stage.blocks):
-            if not isinstance(block.patch_embed.pool, type(None)) and hasattr(block.patch_embed.pool, "stride"):
-                grid = coarser(grid, block.patch_embed.pool.stride)
+            if isinstance(block.patch_embed.pool, nn.AvgPool2d):
+                grid, _ = pooled(block.patch_embed.pool, grid)
             if type(block) is not NextTransformerBlock:
                 continue
             only(block.e_mhsa, EfficientAttention)
             tokens = Tokens(0, grid)
-            pooled = block.e_mhsa.sr is not None
-            place = everywhere(tokens)
-            if pooled:
-                # Keys are means of so many patches in a row of the list, not of squares.
-                place = pooled_keys(tokens, (1, tokens.patches // block.e_mhsa.N_ratio), flat=True)
+            kernel = block.e_mhsa.sr and block.e_mhsa.sr.kernel_size
+            strip = kernel[0] if isinstance(kernel, tuple) else kernel
+            place = stripped_keys(tokens, strip) if strip else everywhere(tokens)
             layers.append(LayerGraph(f"stages.{i}.blocks.{j}.e_mhsa", block.e_mhsa.num_heads, place))
     return average_pool(layers, model.head, (CONVOLUTIONS,))
 
@@ -146,18 +138,18 @@ def pit(model: Any, size: Size) -> TokenGraph:
 
 @describes(HieraDet)
 def hieradet(model: Any, size: Size) -> TokenGraph:
-    grid = coarser(size, model.patch_embed.proj.stride[0])
+    grid, _ = pooled(model.patch_embed.proj, size)
     layers = []
     for index, block in enumerate(model.blocks):
         before, stride = grid, block.q_stride
-        grid = (grid[0] // stride[0], grid[1] // stride[1]) if stride else grid
-        place = Place(Tokens(0, before), Tokens(0, grid), Tokens(0, before))
+        grid, pooling = pooled(block.pool if stride else None, grid)
+        place = Place(Tokens(0, before), Tokens(0, grid), Tokens(0, before), pools_queries=pooling)
         heads = block.attn.num_heads
         if block.is_windowed:
             window = block.window_size
             small = (window[0] // stride[0], window[1] // stride[1]) if stride else window
             queries, keys = windows(grid, small), windows(before, window)
-            place = Place(place.before, place.after, place.keys, queries, keys)
+            place = replace(place, query_index=queries, key_index=keys)
             layers.append(LayerGraph(f"blocks.{index}.attn", heads, place, "bwhqk", 2))
         else:
             layers.append(LayerGraph(f"blocks.{index}.attn", heads, place))

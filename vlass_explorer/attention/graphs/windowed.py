@@ -6,6 +6,7 @@ between the layers, are left out of the map.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from timm.models.gcvit import GlobalContextVit, WindowAttentionGlobal
@@ -35,8 +36,8 @@ from ..graph import (
     TokenGraph,
     average_pool,
     coarser,
-    everywhere,
     only,
+    pooled,
     pooled_keys,
     strided_windows,
     windowed,
@@ -148,17 +149,15 @@ def twins(model: Any, size: Size) -> TokenGraph:
     grid: Size = size
     layers = []
     for i, blocks in enumerate(model.blocks):
-        patch = model.patch_embeds[i].patch_size
-        grid = (grid[0] // patch[0], grid[1] // patch[1])
+        grid, merging = pooled(model.patch_embeds[i].proj, grid)
         tokens = Tokens(0, grid)
         for j, block in enumerate(blocks):
-            attention, name = block.attn, f"blocks.{i}.{j}.attn"
+            attention, axes = block.attn, "bhqk"
             if type(attention) is LocallyGroupedAttn:
-                index = windows(grid, (attention.ws, attention.ws))
-                layers.append(LayerGraph(name, attention.num_heads, windowed(tokens, index), "bwhqk"))
-                continue
-            only(attention, GlobalSubSampleAttn)
-            ratio = 1 if attention.sr is None else attention.sr_ratio
-            place = everywhere(tokens) if ratio == 1 else pooled_keys(tokens, (grid[0] // ratio, grid[1] // ratio))
-            layers.append(LayerGraph(name, attention.num_heads, place))
+                place, axes = windowed(tokens, windows(grid, (attention.ws, attention.ws))), "bwhqk"
+            else:
+                only(attention, GlobalSubSampleAttn)
+                place = pooled_keys(tokens, attention.sr)
+            place = replace(place, pools_earlier=merging if i and not j else None)
+            layers.append(LayerGraph(f"blocks.{i}.{j}.attn", attention.num_heads, place, axes))
     return average_pool(layers, model.global_pool, (CONVOLUTIONS,))
