@@ -49,13 +49,18 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("conv_stem_vit_mini", {"img_size": 64}, ("blocks", "tokens", 0, (8, 8))),
     ("deeplense_cnn", {"img_size": 64}, ("features", "channels first", 0, (3, 3))),
     ("stn_cnn", {"img_size": 64}, ("features", "channels first", 0, (13, 13))),
+    ("tnt_s_patch16_224", {"img_size": (64, 64), "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 4))),
+    ("tnt_s_patch16_224", {"img_size": (64, 96), "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 6))),
+    # Behind its class attention a head on the patches takes the largest logit: one patch.
+    ("volo_d1_224", {"img_size": 64}, ("post_network.1.norm1", "tokens", 1, (4, 4))),
+    ("nest_tiny", {"img_size": 64}, ("norm", "channels last", 0, (4, 4))),
     # Its 16 learned tokens are no grid of 4 x 4, though as many.
     ("vt_resnet18", {}, ("vt1.projector", "tokens", 0, (4, 4))),
 ]  # fmt: skip
 SQUARE = {"convit_tiny": 64, "cait_xxs24_224": 64, "crossvit_tiny_240": 240, "pit_ti_distilled_224": 224,
           "tnt_s_legacy_patch16_224": 64, "twins_pcpvt_small": 64, "levit_128s": 224, "coat_lite_tiny": 64,
           "botnet26t_256": 64, "first_cnn": 64, "conv_stem_vit_mini": 64, "deeplense_cnn": 64, "stn_cnn": 64,
-          "vt_resnet18": 64}  # fmt: skip
+          "vt_resnet18": 64, "volo_d1_224": 64, "nest_tiny": 64}  # fmt: skip
 
 
 def image(name: str, args: dict[str, Any], chans: int) -> torch.Tensor:
@@ -146,3 +151,35 @@ def test_a_model_without_maps_says_so() -> None:
     hidden = nn.Sequential(nn.Conv2d(1, 4, 8), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(UnsupportedError, match="No layer of this model"):
         feature_map(hidden, torch.rand(1, 1, 8, 8), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "layer", "grid"),
+    [
+        ("hiera_tiny_224", {"img_size": (96, 128), "stages": (1, 1, 1, 1)}, "blocks.0", (24, 32)),
+        ("hiera_tiny_224", {"img_size": (96, 128), "stages": (1, 1, 1, 1)}, "blocks.1.norm2", (12, 16)),
+        ("hiera_tiny_224", {"img_size": (96, 128), "stages": (1, 1, 1, 1)}, "blocks.2.norm1", (12, 16)),
+        ("nest_tiny", {"img_size": 64}, "levels.0.transformer_encoder", (16, 16)),
+        ("nest_tiny", {"img_size": 64}, "levels.0.transformer_encoder.1.norm1", (16, 16)),
+    ],
+)
+def test_tokens_in_another_order_are_put_in_their_places(
+    name: str, args: dict[str, Any], layer: str, grid: tuple[int, int]
+) -> None:
+    """The patch of the image that changes is the one that changes most on the map."""
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=4, **args).eval()
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if "attn" in key and "proj" in key:
+                weight.zero_()  # nothing moves between tokens
+    size = args["img_size"] if isinstance(args["img_size"], tuple) else (args["img_size"],) * 2
+    x = torch.zeros(1, 3, *size)
+    plain = feature_map(model, x, 1, layer).values
+    assert tuple(plain.shape[1:]) == grid
+    cell = (size[0] // grid[0], size[1] // grid[1])
+    for row, column in ((0, 0), (3, 5), (grid[0] // 2, grid[1] - 2), (grid[0] - 1, 1)):
+        image = x.clone()
+        image[:, :, row * cell[0] : (row + 1) * cell[0], column * cell[1] : (column + 1) * cell[1]] = 1.0
+        change = (feature_map(model, image, 1, layer).values - plain).norm(dim=0)
+        assert divmod(int(change.argmax()), grid[1]) == (row, column)

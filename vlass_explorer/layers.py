@@ -9,11 +9,13 @@ ends at the norm before the attention.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
+from timm.models.hiera import Hiera
+from timm.models.nest import Nest, deblockify
 from torch import Tensor, nn
 
 from .attribution import differentiable
@@ -53,6 +55,8 @@ class _Call:
     calls: list[_Call] = field(default_factory=list)
     place: tuple[Layout, Grid, int] | None = None
     """Layout, grid and prefix tokens, where the output is a map over the image."""
+    order: Tensor | None = None
+    """Place in the list of the token of each patch, row by row, where tokens stand in another order."""
 
     def walk(self) -> Iterator[_Call]:
         """The calls inside, each after those that it made."""
@@ -64,6 +68,8 @@ class _Call:
         """A tensor of the output's shape as (channel, gy, gx)."""
         assert self.place is not None
         layout, (gy, gx), prefix = self.place
+        if self.order is not None:
+            return tensor.flatten(0, -2)[self.order].reshape(gy, gx, -1).permute(2, 0, 1)
         if layout == "channels first":
             return tensor[0]
         return (
@@ -84,8 +90,8 @@ def supports(model: nn.Module) -> tuple[bool, str]:
 def feature_map(model: nn.Module, x: Tensor, target: int, layer: str = "") -> FeatureMap:
     """Features (channel, gy, gx) of one image (1, C, H, W) and the gradient of the target's logit, row 0 at the bottom.
 
-    ``layer`` is the name of a module; empty is the last one from which every patch reaches the logits. One forward and
-    at most two backward passes on a private copy. Raises UnsupportedError where there is no such layer.
+    ``layer`` is the name of a module; empty is the last one from which most patches reach the target's logit. One
+    forward and at most two backward passes on a private copy. Raises UnsupportedError where there is no such layer.
     """
     applies, reason = supports(model)
     if not applies:
@@ -95,7 +101,7 @@ def feature_map(model: nn.Module, x: Tensor, target: int, layer: str = "") -> Fe
         logits, root = _record(copy, image)
         grids = _place(root, copy, image.shape[-2:])
         placed = [call for call in root.walk() if call.place is not None]
-        found = _named(root, layer, grids) if layer else _last(logits, root, placed)
+        found = _named(root, layer, grids) if layer else _last(logits[0, target], root, placed)
         assert found.output is not None and found.place is not None
         (gradient,) = torch.autograd.grad(logits[0, target], found.output, allow_unused=True)
         if gradient is None:
@@ -136,13 +142,21 @@ def _record(model: nn.Module, image: Tensor) -> tuple[Tensor, _Call]:
 def _place(root: _Call, model: nn.Module, size: Sequence[int]) -> list[Grid]:
     """Say of each call where its output lies on the image; grids of tokens are those of feature maps seen before."""
     grids: list[Grid] = []
-    embedding: Any = getattr(model, "patch_embed", None)
-    if hasattr(embedding, "dynamic_feat_size"):
-        grids.append(tuple(embedding.dynamic_feat_size(tuple(size))))
+    for embedding in model.children():  # patch_embed, but TNT's pixel_embed, too
+        says: Any = getattr(embedding, "dynamic_feat_size", None)
+        if says is not None:
+            grids.append(tuple(says(tuple(size))))
+    orders = _orders(model)
     prefix = max(2, int(getattr(model, "num_prefix_tokens", 0)))
     for call in root.walk():
         # Learned tokens have no place on the image, however many there are.
         if call.output is None or len(call.output) != 1 or getattr(call.module, "learned_tokens", False):
+            continue
+        call.order, grid = next((found for find in orders if (found := find(call.name, call.output))), (None, None))
+        if grid is not None:
+            call.place = ("tokens", grid, 0) if call.calls or "Norm" in type(call.module).__name__ else None
+            continue
+        if _attention(call):
             continue
         if call.output.ndim == 4:
             _, a, b, c = call.output.shape
@@ -156,6 +170,41 @@ def _place(root: _Call, model: nn.Module, size: Sequence[int]) -> list[Grid]:
             # Queries, keys and hidden units of a token are no features: only norms and whole blocks.
             call.place = _tokens(call.output.shape[1], grids, prefix)
     return grids
+
+
+def _orders(model: Any) -> list[Callable[[str, Tensor], tuple[Tensor, Grid] | None]]:
+    """Where tokens stand in another order than row by row: Hiera's unrolled lists, NesT's blocks."""
+    found: list[Callable[[str, Tensor], tuple[Tensor, Grid] | None]] = []
+    if isinstance(model, Hiera):
+        unrolled = {}
+        for block, (_, size) in model.reroll.schedule.items():
+            count = size[0] * size[1]
+            places = model.reroll(torch.arange(count).reshape(1, count, 1), block)
+            unrolled[count] = (places.ravel(), (int(size[0]), int(size[1])))
+        found.append(lambda name, output: unrolled.get(output.shape[1]) if output.ndim == 3 else None)
+    if isinstance(model, Nest):
+        blocks: Any = model.levels
+        sides = {f"levels.{index}.transformer_encoder.": int(level.block_size) for index, level in enumerate(blocks)}
+
+        def blockwise(name: str, output: Tensor) -> tuple[Tensor, Grid] | None:
+            side = next((side for stem, side in sides.items() if f"{name}.".startswith(stem)), 0)
+            if output.ndim != 4 or not side or output.shape[2] != side**2:
+                return None
+            listed = torch.arange(output.shape[1] * side**2).reshape(1, output.shape[1], side**2, 1)
+            places = deblockify(listed, side)
+            return places.ravel(), (int(places.shape[1]), int(places.shape[2]))
+
+        found.append(blockwise)
+    return found
+
+
+def _attention(call: _Call) -> bool:
+    """Is the output a stack of matrices of attention (or what a dropout hands on), whose shape may look like a map."""
+    assert call.output is not None
+    if call.output.ndim != 4 or isinstance(call.module, nn.Dropout | nn.Softmax):
+        return call.output.ndim == 4
+    values = call.output.detach()
+    return bool((values >= 0).all()) and bool(torch.isclose(values.sum(-1), torch.ones(()).to(values), atol=1e-3).all())
 
 
 def _is_grid(grid: Grid, size: Sequence[int]) -> bool:
@@ -182,19 +231,27 @@ def _halvings(grid: Grid) -> Iterator[Grid]:
         yield gy, gx
 
 
-def _last(logits: Tensor, root: _Call, placed: Sequence[_Call]) -> _Call:
-    """The latest map of which some patch reaches the logits; inside a later one where none does."""
-    if placed:
-        mixed = logits[0] @ torch.linspace(-1.0, 1.0, logits.shape[1]).to(logits)
-        outputs = [call.output for call in placed if call.output is not None]
-        gradients = torch.autograd.grad(mixed, outputs, retain_graph=True, allow_unused=True)
-        reaching = {
-            id(call)
-            for call, gradient in zip(placed, gradients, strict=True)
-            if gradient is not None and bool(call.arranged(gradient).any())
-        }
-        return _search(root, reaching) or placed[-1]
-    raise UnsupportedError("No layer of this model answers with a map over the image.")
+def _last(logit: Tensor, root: _Call, placed: Sequence[_Call]) -> _Call:
+    """The latest map of which most patches reach the logit, else the latest of which any does; inside a later one too.
+
+    One patch may reach it behind the last attention: the largest logit of a head on every patch (VOLO).
+    """
+    if not placed:
+        raise UnsupportedError("No layer of this model answers with a map over the image.")
+    outputs = [call.output for call in placed if call.output is not None]
+    gradients = torch.autograd.grad(logit, outputs, retain_graph=True, allow_unused=True)
+    reaching = {
+        id(call): float((call.arranged(gradient) != 0).any(dim=0).float().mean())
+        for call, gradient in zip(placed, gradients, strict=True)
+        if gradient is not None
+    }
+    for least in (0.5, 0.0):
+        found = _search(root, {call for call, share in reaching.items() if share > least})
+        if found is not None:
+            return found
+    if not any(reaching.values()):
+        return placed[-1]  # the logit does not depend on the image
+    raise UnsupportedError("No map over the image reaches the logits in this model; name a layer.")
 
 
 def _search(call: _Call, reaching: set[int], tokens: bool = False) -> _Call | None:
