@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,8 @@ from timm.models import hieradet_sam2, maxxvit, nest, swin_transformer, vision_t
 from torch import Tensor, nn
 
 from .dense_branches import dense_branches
-from .dense_rollout import Grid, lifted, local, numbered, pooling, record, rolled, scatter
-
-
-@dataclass
-class Dense:
-    """One layer: attention (tokens after, tokens before), residual of the same shape, prefix tokens, grids."""
-
-    name: str
-    attention: np.ndarray
-    residual: np.ndarray
-    prefix: int
-    before: Grid
-    after: Grid
+from .dense_pooled import pooled_both, pooled_keys
+from .dense_rollout import Dense, Grid, lifted, local, numbered, pooling, record, rolled, scatter
 
 
 def dense_token_rollout(model: nn.Module, x: Tensor, readout: str, prefix: int) -> tuple[list[str], np.ndarray]:
@@ -112,9 +100,9 @@ def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> D
     if kind in ("AttentionPool2d", "RotAttentionPool2d"):
         return Dense(name, mean, np.zeros_like(mean), 1, _square(keys - 1), _square(keys - 1))
     if kind in ("GlobalSubSampleAttn", "EfficientAttention") or type(owner).__module__.endswith("pvt_v2"):
-        return _pooled_keys(name, owner, mean, found)
+        return pooled_keys(name, owner, mean, found)
     if kind == "MultiScaleAttention":
-        return _pooled_both(name, owner, mean, found, prefix)
+        return pooled_both(name, owner, mean, found, prefix)
     # A late class token is missing in some layers: then the keys alone are a square.
     own = prefix if math.isqrt(keys - prefix) ** 2 == keys - prefix else 0
     after = _square(queries - own)
@@ -124,35 +112,6 @@ def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> D
     spreaded = mean @ lifted(pooling(before, _square(keys - own)), 0, own)
     residual = lifted(pooling(before, after), 0, own)
     return Dense(name, spreaded, residual * (kind != "AttentionDownsample"), own, before, after)
-
-
-def _pooled_keys(name: str, owner: Any, mean: np.ndarray, found: Any) -> Dense:
-    """Keys pooled by the layer's own module, which unit images are put through as a mean."""
-    kind = type(owner).__name__
-    grid: Grid = (
-        tuple(local(found, kind, "size")[0]) if kind == "GlobalSubSampleAttn"
-        else tuple(local(found, "NextTransformerBlock", "H", "W")) if kind == "EfficientAttention"
-        else tuple(local(found, kind, "H", "W"))
-    )  # fmt: skip
-    size = math.prod(grid)
-    unit = torch.eye(size, dtype=torch.float64)
-    if getattr(owner, "pool", None) is not None:
-        pooled = F.adaptive_avg_pool2d(unit.reshape(size, 1, *grid), owner.pool.output_size).flatten(1)
-    elif owner.sr is None:
-        pooled = unit
-    elif kind == "EfficientAttention":
-        pooled = F.avg_pool1d(unit[:, None], owner.N_ratio)[:, 0]
-    else:
-        pooled = F.avg_pool2d(unit.reshape(size, 1, *grid), owner.sr.kernel_size, owner.sr.stride).flatten(1)
-    return Dense(name, mean @ pooled.T.numpy(), np.eye(size), 0, grid, grid)
-
-
-def _pooled_both(name: str, owner: Any, mean: np.ndarray, found: Any, prefix: int) -> Dense:
-    """MViT: queries and keys pooled by strided convolutions."""
-    before, after, keys = (tuple(each) for each in local(found, "MultiScaleAttention", "feat_size", "q_size", "k_size"))
-    steps = [tuple(pool.stride) if pool is not None else (1, 1) for pool in (owner.pool_q, owner.pool_k)]
-    spreaded = mean @ lifted(pooling(before, keys, steps[1]), 0, prefix)
-    return Dense(name, spreaded, lifted(pooling(before, after, steps[0]), 0, prefix), prefix, before, after)
 
 
 def _windows(name: str, weights: Tensor, grid: Grid, index: Tensor) -> Dense:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ from torch.overrides import TorchFunctionMode
 
 Grid = tuple[int, int]
 SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax)
+
+
+@dataclass
+class Dense:
+    """One layer: attention (tokens after, tokens before), residual of the same shape, prefix tokens, grids."""
+
+    name: str
+    attention: np.ndarray
+    residual: np.ndarray
+    prefix: int
+    before: Grid
+    after: Grid
 
 
 class Recorder(TorchFunctionMode):
