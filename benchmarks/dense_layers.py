@@ -91,7 +91,10 @@ def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> D
     queries, keys = mean.shape
     kind = type(owner).__name__
     if kind == "AttentionPoolLatent":
-        grid = _square(keys - prefix)
+        # Some heads read the patches alone.
+        hidden = prefix if math.isqrt(keys - prefix) ** 2 != keys - prefix else 0
+        mean = np.pad(mean, ((0, 0), (hidden, 0)))
+        grid = _square(keys + hidden - prefix)
         return Dense(name, mean, np.zeros_like(mean), prefix, grid, grid)
     if queries == 1:  # only the class token asks
         attention = np.zeros((keys, keys))

@@ -17,10 +17,12 @@ from vlass_explorer.attention import (
     distance,
     layer_map,
     rollout,
+    supports,
     token_rollout,
 )
 from vlass_explorer.attention.graph import halved, pooled
 from vlass_explorer.attention.walk import covering, spread
+from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.schema import UnsupportedError
 
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
@@ -50,6 +52,7 @@ FAMILIES = [
     ("mobilevit_xxs", {"size": 128}),
     ("caformer_s18", {"size": 64}),
     ("csatv2", {"size": 256}),
+    ("volo_d1_224", {"img_size": 64}),
     ("cait_xxs24_224", {"img_size": 64, "depth": 2}),
     ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 2}),
     ("samvit_base_patch16_224", {"img_size": 128, "window_size": 4, **TINY}),
@@ -80,7 +83,7 @@ def test_rollout_equals_dense_matrices_and_logits_stay(architecture: str, option
     names, expected = dense_token_rollout(model, x, READOUTS.get(maps.kind, "first"), maps.prefix_tokens)
     assert names == [layer.name for layer in maps.layers]
     assert abs(tokens - expected).max() <= 2e-6
-    if architecture != "halonet26t":  # its padding takes a share
+    if architecture not in ("halonet26t", "volo_d1_224"):  # their padding takes a share
         assert tokens.sum() == pytest.approx(1.0, abs=1e-6)
     fused = attention_maps(model, x, head_fusion="mean")[1]
     assert np.allclose(token_rollout(fused), tokens, atol=1e-7) and len(fused.layers[0].weights) == 1
@@ -223,3 +226,38 @@ def test_a_clicked_patch_starts_where_it_lies() -> None:
     # The first layer is not shifted: the patch sees its own window and nothing else.
     assert first[inside].sum() == pytest.approx(1.0, abs=1e-6) and not first[~inside].any()
     assert rollout(maps, query=5 * 16 + 9).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_shares_are_named_for_what_they_are() -> None:
+    model, x = build("volo_d1_224", {"img_size": 64})
+    first = EXPLAINERS["layer_attention"].explain(model, x, 0, layer=0)
+    # Outlook windows overlap: a patch asks in up to nine, and has the mean of them.
+    assert first.numbers["prefix_share"] == 0.0 and 0.0 < first.numbers["padding_share"] < 0.5
+    assert first.maps.sum() == pytest.approx(1.0 - first.numbers["padding_share"], abs=1e-5)
+    inner = EXPLAINERS["layer_attention"].explain(model, x, 0, layer=0, query=3 * 8 + 4)
+    assert inner.numbers["padding_share"] == 0.0 and inner.maps.sum() == pytest.approx(1.0, abs=1e-5)
+    model, x = build("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 72, "window_size": 7})
+    for method in ("layer_attention", "attention_rollout"):
+        padded = EXPLAINERS[method].explain(model, x, 0, **({"layer": 0} if method == "layer_attention" else {}))
+        assert padded.numbers["prefix_share"] == 0.0 and padded.numbers["padding_share"] > 0.01
+        assert padded.maps.sum() + padded.numbers["padding_share"] == pytest.approx(1.0, abs=1e-5)
+    assert f"{padded.numbers['padding_share']:.0%} ended on the padding of windows." in padded.caption
+
+
+def test_a_head_that_reads_the_patches_alone() -> None:
+    options = {"img_size": 64, **TINY, "num_heads": 3}
+    model, x = build("vit_so150m_patch16_reg4_map_256", options)
+    maps = attention_maps(model, x)[1]
+    assert maps.kind == "attention_pool" and maps.registers == maps.prefix_tokens == 4
+    _, expected = dense_token_rollout(model, x, "pool", 4)
+    assert abs(token_rollout(maps) - expected).max() <= 2e-6 and expected[:4].sum() > 0.01
+    last = EXPLAINERS["layer_attention"].explain(model, x, 0)
+    assert last.numbers["prefix_share"] == 0.0 and last.maps.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_supports_asks_the_model_at_hand() -> None:
+    model = timm.create_model("maxvit_rmlp_pico_rw_256", img_size=160, num_classes=4)
+    assert supports(model.eval()) == (True, "")
+    assert attention_maps(model, torch.randn(1, 3, 160, 160))[1].grid == (40, 40)
+    with pytest.raises(UnsupportedError, match="does not fit 64 x 64 patches"):
+        attention_maps(model, torch.randn(1, 3, 256, 256))

@@ -110,6 +110,51 @@ def test_legrad_is_the_mean_of_each_layers_own_gradient(architecture: str) -> No
     assert np.ptp(values) > 0
 
 
+SAM = {"img_size": 64, "window_size": 2, "embed_dim": 48, "num_heads": 3, "depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "attention"),
+    [
+        ("vit_relpos_small_patch16_224", VIT, "attn"),
+        ("vit_relpos_base_patch16_cls_224", VIT, "attn"),
+        ("samvit_base_patch16_224", SAM, "attn"),
+        ("tnt_s_patch16_224", {"img_size": 48, "depth": 2}, "attn_out"),
+    ],
+)
+def test_legrad_of_relatives_is_that_of_the_model_cut_short(
+    architecture: str, options: dict[str, object], attention: str
+) -> None:
+    torch.manual_seed(0)
+    model = timm.create_model(architecture, num_classes=4, **options).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(6.0)
+    x = torch.randn(1, 3, *(int(options["img_size"]),) * 2)  # type: ignore[call-overload]
+    assert relevance.supports_legrad(model) == (True, "")
+    values, layers = relevance.legrad(model, x, 2)
+    expected = np.zeros(values.size)
+    for last in range(len(model.blocks)):
+        cut = copy.deepcopy(model)
+        cut.blocks = cut.blocks[: last + 1]
+        owner = getattr(cut.blocks[last], attention)
+        owner.fused_attn = False
+        kept: list[Tensor] = []
+        owner.attn_drop.register_forward_hook(lambda m, i, o, kept=kept: (o.retain_grad(), kept.append(o))[1])
+        cut(x)[0, 2].backward()
+        slope = kept[0].grad.clamp(min=0)
+        if slope.shape[0] == 1:
+            expected += slope[0].mean(dim=(0, 1)).numpy()[-values.size :]
+            continue
+        # Windows of 2 x 2 patches, heads merged with them.
+        assert slope.shape[0] == 3 * 4 and values.shape == (4, 4)
+        tiles = slope.reshape(2, 2, 3, 4, 4).mean(2).sum(2).reshape(2, 2, 2, 2) / values.size
+        expected += tiles.permute(0, 2, 1, 3).numpy().ravel()
+    assert layers == len(model.blocks)
+    assert abs(values.ravel() - expected / layers).max() <= 2e-6 * expected.max() and np.ptp(values) > 0
+
+
 def test_flow_equals_networkx() -> None:
     model = vit(img_size=32, depth=2)
     maps = attention_maps(model, X[..., :32, :32])[1]

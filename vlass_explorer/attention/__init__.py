@@ -6,10 +6,20 @@ from .gradients import AttentionGradients, attention_gradients
 from .graph import LayerGraph, TokenGraph
 from .graphs import describe, supports
 from .recording import HeadFusion, attention_maps, batch_attention_maps
-from .rollout import has_readout, layer_map, prefix_shares, rollout, start_words, token_rollout
+from .rollout import (
+    has_readout,
+    layer_map,
+    layer_row,
+    padding_share,
+    prefix_shares,
+    rollout,
+    start_words,
+    token_rollout,
+)
 
 __all__ = [
     "AttentionGradients", "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_gradients", "attention_maps",
-    "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map",
-    "position_bias", "positions", "prefix_shares", "relevance", "rollout", "start_words", "supports", "token_rollout",
+    "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map", "layer_row",
+    "padding_share", "position_bias", "positions", "prefix_shares", "relevance", "rollout", "start_words", "supports",
+    "token_rollout",
 ]  # fmt: skip

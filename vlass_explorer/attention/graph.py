@@ -15,6 +15,10 @@ from ..schema import FloatArray, IndexArray, Place, Pooling, Tokens, Unsupported
 Size = tuple[int, int]
 
 
+class SizeMisfit(UnsupportedError):
+    """The layers of an architecture do not lie on an input of this size."""
+
+
 Kind = Literal["class_token", "distilled", "average_pool", "late_class_token", "attention_pool"]
 
 
@@ -106,9 +110,10 @@ def class_attention(tokens: Tokens) -> Place:
     return Place(tokens, tokens, tokens, np.zeros((1, 1), np.intp))
 
 
-def attention_pool(tokens: Tokens) -> Place:
-    """One learned query reads the tokens and becomes the read-out."""
-    return Place(tokens, Tokens(1, (0, 0)), tokens, residual=False)
+def attention_pool(tokens: Tokens, *, patches: bool = False) -> Place:
+    """One learned query reads the tokens, or the patches alone, and becomes the read-out."""
+    read = np.arange(tokens.prefix, tokens.size)[None] if patches and tokens.prefix else None
+    return Place(tokens, Tokens(1, (0, 0)), tokens, key_index=read, residual=False)
 
 
 def windows(grid: Size, window: Size, shift: Size = (0, 0), *, pad: bool = True) -> IndexArray:
@@ -116,7 +121,7 @@ def windows(grid: Size, window: Size, shift: Size = (0, 0), *, pad: bool = True)
     index = np.roll(np.arange(grid[0] * grid[1]).reshape(grid), (-shift[0], -shift[1]), (0, 1))
     margins = [(0, -n % w) for n, w in zip(grid, window, strict=True)]
     if not pad and any(after for _, after in margins):
-        raise UnsupportedError(f"Windows of {window[0]} x {window[1]} do not tile {grid[0]} x {grid[1]} patches.")
+        raise SizeMisfit(f"Windows of {window[0]} x {window[1]} do not tile {grid[0]} x {grid[1]} patches.")
     index = np.pad(index, margins, constant_values=-1)
     rows, columns = (n // w for n, w in zip(index.shape, window, strict=True))
     tiles = index.reshape(rows, window[0], columns, window[1]).transpose(0, 2, 1, 3)
@@ -126,7 +131,7 @@ def windows(grid: Size, window: Size, shift: Size = (0, 0), *, pad: bool = True)
 def strided_windows(grid: Size, cells: Size) -> IndexArray:
     """Patches (window, place) of windows of ``cells`` that lie evenly spread over the grid (MaxViT's grid)."""
     if grid[0] % cells[0] or grid[1] % cells[1]:
-        raise UnsupportedError(f"A spread of {cells[0]} x {cells[1]} does not fit {grid[0]} x {grid[1]} patches.")
+        raise SizeMisfit(f"A spread of {cells[0]} x {cells[1]} does not fit {grid[0]} x {grid[1]} patches.")
     rows, columns = grid[0] // cells[0], grid[1] // cells[1]
     index = np.arange(grid[0] * grid[1]).reshape(cells[0], rows, cells[1], columns)
     return index.transpose(1, 3, 0, 2).reshape(rows * columns, cells[0] * cells[1])
@@ -183,7 +188,7 @@ def halved(grid: Size, coarse: Size) -> Pooling | None:
         if coarser(grid, 2**times) == coarse:
             _, pooling = pooled(nn.MaxPool2d(2**times, ceil_mode=True), grid)
             return pooling
-    raise UnsupportedError(
+    raise SizeMisfit(
         f"How {coarse[0]} x {coarse[1]} patches are made of {grid[0]} x {grid[1]} is not known for this model."
     )
 

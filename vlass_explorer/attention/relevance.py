@@ -5,6 +5,7 @@ The map starts at the read-out (or one patch) and is walked backwards through th
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,12 @@ def legrad(model: nn.Module, x: Tensor, target: int) -> tuple[FloatArray, int]:
     network: Any = model
 
     def scores(image: Tensor) -> list[Tensor]:
-        found = network.forward_intermediates(
-            image, norm=True, output_fmt="NLC", return_prefix_tokens=True, intermediates_only=True
-        )
+        if "return_prefix_tokens" not in signature(network.forward_intermediates).parameters:
+            # SAM has no prefix tokens, and a head that reads a map.
+            found = network.forward_intermediates(image, norm=True, intermediates_only=True)
+            return [network.forward_head(each)[0, target] for each in found]
+        prefixed = {"return_prefix_tokens": True} if network.num_prefix_tokens else {}
+        found = network.forward_intermediates(image, norm=True, output_fmt="NLC", intermediates_only=True, **prefixed)
         logits = []
         for each in found:
             patches, prefix = each if isinstance(each, tuple) else (each, None)
@@ -75,9 +79,9 @@ def supports_legrad(model: nn.Module) -> tuple[bool, str]:
         graph = describe(model)
     except UnsupportedError as error:
         return False, str(error)
-    places = {layer.place.after for layer in graph.layers}
+    places = {layer.place.after for layer in graph.drawn}
     blocks = len(getattr(model, "blocks", ()))
-    if len(places) != 1 or blocks != len(graph.layers) or not hasattr(model, "forward_intermediates"):
+    if len(places) != 1 or blocks != len(graph.drawn) or not hasattr(model, "forward_intermediates"):
         return (
             False,
             "LeGrad needs a head that can read every layer: plain vision transformers without attention pooling.",

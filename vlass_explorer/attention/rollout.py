@@ -62,6 +62,12 @@ def token_rollout(
     return walk(maps, matrices, start, stochastic(identity_weight))
 
 
+def padding_share(row: FloatArray) -> float:
+    """Share of a row (token,) of shares that lies on padding: what is missing to a sum of 1, but for rounding."""
+    missing = 1.0 - float(row.sum(dtype=np.float64))
+    return missing if missing > 1e-5 else 0.0
+
+
 def prefix_shares(maps: AttentionMaps, tokens: FloatArray) -> dict[str, float]:
     """Share of a row (token,) that ended on class tokens and on registers; empty for a model without registers."""
     if not maps.registers:
@@ -88,12 +94,22 @@ def stochastic(identity_weight: float = 0.5) -> Split:
 
 
 def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: int | None = None) -> FloatArray:
-    """Attention (gy, gx) on the grid of ``maps``, row 0 at the bottom, of one layer from the read-out or from a patch.
+    """Attention (gy, gx) of ``layer_row`` on the grid of ``maps``, row 0 at the bottom: the patches only.
 
-    Raw, not rescaled; a patch of a coarser layer is spread over those that it covers, so that sums stay. ``layer``
-    counts from 0, negative from the end; ``head`` None is the mean over heads. In a layer that the class token has not
-    joined yet there is no read-out: the mean over all patches stands in (see ``has_readout``). Raises UnsupportedError
-    for a layer, head or patch that does not exist, or a head of a layer whose heads were fused.
+    A patch of a coarser layer is spread over those that it covers, so that sums stay.
+    """
+    fine: FloatArray = on_grid(layer_row(maps, layer, head, query), maps, layer).reshape(maps.grid)
+    return fine
+
+
+def layer_row(maps: AttentionMaps, layer: int, head: int | None = None, query: int | None = None) -> FloatArray:
+    """Attention (token,) of one layer from the read-out or from a patch, over the tokens that the layer receives.
+
+    Raw, not rescaled, but for a patch that asks in several windows (VOLO), which has the mean of them; what is missing
+    to a sum of 1 lies on padding. ``layer`` counts from 0, negative from the end; ``head`` None is the mean over heads.
+    In a layer that the class token has not joined yet there is no read-out: the mean over all patches stands in (see
+    ``has_readout``). Raises UnsupportedError for a layer, head or patch that does not exist, or a head of a layer whose
+    heads were fused.
     """
     if not -len(maps.layers) <= layer < len(maps.layers):
         raise UnsupportedError(f"There is no layer {layer}: this model has {len(maps.layers)}, counted from 0.")
@@ -103,12 +119,11 @@ def layer_map(maps: AttentionMaps, layer: int, head: int | None = None, query: i
     if head is not None and len(chosen.weights) != chosen.heads:
         raise UnsupportedError("The heads of this layer were fused when they were recorded; record it whole.")
     place = chosen.place
-    row = _asking(_row(maps, layer, query)[0], place)
+    row = _once(_asking(_row(maps, layer, query)[0], place), place)
     stack = chosen.weights if head is None else chosen.weights[head : head + 1]
     over_heads = [to_before(answers(row, place, weights), place) for weights in stack]
-    mean = over_heads[0] if len(over_heads) == 1 else np.mean(over_heads, axis=0)
-    fine: FloatArray = on_grid(mean, maps, layer).reshape(maps.grid)
-    return fine
+    mean: FloatArray = over_heads[0] if len(over_heads) == 1 else np.mean(over_heads, axis=0)
+    return mean
 
 
 def has_readout(maps: AttentionMaps, layer: int) -> bool:
@@ -164,6 +179,14 @@ def _asking(row: FloatArray, place: Place) -> FloatArray:
     asks = np.bincount(place.query_index.ravel() + 1, minlength=row.size + 1)[1:] > 0
     part = np.where(asks, row, np.zeros((), row.dtype))
     return part * (row.sum() / part.sum()) if part.any() and not asks.all() else row
+
+
+def _once(row: FloatArray, place: Place) -> FloatArray:
+    """A row with the share of each token divided over the windows that it asks in."""
+    if place.query_index is None:
+        return row
+    times = np.bincount(place.query_index.ravel() + 1, minlength=row.size + 1)[1:]
+    return row if times.max() <= 1 else (row / np.maximum(times, 1)).astype(row.dtype)
 
 
 def _even(tokens: Tokens) -> FloatArray:

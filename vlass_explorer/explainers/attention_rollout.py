@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import HeadFusion, attention_maps, prefix_shares, start_words, supports, token_rollout
+from ..attention import HeadFusion, attention_maps, padding_share, prefix_shares, start_words, supports, token_rollout
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -39,13 +39,14 @@ def explain(
         maps, head_fusion=head_fusion, discard_ratio=discard_ratio, identity_weight=identity_weight, query=query
     )
     shares = tokens[maps.prefix_tokens :]
-    elsewhere = max(0.0, 1.0 - float(shares.sum()))
+    elsewhere, padding = float(tokens[: maps.prefix_tokens].sum()), padding_share(tokens)
     absorbed = prefix_shares(maps, tokens)
     names = {"class_token_share": "the class token", "register_share": "registers"}
     split = ", ".join(f"{share:.1%} on {names[name]}" for name, share in absorbed.items())
     sentences = (
         "Where attention flowed, not a cause.",
         f"{elsewhere:.0%} ended on tokens that are no patches{f': {split}' if split else ''}.",
+        *((f"{padding:.0%} ended on the padding of windows.",) if padding else ()),
     )
     return Explanation(
         maps=shares.reshape(1, *maps.grid),
@@ -57,6 +58,7 @@ def explain(
             "token_graph": maps.kind,
             "prefix_tokens": maps.prefix_tokens,
             "prefix_share": elsewhere,
+            "padding_share": padding,
             **absorbed,
         },
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import attention_maps, has_readout, layer_map, supports
+from ..attention import attention_maps, has_readout, layer_map, layer_row, padding_share, supports
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -27,6 +27,7 @@ def explain(
     Raises UnsupportedError for an architecture that is not covered or a layer, head or patch that does not exist.
     """
     _, maps = attention_maps(model, x, head_fusion="mean", whole=() if head is None else (layer,))
+    row, place = layer_row(maps, layer, head, query), maps.layers[layer].place
     values = layer_map(maps, layer, head, query)
     number = range(len(maps.layers))[layer] + 1
     which = "mean of the heads" if head is None else f"head {head + 1}"
@@ -44,6 +45,7 @@ def explain(
             "layer": maps.layers[layer].name,
             "heads": maps.layers[layer].heads,
             "token_graph": maps.kind,
-            "prefix_share": 1.0 - float(values.sum()),
+            "prefix_share": float(row[: place.before.prefix].sum()),
+            "padding_share": padding_share(row),
         },
     )

@@ -10,17 +10,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from torch import nn
 
-from ...schema import Tokens, UnsupportedError
-from ..graph import LayerGraph, Size, TokenGraph, halved
+from ...schema import InputSpec, Tokens, UnsupportedError
+from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, halved
 
 Describer = Callable[[Any, Size], TokenGraph]
 _DESCRIBERS: dict[type, Describer] = {}
+MOST_PIXELS = 1024
 
 
 def describes(*models: type) -> Callable[[Describer], Describer]:
@@ -36,7 +38,9 @@ def describes(*models: type) -> Callable[[Describer], Describer]:
 def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
     """Token graph of a model for an input of ``size`` (ny, nx), its own by default.
 
-    Raises UnsupportedError with the reason where there is none.
+    A model that does not say its own size, and was not built for the one of its weights (MaxViT's windows follow the
+    size that they were built for), is described for the smallest multiple of 32 that its layers fit. Raises
+    UnsupportedError with the reason where there is none.
     """
     refused = _walk()
     reason = refused.get(type(model))
@@ -44,7 +48,19 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
         raise UnsupportedError(reason)
     if type(model) not in _DESCRIBERS:
         raise UnsupportedError(_why_not(model))
-    graph = _DESCRIBERS[type(model)](model, size or own_size(model))
+    try:
+        return _described(model, size or own_size(model))
+    except SizeMisfit:
+        if size is not None:
+            raise
+        for side in range(32, MOST_PIXELS + 1, 32):
+            with suppress(SizeMisfit):
+                return _described(model, (side, side))
+        raise
+
+
+def _described(model: nn.Module, size: Size) -> TokenGraph:
+    graph = _DESCRIBERS[type(model)](model, size)
     return replace(graph, layers=_joined(graph.layers), registers=_registers(model))
 
 
@@ -81,6 +97,9 @@ def supports(model: nn.Module) -> tuple[bool, str]:
 def own_size(model: Any) -> Size:
     """Pixels (ny, nx) that the model was made for."""
     made = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    spec = getattr(model, "input_spec", None)
+    if made is None and isinstance(spec, InputSpec):
+        made = (spec.img_size, spec.img_size)
     if made is None:
         made = (getattr(model, "pretrained_cfg", None) or {}).get("input_size", (3, 224, 224))[1:]
     return int(made[0]), int(made[1])

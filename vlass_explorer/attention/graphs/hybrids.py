@@ -38,6 +38,7 @@ from ...schema import Place, Tokens, UnsupportedError
 from ..graph import (
     LayerGraph,
     Size,
+    SizeMisfit,
     TokenGraph,
     average_pool,
     coarser,
@@ -149,7 +150,7 @@ def _bottleneck(name: str, attention: Any, stage: Size) -> LayerGraph:
     block, margin, stride = attention.block_size, attention.halo_size, attention.block_stride
     after = (before[0] // stride, before[1] // stride)
     if before[0] % block or before[1] % block:
-        raise UnsupportedError(f"Blocks of {block} do not tile {before[0]} x {before[1]} patches.")
+        raise SizeMisfit(f"Blocks of {block} do not tile {before[0]} x {before[1]} patches.")
     queries = windows(after, (block // stride, block // stride))
     padded = np.pad(np.arange(before[0] * before[1]).reshape(before), margin, constant_values=-1)
     views = np.lib.stride_tricks.sliding_window_view(padded, (attention.win_size,) * 2)[::block, ::block]

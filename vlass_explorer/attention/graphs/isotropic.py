@@ -54,7 +54,7 @@ def vit(model: Any, size: Size) -> TokenGraph:
     tokens = _tokens(model, size)
     layers = _layers(model.blocks, tokens)
     if model.attn_pool is not None:
-        return _pooled(model.attn_pool, layers, tokens)
+        return _pooled(model.attn_pool, layers, tokens, patches=not model.pool_include_prefix)
     if model.global_pool == "avg" and model.pool_include_prefix:
         return TokenGraph("average_pool", layers, first_of(tokens, tokens.prefix, patches=True))
     return _read(model.global_pool, layers, tokens)
@@ -87,9 +87,7 @@ def naflex(model: Any, size: Size) -> TokenGraph:
     tokens = Tokens(model.num_prefix_tokens, model.embeds.dynamic_feat_size(size))
     layers = _layers(model.blocks, tokens)
     if model.attn_pool is not None:
-        if tokens.prefix and not model.pool_include_prefix:
-            raise UnsupportedError("The head pools patches without their prefix tokens, which is not covered yet.")
-        return _pooled(model.attn_pool, layers, tokens)
+        return _pooled(model.attn_pool, layers, tokens, patches=not model.pool_include_prefix)
     if model.pool_include_prefix and model.global_pool == "avg":
         return TokenGraph("average_pool", layers, first_of(tokens, tokens.prefix, patches=True))
     return _read(model.global_pool, layers, tokens)
@@ -161,10 +159,10 @@ def _read(pooling: str, layers: tuple[LayerGraph, ...], tokens: Tokens) -> Token
     raise UnsupportedError(no_row(pooling))
 
 
-def _pooled(pool: Any, layers: tuple[LayerGraph, ...], tokens: Tokens) -> TokenGraph:
+def _pooled(pool: Any, layers: tuple[LayerGraph, ...], tokens: Tokens, *, patches: bool = False) -> TokenGraph:
     only(pool, AttentionPoolLatent)
     if pool.latent_len != 1 or pool.pool != "token":
         raise UnsupportedError("The head reads by more than one learned query, which no single row describes.")
-    reader = LayerGraph("attn_pool", pool.num_heads, attention_pool(tokens))
+    reader = LayerGraph("attn_pool", pool.num_heads, attention_pool(tokens, patches=patches))
     one: FloatArray = first_of(reader.place.after, 1)
     return TokenGraph("attention_pool", (*layers, reader), one)

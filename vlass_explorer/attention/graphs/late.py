@@ -93,7 +93,7 @@ def volo(model: Any, size: Size) -> TokenGraph:
                 place, axes = everywhere(Tokens(0, grid)), "bhqk"
             else:
                 index = _outlook(grid, attention.kernel_size, attention.stride, attention.padding)
-                place, axes = windowed(Tokens(0, grid), index), "bwhqk"
+                place, axes = windowed(Tokens(0, grid), index), "bhwqk"
             place, merging = replace(place, pools_earlier=merging), None
             layers.append(LayerGraph(f"network.{i}.{j}.attn", attention.num_heads, place, axes))
     last = Tokens(1, grid)
