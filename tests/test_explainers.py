@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import types
 import typing
@@ -16,7 +17,7 @@ from torch import nn
 from vlass_explorer.attention import attention_maps, layer_map, rollout
 from vlass_explorer.attention.positions import similarity
 from vlass_explorer.attribution import BATCH_SIZE, baseline_image
-from vlass_explorer.explainers import EXPLAINERS, integrated_gradients, of_the_sky, option_help, options
+from vlass_explorer.explainers import EXPLAINERS, integrated_gradients, of_the_sky, option_help, options, worded
 from vlass_explorer.schema import Explanation, InputSpec, UnsupportedError
 
 X = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
@@ -200,3 +201,15 @@ def test_methods_of_the_model_alone_are_told_apart() -> None:
     assert not EXPLAINERS["patch_filters"].explain(vit(), X, 0).on_sky
     assert EXPLAINERS["position_similarity"].explain(vit(), X, 0).on_sky
     assert not EXPLAINERS["position_similarity"].explain(vit(), X, 0, view="grid").on_sky
+
+
+def test_a_map_that_is_zero_everywhere_says_what_that_means() -> None:
+    zero = Explanation(np.zeros((1, 4, 4), np.float32), ("a",), False, "Features of blocks.3.")
+    told = worded("grad_cam", zero).caption
+    assert told == (
+        "The map is zero everywhere. Nothing there raises the label's logit; what lowers it is cut at zero. "
+        "Features of blocks.3."
+    )
+    assert "no part of the input" in worded("attention_rollout", zero).caption
+    kept = dataclasses.replace(zero, maps=np.eye(4, dtype=np.float32)[None])
+    assert worded("grad_cam", kept) is kept

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
@@ -18,6 +20,7 @@ from tiny_checkpoint import SPEC
 
 from vlass_explorer import export, preprocess
 from vlass_explorer.export.regions import Patch
+from vlass_explorer.figures import frame, tokens
 from vlass_explorer.schema import Window
 
 
@@ -157,3 +160,50 @@ def test_a_map_of_the_model_alone_gets_no_place_on_the_sky(tmp_path: Path) -> No
     assert sorted(path.suffix for path in paths) == [".fits", ".json", ".png"]
     header = fits.getheader(next(path for path in paths if path.suffix == ".fits"))
     assert not WCS(header).has_celestial and "LTV1" not in header
+
+
+def test_no_region_file_is_written_for_a_map_that_is_zero_everywhere(tmp_path: Path) -> None:
+    empty = explanation(np.zeros((1, 4, 4)))
+    assert not export.has_regions(empty) and export.has_regions(explanation(np.eye(4)[None]))
+    paths = export.write(tmp_path, "empty", empty, cutout(), provenance())
+    assert sorted(path.suffix for path in paths) == [".fits", ".json", ".png"]
+
+
+def turned(first: str, second: str, step: tuple[float, float]) -> WCS:
+    """An image with its sky axes in any order and direction, so far north that right ascension is not declination."""
+    made, values = WCS(naxis=2), {"RA---SIN": 150.0, "DEC--SIN": 60.0}
+    made.wcs.ctype, made.wcs.crval = (first, second), (values[first], values[second])
+    made.wcs.cdelt, made.wcs.crpix = np.array(step) / 3600, (35.0, 40.0)
+    made.wcs.set()
+    return made
+
+
+@pytest.mark.parametrize("step", [(-1.8, 1.8), (1.8, 1.8), (1.8, -1.8)], ids=["usual", "mirrored", "mirrored twice"])
+@pytest.mark.parametrize("order", [("RA---SIN", "DEC--SIN"), ("DEC--SIN", "RA---SIN")], ids=["RA first", "Dec first"])
+def test_clicked_and_exported_patches_lie_where_the_sky_says(order: tuple[str, str], step: tuple[float, float]) -> None:
+    source = cutout(wcs=turned(*order, step))
+    window = preprocess.window(source, SPEC)
+    maps = np.zeros((1, 4, 4))
+    maps[0, 1, 3] = 1.0
+    middle = np.array([[window.x0 + window.shape[1] * 3.5 / 4, window.y0 + window.shape[0] * 1.5 / 4]])
+    place = SkyCoord(source.wcs.pixel_to_world(*(middle - 0.5).T))
+
+    text = export.regions_bytes(explanation(maps), source, provenance()).decode("ascii")
+    assert text.splitlines()[2] == "icrs"
+    corners = SkyCoord(polygons(text)[0], unit="deg")
+    assert corners.separation(place).arcsec == pytest.approx(
+        np.hypot(*window.shape) / 8 * 1.8, rel=1e-3
+    )  # half the diagonal of a patch, to every corner
+    middle_of_corners = corners.cartesian.mean()
+    assert SkyCoord(middle_of_corners).separation(place[0]).arcsec < 0.02
+
+    figure = go.Figure()
+    tokens.add_patches(figure, source, window, (4, 4), None, clickable=True)
+    marker = figure.data[-1]
+    index = marker.text.index("patch row 1, column 3")
+    assert divmod(index, 4) == (1, 3)
+    axes = frame.frame(source)
+    centre = source.wcs.pixel_to_world((source.shape[1] - 1) / 2, (source.shape[0] - 1) / 2)
+    east, north = (float(offset.arcsec[0]) for offset in centre.spherical_offsets_to(place))
+    y, x = axes.offset(np.array(north), np.array(east))
+    assert (marker.y[index], marker.x[index]) == pytest.approx((float(y), float(x)), abs=0.02)

@@ -25,7 +25,7 @@ def draw(explanation: Explanation, cutout: Cutout, provenance: export.Provenance
     makers: dict[str, Callable[..., bytes]] = {
         "PNG": export.png_bytes,
         "FITS": export.fits_bytes,
-        "REG": export.regions_bytes,
+        **({"REG": export.regions_bytes} if export.has_regions(explanation) else {}),
         "JSON": export.manifest_json,
     }
     stem = f"{export.safe_stem(cutout.name)}.{provenance.method}"

@@ -172,7 +172,7 @@ def explanation(
         found: Explanation = explainers.EXPLAINERS[method].explain(
             asked_model(card, against), tensor(card, cutout), target, **dict(options)
         )
-        return found
+        return explainers.worded(method, found)
 
     return remembered("explanation", card, cutout, (method, target, options, against), work)
 

@@ -84,7 +84,7 @@ def _explain(
     device: str,
 ) -> tuple[Any, Cutout, Any]:
     """Explanation, cutout and provenance, as ``export.write`` takes them."""
-    from .. import attribution, export, predict, preprocess
+    from .. import attribution, explainers, export, predict, preprocess
 
     (prediction,) = predict.predict(model, card, [cutout], device=device)
     label = prediction.label if args.target is None else args.target
@@ -94,4 +94,5 @@ def _explain(
             raise InputError(f"{label} cannot be compared with itself; name another label after --against.")
         model = attribution.contrast(model, card.label_names.index(args.against))
     explanation = explainer.explain(model, x, card.label_names.index(label), **options)
+    explanation = explainers.worded(args.method, explanation)
     return explanation, cutout, export.Provenance(card, args.method, label, options, prediction, args.against)

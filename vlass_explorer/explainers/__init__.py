@@ -5,6 +5,7 @@ whether the method applies and if not why, and ``explain(model, x, target, *, op
 input (1, C, H, W) with row 0 at the bottom and the index of a label and returns an ``Explanation``. Options are
 keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), each described
 in the docstring as ``name: text``; widgets and flags are made from them.
+``ZERO`` may say what it means for the method where all of its maps are zero everywhere.
 ``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky.
 """
 
@@ -15,9 +16,12 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType, ModuleType
 
-__all__ = ["EXPLAINERS", "of_the_sky", "option_help", "options"]
+from ..schema import Explanation
+
+__all__ = ["EXPLAINERS", "of_the_sky", "option_help", "options", "worded"]
 
 EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
     {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
@@ -42,3 +46,11 @@ def option_help(name: str) -> dict[str, str]:
     found = re.findall(r"^(\w+): (.+(?:\n[ ]{4}.+)*)", text, flags=re.MULTILINE)
     known = options(name)
     return {option: re.sub(r"\s+", " ", words) for option, words in found if option in known}
+
+
+def worded(name: str, explanation: Explanation) -> Explanation:
+    """The explanation; where all its maps are zero everywhere, its caption says so and what that means."""
+    if explanation.maps.any():
+        return explanation
+    means = getattr(EXPLAINERS[name], "ZERO", "The method finds no part of the input that matters for this label.")
+    return replace(explanation, caption=f"The map is zero everywhere. {means} {explanation.caption}".strip())

@@ -20,6 +20,7 @@ from ..schema import Explanation, FloatArray, UnsupportedError
 __all__ = ["TITLE", "explain", "islands", "supports"]
 
 TITLE = "Feature ablation"
+ZERO = "Removing any feature leaves the score as it is."
 THRESHOLD = 5.0  # rms above the background
 MOST_ISLANDS = 64
 

@@ -15,6 +15,7 @@ from ..schema import Explanation
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Gradient rollout"
+ZERO = "No attention raises the label's logit; what lowers it is cut at zero."
 
 
 def explain(model: nn.Module, x: Tensor, target: int, *, query: int | None = None) -> Explanation:

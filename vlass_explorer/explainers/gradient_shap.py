@@ -27,6 +27,7 @@ from ..schema import Explanation, UnsupportedError
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "GradientSHAP"
+ZERO = "The logit does not change on the way from the baselines, or the input is one of them."
 
 Skies = Literal["noisy", "plain"]
 

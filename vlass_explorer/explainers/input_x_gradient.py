@@ -13,6 +13,7 @@ from ..schema import Explanation
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Input × gradient"
+ZERO = "The logit does not change with any pixel, or all pixels are zero."
 
 
 def explain(model: nn.Module, x: Tensor, target: int, *, baseline: Baseline = "zero") -> Explanation:

@@ -26,6 +26,7 @@ from ..schema import Explanation, UnsupportedError
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Integrated gradients"
+ZERO = "The logit does not change on the way from the baseline, or the input is the baseline."
 TOLERANCE = 0.05
 FIRST_STEPS = 50
 

@@ -13,6 +13,7 @@ from ..schema import Explanation
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "LayerCAM"
+ZERO = "Nothing there raises the label's logit; what lowers it is cut at zero."
 
 
 def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Explanation:

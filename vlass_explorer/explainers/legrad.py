@@ -11,6 +11,7 @@ from ..attention import relevance
 from ..schema import Explanation
 
 TITLE = "LeGrad"
+ZERO = "No attention raises the label's logit; what lowers it is cut at zero."
 
 supports = relevance.supports_legrad
 

@@ -15,6 +15,7 @@ from ..schema import Explanation, UnsupportedError
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Occlusion"
+ZERO = "Covering any part leaves the score as it is."
 
 
 def explain(

@@ -15,6 +15,7 @@ from ..schema import Explanation, UnsupportedError
 __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "SmoothGrad"
+ZERO = "The logit does not change with any pixel, also with noise added."
 
 
 def explain(

@@ -9,10 +9,10 @@ from .files import safe_stem, unique_stem, write
 from .fits import covering_wcs, fits_bytes
 from .manifest import Item, Provenance, manifest, manifest_json, manifests_json
 from .png import png_bytes
-from .regions import regions_bytes, top_patches
+from .regions import has_regions, regions_bytes, top_patches
 from .sheet import sheet_bytes
 
 __all__ = [
-    "Item", "Provenance", "covering_wcs", "cube_bytes", "fits_bytes", "manifest", "manifest_json", "manifests_json",
-    "png_bytes", "regions_bytes", "safe_stem", "sheet_bytes", "top_patches", "unique_stem", "write",
+    "Item", "Provenance", "covering_wcs", "cube_bytes", "fits_bytes", "has_regions", "manifest", "manifest_json",
+    "manifests_json", "png_bytes", "regions_bytes", "safe_stem", "sheet_bytes", "top_patches", "unique_stem", "write",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from ..schema import Cutout, Explanation
 from .fits import fits_bytes
 from .manifest import Provenance, manifest_json
 from .png import png_bytes
-from .regions import regions_bytes
+from .regions import has_regions, regions_bytes
 
 
 def safe_stem(name: str) -> str:
@@ -35,14 +35,14 @@ def unique_stem(name: str, taken: set[str]) -> str:
 def write(folder: Path, stem: str, explanation: Explanation, cutout: Cutout, provenance: Provenance) -> list[Path]:
     """Write ``<stem>.<method>.png``, ``.fits``, ``.reg`` and ``.json`` into a folder, which is made; returns the paths.
 
-    A map that has no place on the sky gets no regions.
+    A map that has no place on the sky, or is zero everywhere, gets no regions.
 
     ``stem`` comes from ``unique_stem``.  Files of the same name are replaced.
     """
     contents = {
         "png": png_bytes(explanation, cutout, provenance),
         "fits": fits_bytes(explanation, cutout, provenance),
-        **({"reg": regions_bytes(explanation, cutout, provenance)} if explanation.on_sky else {}),
+        **({"reg": regions_bytes(explanation, cutout, provenance)} if has_regions(explanation) else {}),
         "json": manifest_json(explanation, cutout, provenance),
     }
     folder.mkdir(parents=True, exist_ok=True)

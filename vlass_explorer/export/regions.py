@@ -51,6 +51,11 @@ def top_patches(relevance: FloatArray, window: Window, count: int = COUNT) -> li
     return found
 
 
+def has_regions(explanation: Explanation) -> bool:
+    """True where a region file would hold anything: a map on the sky that is not zero everywhere."""
+    return explanation.on_sky and bool(np.nan_to_num(explanation.maps).any())
+
+
 def regions_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance, *, count: int = COUNT) -> bytes:
     """A DS9 region file: the strongest patches of each map as polygons in ICRS, or in image pixels without a WCS.
 
