@@ -21,15 +21,16 @@ from astropy.wcs import WCS
 from cli_call import Run
 from streamlit.testing.v1 import AppTest
 
-from vlass_explorer import cutouts
+from vlass_explorer import checkpoints, cutouts, datasets
 from vlass_explorer.datasets import catalogue, splits
 from vlass_explorer.datasets.items import Item
+from vlass_explorer.evaluation import parts
 from vlass_explorer.figures.frame import centre_text
 from vlass_explorer.measure import measure
-from vlass_explorer.schema import Cutout
+from vlass_explorer.schema import Cutout, DatasetError
 
 ROOT = Path(__file__).resolve().parent.parent
-ELSEWHERE = {"r08", "r18", "r19", "r22"}  # no matter of the reader's
+ELSEWHERE = {"r08", "r18", "r19", "r22"}  # zero-filled edges and training data, which have tests of their own
 VLASS = "VLASS2.1.se.T13t36.J232400+073000.06.2048.v1.I.iter3.image.pbcor.tt0.subim.fits"
 CASDA = "image.i.X.SB1.cont.taylor.{}.restored.conv.fits"
 OTHER_SKY = ("r13.fits", "r14.fits")  # the source lies elsewhere
@@ -85,11 +86,20 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
     """The files that the scripts beside the real data write."""
+    return made_by_scripts(tmp_path_factory.mktemp("cases"), data_dir, elsewhere=False)
+
+
+@pytest.fixture(scope="module")
+def reported_elsewhere(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
+    """Those of zero-filled edges and of training data."""
+    return made_by_scripts(tmp_path_factory.mktemp("elsewhere"), data_dir, elsewhere=True)
+
+
+def made_by_scripts(folder: Path, data_dir: Path, *, elsewhere: bool) -> Path:
     scripts = sorted((data_dir.parent / "cases").glob("[ru][0-9][0-9].py"))
     if not scripts:
         pytest.skip(f"no cases beside {data_dir}")
-    folder = tmp_path_factory.mktemp("cases")
-    wanted = [str(path) for path in scripts if path.stem not in ELSEWHERE]
+    wanted = [str(path) for path in scripts if (path.stem in ELSEWHERE) == elsewhere]
     code = "import runpy, sys; sys.path.insert(0, sys.argv[1]); [runpy.run_path(path) for path in sys.argv[2:]]"
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, str(scripts[0].parent), *wanted], cwd=folder, check=True
@@ -149,6 +159,23 @@ def test_the_reported_cases_are_read_right(reported: Path) -> None:
     shown = cutouts.read(reported / "r17.tif").pixels
     y, x = np.unravel_index(int(shown.argmax()), shown.shape)
     assert (int(y), int(x)) == (47, 56)
+
+
+@pytest.mark.parametrize("share", [10, 20, 25, 30])
+def test_reported_edges_of_zeros_are_read_as_their_nan_twins(reported_elsewhere: Path, share: int) -> None:
+    seen, twin = (cutouts.read(reported_elsewhere / f"r08_{fill}{share}.fits") for fill in ("zero", "nan"))
+    np.testing.assert_array_equal(seen.pixels, twin.pixels)
+    assert seen.noise == twin.noise and "of the field, at its edge, holds no data" in seen.notes[0]
+
+
+def test_reported_training_sets_are_read_or_refused_by_name(reported_elsewhere: Path) -> None:
+    for name in ("r18", "r18b"):
+        with pytest.raises(DatasetError, match="The folder 'test' is a part of a data set, not a class"):
+            datasets.load("class_folders", reported_elsewhere / name)
+    assert datasets.load("class_folders", reported_elsewhere / "r19").counts == {"a": 4, "b": 4}
+    card = checkpoints.find("first-cnn")
+    part = parts.chosen(card, parts.config_of(card, data_dir=str(reported_elsewhere / "r22"), split="authors"), "")
+    assert part.name == "test" and part.data_set.counts == dict.fromkeys(card.label_names, 4)
 
 
 def test_predict_reads_each_case(run: Run, written: Path) -> None:
