@@ -56,8 +56,8 @@ def dense_layers(model: nn.Module, x: Tensor, prefix: int) -> list[Dense]:
     for name, weights, found in record(model, x):
         owner = found[0][0]
         kind = type(owner).__name__
-        if name.endswith("attn_in"):
-            continue
+        if name.endswith("attn_in") or kind == "XCA":
+            continue  # between the pixels of one patch, or between channels
         if kind == "GPSA":
             if content is None:
                 content = weights

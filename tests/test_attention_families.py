@@ -54,6 +54,7 @@ FAMILIES = [
     ("csatv2", {"size": 256}),
     ("volo_d1_224", {"img_size": 64}),
     ("cait_xxs24_224", {"img_size": 64, "depth": 2}),
+    ("xcit_nano_12_p16_224", {"size": 64, "depth": 2}),
     ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 2}),
     ("samvit_base_patch16_224", {"img_size": 128, "window_size": 4, **TINY}),
     ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}),

@@ -19,6 +19,7 @@ from torch import nn
 
 from ...schema import InputSpec, Tokens, UnsupportedError
 from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, halved
+from .refused import why_without
 
 Describer = Callable[[Any, Size], TokenGraph]
 _DESCRIBERS: dict[type, Describer] = {}
@@ -129,4 +130,4 @@ def _why_not(model: nn.Module) -> str:
     attends = ("num_heads", "fused_attn")
     if any(isinstance(m, nn.MultiheadAttention | nn.Softmax) or any(hasattr(m, a) for a in attends) for m in modules):
         return f"The attention of {type(model).__name__} is not covered yet; try gradients or occlusion instead."
-    return "This model has no softmax attention; try class activation maps or integrated gradients instead."
+    return why_without(model)

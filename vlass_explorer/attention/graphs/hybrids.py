@@ -50,9 +50,8 @@ from ..graph import (
     windows,
 )
 from . import describes
+from .refused import why_without
 from .windowed import CONVOLUTIONS, window_layer
-
-NONE = "This model has no softmax attention; try class activation maps or integrated gradients instead."
 
 
 @describes(EfficientFormer, MetaFormer, FastVit, Visformer, IFormer, MobileNetV3, SHViT, CSATv2)
@@ -62,7 +61,7 @@ def stages(model: Any, size: Size) -> TokenGraph:
         _LAYERS[type(module)](name, module, grid) for name, module, grid in _on_grids(model, size, tuple(_LAYERS))
     ]
     if not layers:
-        raise UnsupportedError(NONE)
+        raise UnsupportedError(why_without(model))
     if type(model) is Visformer:
         layers = _merged_by(layers, model.patch_embed3)
     part = (_NOTES[type(model)],) if type(model) in _NOTES else ()
@@ -135,7 +134,7 @@ def byob(model: Any, size: Size) -> TokenGraph:
     if type(model.head) in (AttentionPool2d, RotAttentionPool2d):
         return _clip(model, layers, coarser(size, model.feature_info[-1]["reduction"]))
     if not layers:
-        raise UnsupportedError(NONE)
+        raise UnsupportedError(why_without(model))
     return average_pool(layers, model.head, (CONVOLUTIONS,))
 
 

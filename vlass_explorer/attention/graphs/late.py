@@ -1,4 +1,4 @@
-"""Class tokens that join late: ConViT (gated layers without it), CaiT and VOLO (layers that only it asks in)."""
+"""Class tokens that join late: ConViT (gated layers without it), CaiT, VOLO and XCiT (layers that only it asks in)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from timm.models.cait import Cait, ClassAttn, TalkingHeadAttn
 from timm.models.convit import GPSA, MHSA, ConVit
 from timm.models.volo import VOLO, ClassAttention, Outlooker
 from timm.models.volo import Transformer as VoloTransformer
+from timm.models.xcit import XCA, Xcit
+from torch import nn
 
 from ...schema import IndexArray, Tokens, UnsupportedError
 from ..graph import (
@@ -71,6 +73,26 @@ def cait(model: Any, size: Size) -> TokenGraph:
     readout = first_of(last, 1) if model.global_pool == "token" else patch_mean(last)
     note = "Heads talk after the softmax: their weights are taken as |a| with rows that sum to 1."
     return TokenGraph("late_class_token", tuple(layers), readout, (note,))
+
+
+@describes(Xcit)
+def xcit(model: Any, size: Size) -> TokenGraph:
+    if model.global_pool != "token":
+        raise UnsupportedError("XCiT attends between channels; patches are read by its class token alone.")
+    grid = size
+    for convolution in (each for each in model.patch_embed.modules() if isinstance(each, nn.Conv2d)):
+        grid, _ = pooled(convolution, grid)
+    layers = []
+    for index, block in enumerate(model.blocks):
+        only(block.attn, XCA)
+        channels = everywhere(Tokens(0, (1, model.embed_dim // block.attn.num_heads)))
+        layers.append(LayerGraph(f"blocks.{index}.attn", block.attn.num_heads, channels, drawn=False))
+    last = Tokens(1, grid)
+    for index, block in enumerate(model.cls_attn_blocks):
+        only(block.attn, ClassAttn)
+        layers.append(LayerGraph(f"cls_attn_blocks.{index}.attn", block.attn.num_heads, class_attention(last)))
+    note = "Only the class token's attention to the patches is drawn: what is before it attends between channels."
+    return TokenGraph("late_class_token", tuple(layers), first_of(last, 1), (note,))
 
 
 @describes(VOLO)
