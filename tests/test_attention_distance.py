@@ -8,8 +8,9 @@ import timm
 import torch
 
 from vlass_explorer import progress
-from vlass_explorer.attention import attention_maps, gated
+from vlass_explorer.attention import attention_maps, distance, gated
 from vlass_explorer.attention.distance import attention_distances, many_attention_distances, query_distances
+from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens, UnsupportedError
 
 
@@ -84,3 +85,14 @@ def test_gates_of_convit_equal_timms_own_map() -> None:
     assert first.content.shape == (4, 16, 16) and np.allclose(first.position.sum(-1), 1.0, atol=1e-6)
     with pytest.raises(UnsupportedError, match="ConViT"):
         gated.gated_layers(timm.create_model("resnet18", num_classes=4), x)
+
+
+def test_the_last_layer_is_the_last_in_which_patches_ask() -> None:
+    torch.manual_seed(0)
+    model = timm.create_model("cait_xxs24_224", img_size=64, depth=2, num_classes=4).eval()
+    answer = EXPLAINERS["attention_distance"].explain(model, torch.randn(1, 3, 64, 64), 0)
+    assert answer.numbers["layer"] == "blocks.1.attn" and np.isfinite(answer.maps).all()
+    assert distance.supports(model) == (True, "")
+    nobody = timm.create_model("xcit_nano_12_p16_224", depth=1, num_classes=4)
+    applies, reason = distance.supports(nobody)
+    assert not applies and "class token alone" in reason

@@ -157,6 +157,7 @@ def test_kernels_give_back_the_bias_of_each_pair(architecture: str, options: dic
     [
         ("swinv2_tiny_window8_256", WINDOWED, "bias"),
         ("levit_128s", {"img_size": 64}, "bias"),
+        ("efficientformer_l1", {}, "bias"),
         ("mvitv2_tiny", {"img_size": 64}, "similarity"),
         ("botnet26t_256", {"img_size": 128}, "similarity"),
         ("convit_tiny", {"img_size": 64, "depth": 2, "local_up_to_layer": 1}, "bias"),

@@ -11,7 +11,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..progress import report
-from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Tokens
+from ..schema import AttentionMaps, FloatArray, IndexArray, Place, Tokens, UnsupportedError
+from .graphs import describe
 from .recording import attention_maps
 
 
@@ -39,6 +40,22 @@ def many_attention_distances(model: nn.Module, images: Iterable[Tensor], count: 
     if not found:
         raise ValueError("There is no image to measure attention distance on.")
     return tuple(np.stack(layer) for layer in zip(*found, strict=True))
+
+
+def patches_ask(place: Place) -> bool:
+    """Does any patch ask in a layer, or only class tokens and queries of the head."""
+    if place.query_index is None:
+        return place.after.patches > 0
+    return bool((place.query_index >= place.after.prefix).any())
+
+
+def supports(model: nn.Module) -> tuple[bool, str]:
+    """Does a patch ask in any layer of this model, and if not, why."""
+    try:
+        asking = any(patches_ask(layer.place) for layer in describe(model).drawn)
+    except UnsupportedError as error:
+        return False, str(error)
+    return (True, "") if asking else (False, "No patch asks in this model: its class token alone does.")
 
 
 def query_distances(maps: AttentionMaps, layer: int) -> FloatArray:

@@ -69,7 +69,9 @@ def _read(name: str, module: Any, model: Any) -> PositionBias | None:
 def _matrix(module: Any) -> tuple[tuple[int, int], Tensor] | None:
     """Window (wy, wx) and bias (head, query, key) over it, prefix tokens cut off."""
     if hasattr(module, "attention_biases") and hasattr(module, "attention_bias_idxs"):
-        index, sides = module.attention_bias_idxs, module.resolution
+        index = module.attention_bias_idxs
+        # EfficientFormer, which keeps no resolution, is square.
+        sides = getattr(module, "resolution", math.isqrt(len(index)))
         window = (sides, sides) if isinstance(sides, int) else tuple(sides)
         if index.shape[0] != index.shape[1]:
             return None  # queries on a coarser grid: offsets are those of the layers beside it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
-from ..attention import attention_maps, distance, supports
+from ..attention import attention_maps, distance
 from ..attention.walk import on_grid
 from ..schema import Explanation, UnsupportedError
 
@@ -16,11 +16,13 @@ __all__ = ["TITLE", "explain", "supports"]
 
 TITLE = "Attention distance"
 
+supports = distance.supports
+
 
 def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: int | None = None) -> Explanation:
     """One map (gy, gx) in pixels of the model input, unsigned; ``target`` does not matter.
 
-    layer: Layer, counted from 0; negative counts from the last, -1.
+    layer: Layer, counted from 0; negative counts from the last one in which patches ask, -1.
     head: Attention head, counted from 0; none is the mean over all heads.
 
     Raises UnsupportedError for an architecture that is not covered, a layer or head that does not exist, or a layer in
@@ -29,6 +31,9 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: 
     _, maps = attention_maps(model, x)
     if not -len(maps.layers) <= layer < len(maps.layers):
         raise UnsupportedError(f"There is no layer {layer}: this model has {len(maps.layers)}, counted from 0.")
+    asking = [index for index, each in enumerate(maps.layers) if distance.patches_ask(each.place)]
+    if layer < 0:
+        layer = asking[max(layer, -len(asking))] if asking else layer
     chosen = maps.layers[layer]
     if head is not None and not 0 <= head < chosen.heads:
         raise UnsupportedError(f"There is no head {head}: this layer has {chosen.heads}, counted from 0.")
