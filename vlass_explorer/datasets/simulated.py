@@ -104,7 +104,9 @@ def write(root: Path, count: int, seed: int = 0, size: int = SIZE) -> DataSet:
     with (root / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "label", "ra", "dec", "fold"), *rows])
     about = _data_set([])
-    said = {key: getattr(about, key) for key in class_folders.FACTS if getattr(about, key, None) is not None}
+    # ``labels`` says in dataset.yaml which folders are labels; in a data set it is the array of them.
+    facts = [key for key in class_folders.FACTS if key != "labels"]
+    said = {key: getattr(about, key) for key in facts if getattr(about, key, None) is not None}
     said["label_names"], said["beam_arcsec"] = list(LABEL_NAMES), [*(about.beam_arcsec or ())]
     (root / "dataset.yaml").write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
     return class_folders.load(root)
