@@ -275,3 +275,12 @@ def test_unsigned_pixels_of_32_bits_are_not_negative() -> None:
 def test_a_big_tiff_is_read_or_named() -> None:
     np.testing.assert_array_equal(cutouts.read(tiff_of(DEEP[..., 0], big=True)).pixels[::-1], DEEP[..., 0])
     assert refused(tiff_of(DEEP[..., 0], ">", big=True)).startswith("This BigTIFF cannot be read: save it as TIFF")
+
+
+def test_a_big_tiff_whose_smallest_value_is_white_is_turned() -> None:
+    declared = tiff_of(65535 - DEEP[..., 0], big=True).replace(
+        struct.pack("<HHQH", 262, 3, 1, 1), struct.pack("<HHQH", 262, 3, 1, 0)
+    )
+    cutout = cutouts.read(declared)
+    np.testing.assert_array_equal(cutout.pixels[::-1], DEEP[..., 0])
+    assert any("smallest value is white" in note for note in cutout.notes)

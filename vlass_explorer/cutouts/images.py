@@ -41,6 +41,7 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
             image.seek(plane)
             _check_size(image.width, image.height)
         bits = _bits(image, data)
+        white |= _white_of_big_tiff(image, data, bits, plane)
         pixels, colour = _grey(image, bits, data, notes)
     if plane in white:
         pixels = tiff.inverted(pixels, *white[plane])
@@ -72,6 +73,17 @@ def _check_size(width: int, height: int) -> None:
 def _too_large(size: tuple[int, int] | None) -> str:
     text = f"{size[0]:,} × {size[1]:,} pixels" if size else "far too many pixels"
     return f"The picture has {text}; up to {MAX_PIXELS:,} are read: cut out the part around the source."
+
+
+def _white_of_big_tiff(image: Image.Image, data: bytes, bits: int, plane: int) -> dict[int, tuple[int, int]]:
+    """Bits and sample format of a page that Pillow shows with its smallest value black though the file calls it white.
+
+    Pillow turns pages of 8 bits alone; those of a classic TIFF are declared otherwise before it sees them.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if data[:4] != b"II+\0" or bits <= 8 or tags.get(tiff.PHOTOMETRIC) != 0:
+        return {}
+    return {plane: (bits, int(np.ravel(tags.get(tiff.FORMAT, 1))[0]))}
 
 
 def _bits(image: Image.Image, data: bytes) -> int:
