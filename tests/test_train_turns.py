@@ -142,12 +142,11 @@ def test_a_dry_run_beside_a_run_measures_nothing_and_stops_nothing(started: obje
     begun = time.monotonic()
     found = checks.check(config)
     assert found["errors"] == [] and "measured" not in found and time.monotonic() - begun < 30
-    assert found["notes"] == [
-        "cpu is taken by another run, so memory and time of a step were not measured; a run waits for its turn."
-    ]
+    taken = "cpu is taken by another run, so memory and time of a step were not measured; a run waits for its turn."
+    assert taken in found["notes"]
     holder.communicate("\n")
     found = checks.check(replace(config, epochs=1))
-    assert found["notes"] == [] and found["measured"]["fits"]
+    assert taken not in found["notes"] and found["measured"]["fits"]
 
 
 def test_a_dry_run_has_the_device_while_it_measures_and_waits_for_another(
