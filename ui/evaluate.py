@@ -24,7 +24,7 @@ NAMES = {
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """An evaluation of this session."""
+    """An evaluation that the open page holds: of which part, from where, and what came out."""
 
     part: Part
     data_dir: str
