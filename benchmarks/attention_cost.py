@@ -171,8 +171,10 @@ def main() -> None:
         spread = f"{row['ratio_low']}-{row['ratio_high']}"
         head = f"{row['architecture']:30} {row['batch']:5} {row['ratio']:6} {spread:>14}"
         print(f"{head} {row['plain_ms']:9} {row['limit']:6}")
-    print(f"rollout of 1,370 tokens, 12 layers: {rolled['row_ms']} ms, whole matrices {rolled['matrices_ms']} ms, "
-          f"{rolled['faster']} times as fast (at least 20)")  # fmt: skip
+    print(
+        f"rollout of 1,370 tokens, 12 layers: {rolled['row_ms']} ms, whole matrices {rolled['matrices_ms']} ms, "
+        f"{rolled['faster']} times as fast (at least 20)"
+    )
     if memory:
         print(f"ViT-L/14 at 518 pixels: {memory['more_gb']} GB more than {memory['plain_gb']:.2f} GB (at most 0.4)")
 

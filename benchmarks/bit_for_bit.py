@@ -68,9 +68,20 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 LABELLED = 120
 REPORTED = (
-    "count", "accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "macro_auroc", "macro_auroc_interval",
-    "micro_auroc", "loss", "ece", "brier", "per_class", "confusion",
-)  # fmt: skip
+    "count",
+    "accuracy",
+    "accuracy_interval",
+    "macro_f1",
+    "macro_f1_interval",
+    "macro_auroc",
+    "macro_auroc_interval",
+    "micro_auroc",
+    "loss",
+    "ece",
+    "brier",
+    "per_class",
+    "confusion",
+)
 
 
 def digest(array: Any) -> str:

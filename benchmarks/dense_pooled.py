@@ -16,10 +16,12 @@ def pooled_keys(name: str, owner: Any, mean: np.ndarray, found: Any) -> Dense:
     """Keys pooled by the layer's own module, which unit images are put through as a mean."""
     kind = type(owner).__name__
     grid: Grid = (
-        tuple(local(found, kind, "size")[0]) if kind == "GlobalSubSampleAttn"
-        else tuple(local(found, "NextTransformerBlock", "H", "W")) if kind == "EfficientAttention"
+        tuple(local(found, kind, "size")[0])
+        if kind == "GlobalSubSampleAttn"
+        else tuple(local(found, "NextTransformerBlock", "H", "W"))
+        if kind == "EfficientAttention"
         else tuple(local(found, kind, "H", "W"))
-    )  # fmt: skip
+    )
     size = math.prod(grid)
     unit = torch.eye(size, dtype=torch.float64)
     if getattr(owner, "pool", None) is not None:

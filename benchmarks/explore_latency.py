@@ -125,13 +125,21 @@ def main() -> int:
         core = core_seconds(files, options.checkpoint)[WARM_UP:]
     median, baseline = statistics.median(seconds), statistics.median(core)
     machine = {
-        "processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1),
-        "torch": torch.__version__, "streamlit": streamlit.__version__,
-    }  # fmt: skip
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "torch": torch.__version__,
+        "streamlit": streamlit.__version__,
+    }
     result = {
-        "checkpoint": options.checkpoint, "seconds": [round(s, 3) for s in seconds], "median": round(median, 3),
-        "core": round(baseline, 3), "ratio": round(median / baseline, 2), "goal": GOAL_SECONDS, "machine": machine,
-    }  # fmt: skip
+        "checkpoint": options.checkpoint,
+        "seconds": [round(s, 3) for s in seconds],
+        "median": round(median, 3),
+        "core": round(baseline, 3),
+        "ratio": round(median / baseline, 2),
+        "goal": GOAL_SECONDS,
+        "machine": machine,
+    }
     if options.json:
         print(json.dumps(result))
     else:

@@ -94,9 +94,12 @@ def main() -> None:
     first: float | None = None
     for field, stretch, normalisation in combinations(options.full):
         spec = InputSpec(
-            stretch=stretch, field_of_view=field, field_of_view_pixels=round(field / PIXEL),
-            normalisation=normalisation, img_size=options.size,
-        )  # fmt: skip
+            stretch=stretch,
+            field_of_view=field,
+            field_of_view_pixels=round(field / PIXEL),
+            normalisation=normalisation,
+            img_size=options.size,
+        )
         x = torch.cat([preprocess.to_tensor(cutout, spec) for cutout in cutouts])
         scores = []
         for fold in FOLDS:

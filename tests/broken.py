@@ -49,10 +49,12 @@ class World:
 
     def environment(self) -> dict[str, str]:
         return {
-            "VLASS_EXPLORER_CHECKPOINTS": str(self.root / "checkpoints"), "VLASS_EXPLORER_RUNS": str(self.runs),
-            "VLASS_EXPLORER_DATA_ROOTS": str(self.root / "data"), "VLASS_EXPLORER_UPLOADS": "off",
+            "VLASS_EXPLORER_CHECKPOINTS": str(self.root / "checkpoints"),
+            "VLASS_EXPLORER_RUNS": str(self.runs),
+            "VLASS_EXPLORER_DATA_ROOTS": str(self.root / "data"),
+            "VLASS_EXPLORER_UPLOADS": "off",
             "VLASS_EXPLORER_TRAINING": "local",
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,14 @@ def good_world(root: Path) -> World:
     torch.manual_seed(0)
     model = checkpoints.create("vit_tiny_patch16_224", 2, ARGS)
     tiny_checkpoint.save(
-        root / "checkpoints" / "good", model, label_names=tiny_set.CLASSES, model_args=ARGS, input_spec=SPEC,
-        metrics={}, provenance={"dataset": "class_folders", "split": "random", "fold": 0},
-    )  # fmt: skip
+        root / "checkpoints" / "good",
+        model,
+        label_names=tiny_set.CLASSES,
+        model_args=ARGS,
+        input_spec=SPEC,
+        metrics={},
+        provenance={"dataset": "class_folders", "split": "random", "fold": 0},
+    )
     tiny_set.make(root / "data" / "good", count=10, side=32)
     run(root / "runs" / "good")
     return World(root)
@@ -159,29 +166,47 @@ TRAIN = ("train", "data", "checkpoints")
 SHELF = ("checkpoints",)
 LOADED = (*LOOK, "checkpoints")
 WAYS = (
-    Broken("flipped byte", "checkpoint", _weights(lambda b: b[:-1] + bytes([b[-1] ^ 1])),
-           "not those of its card", LOADED),
+    Broken(
+        "flipped byte", "checkpoint", _weights(lambda b: b[:-1] + bytes([b[-1] ^ 1])), "not those of its card", LOADED
+    ),
     Broken("truncated weights", "checkpoint", _weights(lambda b: b[:-100]), "broken or incomplete", SHELF),
-    Broken("missing weights", "checkpoint", lambda p: (p / "model.safetensors").unlink(),
-           "has no model.safetensors", SHELF),
+    Broken(
+        "missing weights", "checkpoint", lambda p: (p / "model.safetensors").unlink(), "has no model.safetensors", SHELF
+    ),
     Broken("config not JSON", "checkpoint", _write("config.json", b"{broken"), "is not JSON", SHELF),
     Broken("config is binary", "checkpoint", _write("config.json", b"\xff\xfe\x00"), "is not JSON", SHELF),
-    Broken("config misses keys", "checkpoint", _config(lambda c: c.pop("architecture")),
-           '"architecture" should be', SHELF),
-    Broken("patch size 0", "checkpoint", _config(lambda c: c["model_args"].update(patch_size=0)),
-           "cannot be built", LOADED),
-    Broken("one label too many", "checkpoint", _config(lambda c: c["vlass_explorer"]["label_names"].append("x")),
-           "3 label names for 2 classes", SHELF),
-    Broken("unknown architecture", "checkpoint", _config(lambda c: c.update(architecture="vit_gigantic")),
-           "vit_gigantic", (*LOADED, "train")),
+    Broken(
+        "config misses keys", "checkpoint", _config(lambda c: c.pop("architecture")), '"architecture" should be', SHELF
+    ),
+    Broken(
+        "patch size 0", "checkpoint", _config(lambda c: c["model_args"].update(patch_size=0)), "cannot be built", LOADED
+    ),
+    Broken(
+        "one label too many",
+        "checkpoint",
+        _config(lambda c: c["vlass_explorer"]["label_names"].append("x")),
+        "3 label names for 2 classes",
+        SHELF,
+    ),
+    Broken(
+        "unknown architecture",
+        "checkpoint",
+        _config(lambda c: c.update(architecture="vit_gigantic")),
+        "vit_gigantic",
+        (*LOADED, "train"),
+    ),
     Broken("weights are NaN", "checkpoint", _not_a_number, "no finite score", LOOK),
     Broken("another input size", "checkpoint", _spec(img_size=64), "does not take 1 × 64 × 64 inputs", LOADED),
-    Broken("input of another type", "checkpoint", _spec(beam_arcsec=["a", 2]),
-           "beam_arcsec of input_spec cannot be", SHELF),
-    Broken("report of another type", "checkpoint",
-           _config(lambda c: c["vlass_explorer"].update(metrics={"validation": {"macro_f1": "high"}})),
-           "no report", SHELF),
-
+    Broken(
+        "input of another type", "checkpoint", _spec(beam_arcsec=["a", 2]), "beam_arcsec of input_spec cannot be", SHELF
+    ),
+    Broken(
+        "report of another type",
+        "checkpoint",
+        _config(lambda c: c["vlass_explorer"].update(metrics={"validation": {"macro_f1": "high"}})),
+        "no report",
+        SHELF,
+    ),
     Broken("letter.fits", "cutout", _file(b"SIMPLE letters, no image\n" * 200), "This is no FITS", LOOK),
     Broken("truncated.fits", "cutout", _file(lambda: _image(NOISE)[:4000]), "cut short", LOOK),
     Broken("table.fits", "cutout", _file(table), "only a table", LOOK),
@@ -192,28 +217,53 @@ WAYS = (
     Broken("damaged.fits.gz", "cutout", _file(lambda: gzip.compress(_image(NOISE))[:40] + b"\0" * 99), "damaged", LOOK),
     Broken("one.fits", "cutout", _file(lambda: _image(np.ones((1, 1)))), "1 × 1 pixels", LOOK),
     Broken("flat.fits", "cutout", _file(lambda: _image(NOISE)), "There is no plane 1", LOOK, state.Reading(plane=1)),
-    Broken("sip.fits", "cutout", _file(lambda: distorted(1e-3)), "lies outside the image", LOOK,
-           state.Reading(position=(150.01, 20.01), size_arcsec=20.0)),
-
+    Broken(
+        "sip.fits",
+        "cutout",
+        _file(lambda: distorted(1e-3)),
+        "lies outside the image",
+        LOOK,
+        state.Reading(position=(150.01, 20.01), size_arcsec=20.0),
+    ),
     Broken("empty folder", "data set", lambda p: [shutil.rmtree(f) for f in p.iterdir()], "no labelled images", TRAIN),
     Broken("yaml of mixed types", "data set", _write("dataset.yaml", b"1: a\nx: b\n"), "known keys are", TRAIN),
-    Broken("unreadable images", "data set", lambda p: [f.write_bytes(b"x") for f in p.rglob("*.npy")],
-           "cannot be read", TRAIN),
+    Broken(
+        "unreadable images",
+        "data set",
+        lambda p: [f.write_bytes(b"x") for f in p.rglob("*.npy")],
+        "cannot be read",
+        TRAIN,
+    ),
     Broken("vanished folder", "data set", shutil.rmtree, "There is no folder", TRAIN),
-    Broken("bad rows", "data set", _write("labels.csv", b"path,label,ra\nlong/000.npy,a,east\n"),
-           "not decimal degrees", TRAIN),
-    Broken("infinite pixels", "data set", _write("dataset.yaml", b"pixel_scale_arcsec: .inf\n"),
-           "not a positive number", TRAIN),
-
+    Broken(
+        "bad rows",
+        "data set",
+        _write("labels.csv", b"path,label,ra\nlong/000.npy,a,east\n"),
+        "not decimal degrees",
+        TRAIN,
+    ),
+    Broken(
+        "infinite pixels",
+        "data set",
+        _write("dataset.yaml", b"pixel_scale_arcsec: .inf\n"),
+        "not a positive number",
+        TRAIN,
+    ),
     Broken("half line", "run", _half_line, "", ()),
     Broken("config missing", "run", lambda p: (p / "config.yaml").unlink(), "it has no config.yaml", ("runs",)),
     Broken("config binary", "run", _write("config.yaml", b"\xff\x00"), "no text that can be read", ("runs",)),
-    Broken("status not JSON", "run", _write("status.json", b'{"phase": "tra'),
-           "status.json of bad is damaged", ("runs",)),
-    Broken("status of another type", "run", _write("status.json", b'{"phase": [1]}'),
-           "status.json of bad is damaged", ("runs",)),
+    Broken(
+        "status not JSON", "run", _write("status.json", b'{"phase": "tra'), "status.json of bad is damaged", ("runs",)
+    ),
+    Broken(
+        "status of another type",
+        "run",
+        _write("status.json", b'{"phase": [1]}'),
+        "status.json of bad is damaged",
+        ("runs",),
+    ),
     Broken("report is none", "run", _write("report.json", b'{"macro_f1": "x", "label_names": 3}'), "", ()),
-)  # fmt: skip
+)
 
 
 def broken_world(root: Path, way: Broken) -> tuple[World, dict[str, state.Entry]]:

@@ -36,9 +36,13 @@ def fits_cutout(image: np.ndarray[Any, Any] | None = None, **more: Any) -> Cutou
     """A cutout as from a FITS file: Jy/beam, WCS with pixels of 1″, noise and a beam of 5″ by 3″."""
     pixels = noise_image() if image is None else image.astype(np.float32)
     known: dict[str, Any] = {
-        "unit": "Jy/beam", "wcs": sky_wcs(pixels.shape), "noise": Noise(RMS, "given", pixels.size),
-        "beam": Beam(5.0, 3.0, 30.0), "sha256": "ab" * 32, "row0": "south",
-    }  # fmt: skip
+        "unit": "Jy/beam",
+        "wcs": sky_wcs(pixels.shape),
+        "noise": Noise(RMS, "given", pixels.size),
+        "beam": Beam(5.0, 3.0, 30.0),
+        "sha256": "ab" * 32,
+        "row0": "south",
+    }
     return Cutout("cutout.fits", pixels, **(known | more))
 
 

@@ -13,10 +13,21 @@ from vlass_explorer import cutouts
 from vlass_explorer.schema import CutoutError
 
 SKY = {
-    "CTYPE1": "RA---SIN", "CRVAL1": 150.0, "CDELT1": -1 / 3600, "CRPIX1": 20.0, "CUNIT1": "deg",
-    "CTYPE2": "DEC--SIN", "CRVAL2": 30.0, "CDELT2": 1 / 3600, "CRPIX2": 16.0, "CUNIT2": "deg",
-    "BUNIT": "Jy/beam", "BMAJ": 3 / 3600, "BMIN": 2.5 / 3600, "BPA": 10.0,
-}  # fmt: skip
+    "CTYPE1": "RA---SIN",
+    "CRVAL1": 150.0,
+    "CDELT1": -1 / 3600,
+    "CRPIX1": 20.0,
+    "CUNIT1": "deg",
+    "CTYPE2": "DEC--SIN",
+    "CRVAL2": 30.0,
+    "CDELT2": 1 / 3600,
+    "CRPIX2": 16.0,
+    "CUNIT2": "deg",
+    "BUNIT": "Jy/beam",
+    "BMAJ": 3 / 3600,
+    "BMIN": 2.5 / 3600,
+    "BPA": 10.0,
+}
 RNG = np.random.default_rng(7)
 IMAGE = RNG.normal(0.0, 1e-4, (32, 40)).astype(np.float32)
 

@@ -10,10 +10,21 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 HEADER: dict[str, Any] = {
-    "CTYPE1": "RA---SIN", "CRVAL1": 187.7, "CDELT1": -5e-4, "CRPIX1": 50.5,
-    "CTYPE2": "DEC--SIN", "CRVAL2": 12.4, "CDELT2": 5e-4, "CRPIX2": 50.5,
-    "RADESYS": "FK5", "EQUINOX": 2000.0, "BMAJ": 1.5e-3, "BMIN": 1.5e-3, "BPA": 0.0, "BUNIT": "Jy/beam",
-}  # fmt: skip
+    "CTYPE1": "RA---SIN",
+    "CRVAL1": 187.7,
+    "CDELT1": -5e-4,
+    "CRPIX1": 50.5,
+    "CTYPE2": "DEC--SIN",
+    "CRVAL2": 12.4,
+    "CDELT2": 5e-4,
+    "CRPIX2": 50.5,
+    "RADESYS": "FK5",
+    "EQUINOX": 2000.0,
+    "BMAJ": 1.5e-3,
+    "BMIN": 1.5e-3,
+    "BPA": 0.0,
+    "BUNIT": "Jy/beam",
+}
 PEAK = (187.69667, 12.39875)  # RA, Dec in degrees of the pixel (56, 47)
 
 

@@ -134,10 +134,13 @@ def test_half_precision_and_autocast_give_float32_weights() -> None:
 def test_every_way_to_call_softmax_is_seen_once() -> None:
     scores = torch.randn(1, 2, 5, 5, generator=torch.Generator().manual_seed(5))
     ways = [
-        lambda: scores.softmax(-1), lambda: scores.softmax(dim=3), lambda: torch.softmax(scores, -1),
-        lambda: torch.softmax(input=scores, dim=-1), lambda: F.softmax(scores, dim=-1),
+        lambda: scores.softmax(-1),
+        lambda: scores.softmax(dim=3),
+        lambda: torch.softmax(scores, -1),
+        lambda: torch.softmax(input=scores, dim=-1),
+        lambda: F.softmax(scores, dim=-1),
         lambda: nn.Softmax(dim=-1)(scores),
-    ]  # fmt: skip
+    ]
     for way in ways:
         with capture() as calls:
             expected = way().clone()

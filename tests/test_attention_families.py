@@ -59,7 +59,7 @@ FAMILIES = [
     ("samvit_base_patch16_224", {"img_size": 128, "window_size": 4, **TINY}),
     ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}),
     ("eva02_tiny_patch14_224", {"img_size": 56, "depth": 2}),
-]  # fmt: skip
+]
 
 
 def build(architecture: str, options: dict[str, object]) -> tuple[nn.Module, torch.Tensor]:
@@ -102,7 +102,7 @@ AWKWARD = [
     ("twins_svt_small", {**WIDE, "sr_ratios": (8, 4, 2), "wss": (7, 7, 7)}, [240, (80, 112), 104]),
     ("mvitv2_tiny", {}, [36, (36, 100), (148, 20)]),
     ("nextvit_small", {}, [80, (112, 48), 208]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", [0, 1, 2])
@@ -139,9 +139,14 @@ def test_cells_are_those_of_the_modules() -> None:
     for side in range(4, 40):
         images = torch.eye(side)[:, None, :, None].expand(-1, -1, -1, side)
         for module in (
-            nn.AdaptiveAvgPool2d(7), nn.AvgPool2d(2, ceil_mode=True), nn.AvgPool2d(3), nn.Conv2d(1, 1, 3, 4, 1),
-            nn.Conv2d(1, 1, 2, 2), nn.Conv2d(1, 1, 3, 2, 2, dilation=2), nn.MaxPool2d(3, 2, 1),
-        ):  # fmt: skip
+            nn.AdaptiveAvgPool2d(7),
+            nn.AvgPool2d(2, ceil_mode=True),
+            nn.AvgPool2d(3),
+            nn.Conv2d(1, 1, 3, 4, 1),
+            nn.Conv2d(1, 1, 2, 2),
+            nn.Conv2d(1, 1, 3, 2, 2, dilation=2),
+            nn.MaxPool2d(3, 2, 1),
+        ):
             grid, pooling = pooled(module, (side, side))
             made = module(images)
             assert grid == tuple(made.shape[-2:])

@@ -188,7 +188,7 @@ def test_flow_is_refused_with_the_number_of_tokens() -> None:
         ("vit_base_patch16_siglip_224", VIT),
         ("botnet26t_256", {"img_size": 128}),
     ],
-)  # fmt: skip
+)
 def test_gradients_reach_every_family(architecture: str, options: dict[str, object]) -> None:
     """Every layer's gradient has its layer's shape, and reaches the last layer; plain inference comes before it."""
     torch.manual_seed(0)

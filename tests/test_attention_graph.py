@@ -55,10 +55,13 @@ def test_readout_names_the_tokens_that_the_head_reads(
 @pytest.mark.parametrize(
     ("architecture", "classes", "registers"),
     [
-        ("vit_small_patch14_reg4_dinov2", 1, 4), ("vit_wee_patch16_reg1_gap_256", 0, 1),
-        ("vit_small_patch16_dinov3", 1, 4), ("naflexvit_base_patch16_gap", 0, 4), ("vit_tiny_patch16_224", 1, 0),
+        ("vit_small_patch14_reg4_dinov2", 1, 4),
+        ("vit_wee_patch16_reg1_gap_256", 0, 1),
+        ("vit_small_patch16_dinov3", 1, 4),
+        ("naflexvit_base_patch16_gap", 0, 4),
+        ("vit_tiny_patch16_224", 1, 0),
     ],
-)  # fmt: skip
+)
 def test_what_ended_on_registers_is_told_apart(architecture: str, classes: int, registers: int) -> None:
     side = 56 if "14" in architecture else 64
     model = small(architecture, **{**VIT, "img_size": side})

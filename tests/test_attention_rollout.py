@@ -69,10 +69,16 @@ def reference(maps: AttentionMaps, fusion: str, discard: float, query: int | Non
 @pytest.mark.parametrize("query", [None, 7])
 @pytest.mark.parametrize(
     "maps",
-    [random_maps(1), random_maps(2), random_maps(5), random_maps(0, pooled=True), random_maps(1, late=4),
-     random_maps(1, pooled=True)],
+    [
+        random_maps(1),
+        random_maps(2),
+        random_maps(5),
+        random_maps(0, pooled=True),
+        random_maps(1, late=4),
+        random_maps(1, pooled=True),
+    ],
     ids=["class token", "distilled", "registers", "average pool", "late class token", "class token, average pool"],
-)  # fmt: skip
+)
 def test_row_vector_equals_the_product_of_whole_matrices(
     maps: AttentionMaps, fusion: str, discard: float, query: int | None
 ) -> None:

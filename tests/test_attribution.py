@@ -129,11 +129,13 @@ def test_islands_need_five_times_the_noise_and_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("occlusion", {"window": 13}, "does not fit"), ("occlusion", {"window": 4, "stride": 5}, "stride"),
+        ("occlusion", {"window": 13}, "does not fit"),
+        ("occlusion", {"window": 4, "stride": 5}, "stride"),
         ("feature_ablation", {"regions": "grid", "cells": 13}, "does not fit"),
-        ("smoothgrad", {"samples": 0}, "at least one"), ("gradient_shap", {"samples": 0}, "at least one"),
+        ("smoothgrad", {"samples": 0}, "at least one"),
+        ("gradient_shap", {"samples": 0}, "at least one"),
     ],
-)  # fmt: skip
+)
 def test_impossible_options_are_told(name: str, options: dict[str, object], words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
         EXPLAINERS[name].explain(linear(), X, 0, **options)

@@ -41,8 +41,10 @@ def test_a_wider_beam_keeps_the_peak_of_a_point_and_lifts_what_is_extended(
         known = [None] if stretch == "sqrt" else [rms]
         found = augment(stretched, window, spec, RunConfig(blur=1.0), epoch=0, indices=[0], rms=known)
         return {
-            "linear": found, "sqrt": found.square(), "asinh": torch.sinh(found) * 3 * rms * 1.4,
-        }[stretch]  # fmt: skip
+            "linear": found,
+            "sqrt": found.square(),
+            "asinh": torch.sinh(found) * 3 * rms * 1.4,
+        }[stretch]
 
     torch.testing.assert_close(seen(gaussian(BEAM)), gaussian(1.4 * BEAM), atol=0.01, rtol=0)
     wide, extra = 6.0, 0.96 * BEAM**2
@@ -77,9 +79,14 @@ def test_preview_is_what_training_makes() -> None:
     pixels[50:60, 60:64] += 0.02
     cutout = Cutout("a", pixels, unit="Jy/beam", noise=Noise(1e-4, "mad", pixels.size))
     spec = InputSpec(
-        stretch="asinh", img_size=32, field_of_view_pixels=60, beam_arcsec=(3.0, 2.5), pixel_scale_arcsec=1.0,
-        mean=(0.2,), std=(0.5,),
-    )  # fmt: skip
+        stretch="asinh",
+        img_size=32,
+        field_of_view_pixels=60,
+        beam_arcsec=(3.0, 2.5),
+        pixel_scale_arcsec=1.0,
+        mean=(0.2,),
+        std=(0.5,),
+    )
     config = RunConfig(seed=3, noise=0.5, blur=0.5, rotate_probability=0.7)
     found = preview(cutout, spec, config, 6, index=4)
     data_set = DataSet("t", (Item("a", 0, lambda: cutout),) * 5, ("x",))

@@ -29,10 +29,15 @@ def cnn(folder: Path, seed: int, **changes: object) -> Checkpoint:
             tensor.fill_(seed)
     provenance = {"dataset": "class_folders", "split": "random", "fold": 0, "split_seed": 0, "data": "set"}
     return checkpoints.save(
-        folder / f"cnn-{seed}", model, architecture="first_cnn", model_args={"img_size": 16},
-        label_names=tiny_set.CLASSES, input_spec=CNN_SPEC, reports=Reports(),
+        folder / f"cnn-{seed}",
+        model,
+        architecture="first_cnn",
+        model_args={"img_size": 16},
+        label_names=tiny_set.CLASSES,
+        input_spec=CNN_SPEC,
+        reports=Reports(),
         provenance=Provenance.of({**provenance, **changes}),
-    )  # fmt: skip
+    )
 
 
 def vit(folder: Path, value: float) -> Checkpoint:

@@ -66,11 +66,14 @@ def said(found: AppTest) -> list[str]:
     ("kind", "sentence"),
     [
         ("typed", "The file is <b>bad</b>: take another."),
-        ("disk", "The file system refuses '/data/a.fits': Permission denied. Check that it is there, its permissions "
-         "and its space."),
+        (
+            "disk",
+            "The file system refuses '/data/a.fits': Permission denied. Check that it is there, its permissions "
+            "and its space.",
+        ),
         ("bug", "The program itself failed here (ZeroDivisionError); the log of the server says where."),
     ],
-)  # fmt: skip
+)
 def test_every_error_is_one_sentence_and_the_app_goes_on(
     kind: str, sentence: str, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -54,9 +54,16 @@ def cutout(y: float = 60.0, x: float = 60.0, *, shape: tuple[int, int] = (121, 1
     origin = Origin("VLASS", "total intensity", 3.0, "2.1", "T10t01", "v1", "2020-01-02", quick_look=True)
     beam = Beam(6.0, 3.0, 20.0, assumed=True, source="nominal")
     return Cutout(
-        "source.fits", pixels, "mJy/beam", wcs(shape, frame=frame), beam, measure.noise(pixels), origin=origin,
-        notes=("No unit.",), sha256="cd34",
-    )  # fmt: skip
+        "source.fits",
+        pixels,
+        "mJy/beam",
+        wcs(shape, frame=frame),
+        beam,
+        measure.noise(pixels),
+        origin=origin,
+        notes=("No unit.",),
+        sha256="cd34",
+    )
 
 
 def test_a_row_holds_what_is_known() -> None:
@@ -81,11 +88,33 @@ def test_a_row_holds_what_is_known() -> None:
 def test_every_measurement_stands_in_its_column_in_its_unit() -> None:
     """Fields of the same name are equal, brightness in Jy/beam; numbers are those of a resolved source in a bowl."""
     given = measure.Measurements(
-        20.0, (60, 60), 0.1, 200.0, 30.0, 50, peak_fit=19.0, peak_error=0.2, major=12.0, minor=5.0, pa=33.0,
-        major_error=0.5, minor_error=0.4, size_limit=2.0, flux=0.3, flux_error=0.01, flux_raw=0.29, flux_beams=17.5,
-        flux_limit=0.001, flux_scale_error=0.03, flux_corrected=0.35, flux_scale_source="A 2020", bowl=-0.05, blanked=4,
-        notes=("In a bowl.",), off={"flux_limit": "No."},
-    )  # fmt: skip
+        20.0,
+        (60, 60),
+        0.1,
+        200.0,
+        30.0,
+        50,
+        peak_fit=19.0,
+        peak_error=0.2,
+        major=12.0,
+        minor=5.0,
+        pa=33.0,
+        major_error=0.5,
+        minor_error=0.4,
+        size_limit=2.0,
+        flux=0.3,
+        flux_error=0.01,
+        flux_raw=0.29,
+        flux_beams=17.5,
+        flux_limit=0.001,
+        flux_scale_error=0.03,
+        flux_corrected=0.35,
+        flux_scale_source="A 2020",
+        bowl=-0.05,
+        blanked=4,
+        notes=("In a bowl.",),
+        off={"flux_limit": "No."},
+    )
     row = rows.of(cutout(), PREDICTION, given, CARD)
     brightness = {"peak", "peak_fit", "peak_error", "rms", "bowl"}
     shared = {field.name for field in fields(measure.Measurements)} & {field.name for field in fields(Row)}

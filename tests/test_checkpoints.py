@@ -84,8 +84,13 @@ def test_timm_opens_the_folder_and_gives_the_same_logits(shelf: Path) -> None:
 def test_timm_opens_checkpoints_of_our_own_architectures(tmp_path: Path, architecture: str) -> None:
     side = timm.get_pretrained_cfg(architecture).input_size[-1]
     model = checkpoints.create(architecture, 4, {"in_chans": 1})
-    card = save(tmp_path / "own", model, architecture=architecture, input_spec=InputSpec(img_size=side),
-                model_args={"in_chans": 1})  # fmt: skip
+    card = save(
+        tmp_path / "own",
+        model,
+        architecture=architecture,
+        input_spec=InputSpec(img_size=side),
+        model_args={"in_chans": 1},
+    )
     theirs = timm.create_model(f"local-dir:{card.path}", pretrained=True).eval()
     x = torch.rand(2, 1, side, side, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
@@ -95,8 +100,13 @@ def test_timm_opens_checkpoints_of_our_own_architectures(tmp_path: Path, archite
 def test_the_config_claims_no_provenance_that_nobody_gave(shelf: Path) -> None:
     config = json.loads((shelf / "tiny" / "config.json").read_text())
     assert set(config) == {
-        "architecture", "num_classes", "num_features", "model_args", "pretrained_cfg", "vlass_explorer",
-    }  # fmt: skip
+        "architecture",
+        "num_classes",
+        "num_features",
+        "model_args",
+        "pretrained_cfg",
+        "vlass_explorer",
+    }
     assert config["num_features"] == 24
     claims = {"tag", "license", "url", "hf_hub_id", "origin_url", "paper_name", "paper_ids", "notes", "architecture"}
     assert not claims & config["pretrained_cfg"].keys()
@@ -105,8 +115,14 @@ def test_the_config_claims_no_provenance_that_nobody_gave(shelf: Path) -> None:
 def test_batch_norm_counters_and_convolution_heads_survive(tmp_path: Path) -> None:
     model = checkpoints.create("resnet10t", 3, {"in_chans": 1})
     model.bn1.num_batches_tracked.fill_(7)
-    card = save(tmp_path / "net", model, architecture="resnet10t.c3_in1k", model_args={"in_chans": 1},
-                label_names=("a", "b", "c"), metrics={})  # fmt: skip
+    card = save(
+        tmp_path / "net",
+        model,
+        architecture="resnet10t.c3_in1k",
+        model_args={"in_chans": 1},
+        label_names=("a", "b", "c"),
+        metrics={},
+    )
     assert card.architecture == "resnet10t"
     assert checkpoints.load(card).bn1.num_batches_tracked == 7
     assert json.loads((card.path / "config.json").read_text())["pretrained_cfg"]["classifier"] == "fc"
@@ -115,8 +131,13 @@ def test_batch_norm_counters_and_convolution_heads_survive(tmp_path: Path) -> No
 def test_distilled_models_are_checked_at_both_heads(tmp_path: Path) -> None:
     args = {"img_size": 32, "patch_size": 8, "depth": 1, "embed_dim": 24, "num_heads": 3}
     model = checkpoints.create("deit_tiny_distilled_patch16_224", 4, args)
-    card = save(tmp_path / "deit", model, architecture="deit_tiny_distilled_patch16_224", model_args=args,
-                input_spec=InputSpec(img_size=32, in_chans=3))  # fmt: skip
+    card = save(
+        tmp_path / "deit",
+        model,
+        architecture="deit_tiny_distilled_patch16_224",
+        model_args=args,
+        input_spec=InputSpec(img_size=32, in_chans=3),
+    )
     state = checkpoints.load(card).state_dict()
     replace_weights(card.path, state | {"head_dist.weight": torch.zeros(5, 24)})
     with pytest.raises(CheckpointError, match="names 4 labels but its weights have 5 classes"):
@@ -166,9 +187,11 @@ BAD_CONFIGS = [
     (lambda c: c["model_args"].update(checkpoint_path="/etc/passwd"), "model_args may not hold checkpoint_path"),
     (lambda c: c["pretrained_cfg"].pop("classifier"), 'should name the "classifier"'),
     (lambda c: c["pretrained_cfg"].update(classifier="tail"), "miss tail.weight"),
-    (lambda c: (c.update(num_classes=3), c["vlass_explorer"].update(label_names=["a", "b", "c"])),
-     "names 3 labels but its weights have 4 classes"),
-]  # fmt: skip
+    (
+        lambda c: (c.update(num_classes=3), c["vlass_explorer"].update(label_names=["a", "b", "c"])),
+        "names 3 labels but its weights have 4 classes",
+    ),
+]
 
 
 @pytest.mark.parametrize(("change", "sentence"), BAD_CONFIGS)

@@ -24,9 +24,19 @@ from vlass_explorer.launchers import local
 from vlass_explorer.schema import CheckpointError, InputSpec, RunConfig
 
 SPEC = InputSpec(
-    stretch="asinh", clip_sigma=5.0, softening=7.0, percentiles=(1.0, 99.0), field_of_view=90.0,
-    field_of_view_pixels=20, normalisation="field", nan_fill=-0.5, img_size=32, in_chans=1, mean=(0.2,), std=(0.4,),
-)  # fmt: skip
+    stretch="asinh",
+    clip_sigma=5.0,
+    softening=7.0,
+    percentiles=(1.0, 99.0),
+    field_of_view=90.0,
+    field_of_view_pixels=20,
+    normalisation="field",
+    nan_fill=-0.5,
+    img_size=32,
+    in_chans=1,
+    mean=(0.2,),
+    std=(0.4,),
+)
 
 
 @pytest.fixture
@@ -36,9 +46,12 @@ def place(tmp_path: Path) -> Iterator[Path]:
         arguments = {**tiny_checkpoint.ARGS, "mlp_head": True}
         model = checkpoints.create("vit_tiny_patch16_224", 2, arguments)
         tiny_checkpoint.save(
-            folder / "checkpoints" / "parent", model, model_args=arguments, label_names=tiny_set.CLASSES,
+            folder / "checkpoints" / "parent",
+            model,
+            model_args=arguments,
+            label_names=tiny_set.CLASSES,
             input_spec=SPEC,
-        )  # fmt: skip
+        )
         yield folder
 
 

@@ -20,10 +20,13 @@ from vlass_explorer.checkpoints.onnx_file import to_onnx
 from vlass_explorer.schema import Checkpoint, CheckpointError, Provenance
 
 IMPORT = {
-    "name": "taken-in", "architecture": "vit_tiny_patch16_224", "model_args": tiny_checkpoint.ARGS,
-    "label_names": tiny_checkpoint.LABELS, "input_spec": tiny_checkpoint.SPEC,
+    "name": "taken-in",
+    "architecture": "vit_tiny_patch16_224",
+    "model_args": tiny_checkpoint.ARGS,
+    "label_names": tiny_checkpoint.LABELS,
+    "input_spec": tiny_checkpoint.SPEC,
     "provenance": Provenance(data="not stated"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -78,9 +81,12 @@ def test_a_corrupt_deflate_stream_is_refused_and_leaves_nothing(card: Checkpoint
 def test_a_packed_model_that_cannot_be_built_is_refused(card: Checkpoint, patch: object) -> None:
     config = json.loads((card.path / "config.json").read_text())
     config["model_args"]["patch_size"] = patch
-    packed = zipped({
-        "config.json": json.dumps(config).encode(), "model.safetensors": (card.path / "model.safetensors").read_bytes()
-    })  # fmt: skip
+    packed = zipped(
+        {
+            "config.json": json.dumps(config).encode(),
+            "model.safetensors": (card.path / "model.safetensors").read_bytes(),
+        }
+    )
     with pytest.raises(CheckpointError, match="cannot be built with|needs"):
         checkpoints.unpack(packed, "new", card.path.parent)
     assert [path.name for path in card.path.parent.iterdir()] == ["tiny"]

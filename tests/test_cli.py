@@ -27,8 +27,16 @@ def test_checkpoints_are_listed_as_json(run: Run, shelf: Path) -> None:
     code, out, err = run("checkpoints", "--json")
     (record,) = json.loads(out)
     assert list(record) == [
-        "name", "architecture", "task", "label_names", "parameters", "input_spec", "metrics", "data", "licence",
-    ]  # fmt: skip
+        "name",
+        "architecture",
+        "task",
+        "label_names",
+        "parameters",
+        "input_spec",
+        "metrics",
+        "data",
+        "licence",
+    ]
     assert (record["name"], record["label_names"]) == ("tiny", list(LABELS))
     assert record["input_spec"]["survey"] == "FIRST"
     assert record["data"] == "first-radio-galaxies"
@@ -154,10 +162,17 @@ def test_simulated_cutouts_are_reproducible(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [
-        ("0.5", float, 0.5), ("3", int, 3), ("true", bool, True), ("No", bool, False), ("none", int | None, None),
-        ("7", int | None, 7), ("max", Literal["mean", "max"], "max"), ("2", Literal[1, 2], 2), ("x y", str, "x y"),
+        ("0.5", float, 0.5),
+        ("3", int, 3),
+        ("true", bool, True),
+        ("No", bool, False),
+        ("none", int | None, None),
+        ("7", int | None, 7),
+        ("max", Literal["mean", "max"], "max"),
+        ("2", Literal[1, 2], 2),
+        ("x y", str, "x y"),
     ],
-)  # fmt: skip
+)
 def test_option_values_follow_their_annotation(text: str, kind: object, value: object) -> None:
     parsed = options.parse_value("o", text, kind)
     assert (parsed, type(parsed)) == (value, type(value))
@@ -165,9 +180,14 @@ def test_option_values_follow_their_annotation(text: str, kind: object, value: o
 
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
-    [("nan", float, "a number"), ("1.5", int, "a whole number"), ("2", bool, "true or false"),
-     ("min", Literal["mean", "max"], "mean or max"), ("x", int | None, "a whole number or none")],
-)  # fmt: skip
+    [
+        ("nan", float, "a number"),
+        ("1.5", int, "a whole number"),
+        ("2", bool, "true or false"),
+        ("min", Literal["mean", "max"], "mean or max"),
+        ("x", int | None, "a whole number or none"),
+    ],
+)
 def test_a_value_of_the_wrong_kind_is_one_sentence(text: str, kind: object, words: str) -> None:
     with pytest.raises(ConfigError, match=f"cannot be '{text}'; it is {words}"):
         options.parse_value("o", text, kind)
@@ -183,17 +203,23 @@ def test_an_impossible_position_is_refused(position: str, capsys: pytest.Capture
 def command(shelf: Path, *argv: str, **more: object) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"VLASS_EXPLORER_CHECKPOINTS": str(shelf), "OMP_NUM_THREADS": "1"}
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        [sys.executable, "-m", "vlass_explorer", *argv], env=environment, capture_output=True, text=True, timeout=240,
-        errors="surrogateescape", **more,
-    )  # fmt: skip
+        [sys.executable, "-m", "vlass_explorer", *argv],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        errors="surrogateescape",
+        **more,
+    )
     return done
 
 
 def test_the_real_command_in_a_pipe(shelf: Path, sky: Path, repo_root: Path, tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.fits"
     shutil.copy(sky / "a.fits", odd)
-    done = command(shelf, "predict", str(sky / "text.fits"), os.fsdecode(odd), "--checkpoint", "tiny", "--json",
-                   cwd=repo_root)  # fmt: skip
+    done = command(
+        shelf, "predict", str(sky / "text.fits"), os.fsdecode(odd), "--checkpoint", "tiny", "--json", cwd=repo_root
+    )
     assert done.returncode == 2
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["file"] == os.fsdecode(odd)

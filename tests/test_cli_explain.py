@@ -22,9 +22,19 @@ def test_explanations_are_four_files_with_safe_names(run: Run, sky: Path, tmp_pa
     shutil.copy(sky / "b.fits", sky / "more" / "a.fits")
     files = [sky / "a.fits", sky / HOSTILE, sky / "text.fits", sky / "more" / "a.fits"]
     code, out, err = run(
-        "explain", *files, "--checkpoint", "tiny", "--method", "attention_rollout", "--out", tmp_path / "maps",
-        "--option", "discard_ratio=0.3", "--target", "Bent",
-    )  # fmt: skip
+        "explain",
+        *files,
+        "--checkpoint",
+        "tiny",
+        "--method",
+        "attention_rollout",
+        "--out",
+        tmp_path / "maps",
+        "--option",
+        "discard_ratio=0.3",
+        "--target",
+        "Bent",
+    )
     shutil.rmtree(sky / "more")
     assert code == 2
     assert len(err.splitlines()) == 1
@@ -54,9 +64,21 @@ def record_of(folder: Path, method: str) -> dict[str, object]:
 
 def test_layer_head_and_patch_choose_the_attention(run: Run, sky: Path, tmp_path: Path) -> None:
     code, _, err = run(
-        "explain", sky / "a.fits", "--checkpoint", "tiny", "--method", "layer_attention", "--out", tmp_path,
-        "--layer", "0", "--head", "2", "--query-patch", "1,3",
-    )  # fmt: skip
+        "explain",
+        sky / "a.fits",
+        "--checkpoint",
+        "tiny",
+        "--method",
+        "layer_attention",
+        "--out",
+        tmp_path,
+        "--layer",
+        "0",
+        "--head",
+        "2",
+        "--query-patch",
+        "1,3",
+    )
     assert (code, err) == (0, "")
     assert record_of(tmp_path, "layer_attention")["options"] == {"layer": 0, "head": 2, "query": 7}
     card = checkpoints.find("tiny")
@@ -87,13 +109,13 @@ def test_one_label_rather_than_another(run: Run, sky: Path, tmp_path: Path) -> N
         ("attention_rollout", ("--layer", "3"), "attention_rollout has no option 'layer'"),
         ("layer_attention", ("--against", "nothing"), "tiny has no label 'nothing'"),
     ],
-)  # fmt: skip
+)
 def test_what_a_method_does_not_take_is_one_sentence(
     run: Run, sky: Path, tmp_path: Path, method: str, options: tuple[str, ...], words: str
 ) -> None:
     code, out, err = run(
         "explain", sky / "a.fits", "--checkpoint", "tiny", "--method", method, "--out", tmp_path, *options
-    )  # fmt: skip
+    )
     assert (code, out) == (2, "")
     assert words in err and len(err.splitlines()) == 1
 

@@ -52,9 +52,18 @@ def test_the_position_asked_for_stands_in_every_row(run: Run, sky: Path, tmp_pat
     ra, dec = (float(v) for v in cutout.wcs.wcs_pix2world([[100.0, 80.0]], 0)[0])
     out = tmp_path / "t.csv"
     code, told, _ = run(
-        "predict", sky / "a.fits", sky / "c.png", "--checkpoint", "tiny", "--position", f"{ra},{dec}", "--size", "120",
-        "--out", out,
-    )  # fmt: skip
+        "predict",
+        sky / "a.fits",
+        sky / "c.png",
+        "--checkpoint",
+        "tiny",
+        "--position",
+        f"{ra},{dec}",
+        "--size",
+        "120",
+        "--out",
+        out,
+    )
     assert (code, told) == (2, f"{out}: 2 rows, 1 of them with an error\n")
     good, bad = tables.read_rows(out)
     assert (good.ra, good.dec, good.position_given) == (bad.ra, bad.dec, bad.position_given) == (ra, dec, True)
@@ -90,6 +99,7 @@ def test_inputs_that_are_all_bad_are_still_rows(run: Run, tmp_path: Path) -> Non
     code, told, err = run("predict", "absent.fits", "", "--checkpoint", "tiny", "--out", out)
     assert (code, told) == (2, f"{out}: 2 rows, 2 of them with an error\n")
     assert [(row.id, row.error) for row in tables.read_rows(out)] == [
-        ("absent.fits", "There is no such file."), ("(no name)", "An empty name leads to no file."),
-    ]  # fmt: skip
+        ("absent.fits", "There is no such file."),
+        ("(no name)", "An empty name leads to no file."),
+    ]
     assert len(err.splitlines()) == 2

@@ -16,9 +16,15 @@ from vlass_explorer.schema import Cutout
 PER_PLANE: dict[str, Any] = {"BMAJ": None, "BMIN": None, "BPA": None, "CASAMBM": True}
 VLASS = "VLASS2.1.se.T13t36.J232400+073000.06.2048.v1.I.iter3.image.pbcor.tt0.subim.fits"
 CUBE: dict[str, Any] = {
-    "CTYPE3": "FREQ", "CRVAL3": 3e9, "CDELT3": 1e7, "CRPIX3": 1.0,
-    "CTYPE4": "STOKES", "CRVAL4": 1.0, "CDELT4": 1.0, "CRPIX4": 1.0,
-}  # fmt: skip
+    "CTYPE3": "FREQ",
+    "CRVAL3": 3e9,
+    "CDELT3": 1e7,
+    "CRPIX3": 1.0,
+    "CTYPE4": "STOKES",
+    "CRVAL4": 1.0,
+    "CDELT4": 1.0,
+    "CRPIX4": 1.0,
+}
 
 
 def axes(cutout: Cutout) -> tuple[float, float, float] | None:
@@ -92,7 +98,7 @@ def test_beams_that_are_one_ellipse_stand_for_a_plane_that_the_table_does_not_na
         {"BMAJ": 2.618e-5, "BMIN": 2.618e-5, "BPA": 0.0},
         {"BMAJ": 0.0, "BMIN": 0.0, "HISTORY": "AIPS   CLEAN BMAJ=  1.5000E-03 BMIN=  1.5000E-03 BPA=   0.00"},
     ],
-)  # fmt: skip
+)
 def test_a_beam_in_any_usual_unit(cards: dict[str, Any]) -> None:
     cutout = cutouts.read(point_source.file(**{"BMAJ": None, "BMIN": None, "BPA": None, **cards}))
     assert axes(cutout) == pytest.approx((5.4, 5.4, 0.0), rel=1e-3)

@@ -35,9 +35,13 @@ VLASS = "VLASS2.1.se.T13t36.J232400+073000.06.2048.v1.I.iter3.image.pbcor.tt0.su
 CASDA = "image.i.X.SB1.cont.taylor.{}.restored.conv.fits"
 OTHER_SKY = ("r13.fits", "r14.fits")  # the source lies elsewhere
 OUTSIDE = {
-    CASDA.format(1): "tt1", f"meanMap.{CASDA.format(0)}": "background", f"noiseMap.{CASDA.format(0)}": "rms",
-    "weights.i.X.SB1.cont.taylor.0.fits": "weights", "r10_a.fits": "tt1", "r10_b.fits": "alpha",
-}  # fmt: skip
+    CASDA.format(1): "tt1",
+    f"meanMap.{CASDA.format(0)}": "background",
+    f"noiseMap.{CASDA.format(0)}": "rms",
+    "weights.i.X.SB1.cont.taylor.0.fits": "weights",
+    "r10_a.fits": "tt1",
+    "r10_b.fits": "alpha",
+}
 FRAMES = {"r12_J2000.fits": "J2000", "r12_GAPPT.fits": "GAPPT", "r12_galactic.fits": "galactic", "r12_fk5.fits": "fk5"}
 
 
@@ -72,7 +76,7 @@ def twins() -> dict[str, bytes]:
         "r14.fits": make(sky.T, **dec_first, CDELT2=-5e-4),
         "r16.fits": make(counts, BLANK=-32768),
         "u01.fits": make(CTYPE1B="LINEAR", CD1_1B="n/a", CTYPE2B="LINEAR"),
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")

@@ -81,5 +81,7 @@ def test_other_names_are_no_cutouts(name: str) -> None:
 
 def test_what_is_fits_and_what_is_not() -> None:
     assert [n for n in ("a.FTS", "a.fit.bz2", "b.fits.fz", "c.npy.gz", "d.fits.png") if cutouts.is_fits(n)] == [
-        "a.FTS", "a.fit.bz2", "b.fits.fz",
-    ]  # fmt: skip
+        "a.FTS",
+        "a.fit.bz2",
+        "b.fits.fz",
+    ]

@@ -15,9 +15,15 @@ PADDED = {f"PC0{i}_0{j}": float(i == j) for i in range(1, 5) for j in range(1, 5
 
 def test_important_notes_come_first_and_alike_ones_are_counted() -> None:
     cards = {
-        **PADDED, "DATE-OBS": "26/03/93", "CTYPE5": "FREQ", "RADESYS": "J2000", "BUNIT": "nJy/beam", "BPA": None,
-        "BMIN": 1e-3, "CDELT1": 5e-4,
-    }  # fmt: skip
+        **PADDED,
+        "DATE-OBS": "26/03/93",
+        "CTYPE5": "FREQ",
+        "RADESYS": "J2000",
+        "BUNIT": "nJy/beam",
+        "BPA": None,
+        "BMIN": 1e-3,
+        "CDELT1": 5e-4,
+    }
     cutout = cutouts.read(point_source.file(point_source.sky()[None, None], **cards))
     assert len(cutout.notes) == 5 and len(cutout.more_notes) == 3
     assert any("nJy/beam" in note for note in cutout.notes) and any("mirrored" in note for note in cutout.notes)

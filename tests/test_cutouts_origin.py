@@ -98,10 +98,15 @@ def test_dates(text: str, date: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "unit"),
     [
-        ("JY/BEAM", "Jy/beam"), ("Jy beam-1", "Jy/beam"), ("mJy/beam", "mJy/beam"), ("uJy/bm", "uJy/beam"),
-        ("DN", "DN"), ("Jy/pixel", "Jy/pixel"), ("", None),
+        ("JY/BEAM", "Jy/beam"),
+        ("Jy beam-1", "Jy/beam"),
+        ("mJy/beam", "mJy/beam"),
+        ("uJy/bm", "uJy/beam"),
+        ("DN", "DN"),
+        ("Jy/pixel", "Jy/pixel"),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_units(text: str, unit: str | None) -> None:
     notes = Notes()
     assert units.read({"BUNIT": text}, notes) == (unit, 1.0)

@@ -21,14 +21,28 @@ def filnam(end: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "alpha_ori_vlass.fits", "mask_A2256.fits", "model_galaxy_M87.fits", "J1234_PB_field.fits",
-        "psf_J1234_cutout.fits", "residual_halo_A399.fits", "rms_J0013-0919_field.fits",
-        "Alpha_Cen.fits", "NGC_4258_V.fits", "beta_pic.fits",
-        "image.i.RACS_0000+00.SB8578.cont.taylor.0.restored.fits", "RACS-DR1_0000+00A.fits", "W51_alpha.fits",
-        "VAST_0127-73A.EPOCH01.I.fits", "P218+55-mosaic.fits", "target-MFS-image-pb.fits", "model_galaxy.image.fits",
-        "Abell_209_aFix_pol_I_15arcsec.fits", "J1234_PB.fits", "L765_final-image-pb_cutout.fits",
+        "alpha_ori_vlass.fits",
+        "mask_A2256.fits",
+        "model_galaxy_M87.fits",
+        "J1234_PB_field.fits",
+        "psf_J1234_cutout.fits",
+        "residual_halo_A399.fits",
+        "rms_J0013-0919_field.fits",
+        "Alpha_Cen.fits",
+        "NGC_4258_V.fits",
+        "beta_pic.fits",
+        "image.i.RACS_0000+00.SB8578.cont.taylor.0.restored.fits",
+        "RACS-DR1_0000+00A.fits",
+        "W51_alpha.fits",
+        "VAST_0127-73A.EPOCH01.I.fits",
+        "P218+55-mosaic.fits",
+        "target-MFS-image-pb.fits",
+        "model_galaxy.image.fits",
+        "Abell_209_aFix_pol_I_15arcsec.fits",
+        "J1234_PB.fits",
+        "L765_final-image-pb_cutout.fits",
     ],
-)  # fmt: skip
+)
 def test_words_of_an_object_decide_nothing(name: str) -> None:
     assert cutouts.read(point_source.file(), name).origin.product == "total intensity"
 
@@ -43,18 +57,31 @@ def test_words_of_an_object_decide_nothing(name: str) -> None:
         ("residual.i.EMU_2118.SB1.cont.taylor.0.fits", "residual"),
         ("image.v.SB9602.cont.taylor.0.restored.fits", "stokes QUV"),
         ("image.restored.q.SB9602.cont.fits", "stokes QUV"),
-        ("VAST_0127-73A.EPOCH01.V.fits", "stokes QUV"), ("VAST_0127-73A.EPOCH01.I_rms.fits", "rms"),
-        ("VAST_0127-73A.EPOCH01.I_bkg.fits", "background"), ("RACS_0635-31_V.fits", "stokes QUV"),
-        ("P218+55-mosaic.rms.fits", "rms"), ("mosaic-residual.fits", "residual"), ("mosaic.resid.fits", "residual"),
-        ("target-MFS-psf.fits", "psf"), ("target-0003-model.fits", "model"), ("target.pb.tt0.fits", "primary beam"),
-        ("target.residual.tt0.fits", "residual"), ("target.image.tt1.fits", "tt1"), ("target.image.tt2.fits", "tt2"),
-        ("target.alpha.fits", "alpha"), ("target.alpha.error.fits", "alpha"), ("target_MASK.fits", "mask"),
-        ("x.pybdsf.rmsd_I.fits", "rms"), ("x.pybdsf.resid_gaus.fits", "residual"), ("residual_bdsf.fits", "residual"),
+        ("VAST_0127-73A.EPOCH01.V.fits", "stokes QUV"),
+        ("VAST_0127-73A.EPOCH01.I_rms.fits", "rms"),
+        ("VAST_0127-73A.EPOCH01.I_bkg.fits", "background"),
+        ("RACS_0635-31_V.fits", "stokes QUV"),
+        ("P218+55-mosaic.rms.fits", "rms"),
+        ("mosaic-residual.fits", "residual"),
+        ("mosaic.resid.fits", "residual"),
+        ("target-MFS-psf.fits", "psf"),
+        ("target-0003-model.fits", "model"),
+        ("target.pb.tt0.fits", "primary beam"),
+        ("target.residual.tt0.fits", "residual"),
+        ("target.image.tt1.fits", "tt1"),
+        ("target.image.tt2.fits", "tt2"),
+        ("target.alpha.fits", "alpha"),
+        ("target.alpha.error.fits", "alpha"),
+        ("target_MASK.fits", "mask"),
+        ("x.pybdsf.rmsd_I.fits", "rms"),
+        ("x.pybdsf.resid_gaus.fits", "residual"),
+        ("residual_bdsf.fits", "residual"),
         ("P0_low-mosaic-blanked-pybdsmmask.fits", "mask"),
-        ("FDF_maxPI.fits", "Faraday depth"), ("target_polint.fits", "polarised intensity"),
+        ("FDF_maxPI.fits", "Faraday depth"),
+        ("target_polint.fits", "polarised intensity"),
         ("Abell_209_aFix_pol_Q_15arcsec.fits", "stokes QUV"),
     ],
-)  # fmt: skip
+)
 def test_products_as_pipelines_name_them(name: str, product: str) -> None:
     cutout = cutouts.read(point_source.file(), name)
     assert cutout.origin.product == product
@@ -67,10 +94,12 @@ def test_products_as_pipelines_name_them(name: str, product: str) -> None:
         ({"TYPE": "image", **filnam("image/tt1")}, "tt1"),
         ({"TYPE": "alpha", **filnam("alpha"), "BUNIT": " "}, "alpha"),
         ({"TYPE": "image", **filnam("image/tt0")}, "total intensity"),
-        ({"BTYPE": "Intensity"}, "total intensity"), ({"BTYPE": "Spectral Index"}, "alpha"),
+        ({"BTYPE": "Intensity"}, "total intensity"),
+        ({"BTYPE": "Spectral Index"}, "alpha"),
         ({"BTYPE": "polarized_intensity"}, "polarised intensity"),
         ({"BTYPE": "Polarised intensity"}, "polarised intensity"),
-        ({"BTYPE": "Rotation Measure", "BUNIT": "rad/m/m"}, "Faraday depth"), ({"BTYPE": "Beam"}, "psf"),
+        ({"BTYPE": "Rotation Measure", "BUNIT": "rad/m/m"}, "Faraday depth"),
+        ({"BTYPE": "Beam"}, "psf"),
         ({"BUNIT": "rad/m^2"}, "Faraday depth"),
         ({"CTYPE3": "FDEP", "CRVAL3": 0.0, "CUNIT3": "rad/m^2"}, "Faraday depth"),
         ({"CTYPE3": "STOKES", "CRVAL3": 1.0, "CRPIX3": 1.0, "CDELT3": 1.0}, "total intensity"),
@@ -85,7 +114,7 @@ def test_products_as_pipelines_name_them(name: str, product: str) -> None:
         ({"HISTORY": 'ia.deviation(outfile="VLASS1.1.I.iter1.image.pbcor.tt0.rms")'}, "rms"),
         ({"HISTORY": 'immath(imagename=["Q","U"], mode="poli", outfile="x")'}, "polarised intensity"),
     ],
-)  # fmt: skip
+)
 def test_the_header_tells_the_product_under_any_name(cards: dict[str, Any], product: str) -> None:
     pixels = point_source.sky()[None] if "CTYPE3" in cards else None
     cutout = cutouts.read(point_source.file(pixels, **cards), "download.fits")

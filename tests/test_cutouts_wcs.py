@@ -58,7 +58,7 @@ def check_source(cutout: Cutout) -> None:
         ({"CDELT2": 1.8, "CRVAL2": 44640.0, "CUNIT2": "ASEC"}, None),
         ({"PC01_01": 1.0, "PC01_02": 0.0, "PC002001": 0.0, "PC002002": 1.0}, None),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("axes", [2, 3, 4])
 def test_other_axes_and_old_spellings_cost_no_coordinates(cards: dict[str, Any], ghz: float | None, axes: int) -> None:
     pixels = point_source.sky().reshape((1,) * (axes - 2) + (100, 100))
@@ -216,7 +216,7 @@ def test_galactic_axes_have_no_equatorial_frame() -> None:
         {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV", "PV1_1": 1.01, "PV2_1": 0.99, "PV1_7": 0.1},
         {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-5, "B_1_1": 2e-5},
     ],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore")
 def test_terms_of_the_pair_are_kept(cards: dict[str, Any]) -> None:
     data = point_source.file(**cards)

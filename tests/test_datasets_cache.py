@@ -258,8 +258,10 @@ def test_off_keeps_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert len(reads) == 8 and not home.exists()
 
 
-@pytest.mark.parametrize(("size", "place", "reason"), [("much", None, "not a number of gigabytes"),
-                                                       ("1", "a/file/below", "cannot be written")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "place", "reason"),
+    [("much", None, "not a number of gigabytes"), ("1", "a/file/below", "cannot be written")],
+)
 def test_a_cache_that_cannot_be_is_told(
     size: str, place: str | None, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

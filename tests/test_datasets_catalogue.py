@@ -45,8 +45,10 @@ def test_sources_are_cut_from_the_tile_in_which_they_lie_deepest(folder: Path) -
     found = datasets.load("class_folders", table(folder, rows))
     assert datasets.recognise(folder) == "catalogue" and found.label_names == ("FRI", "FRII")
     assert [(item.name, item.label, item.fold, item.ra) for item in found.items] == [
-        ("a", 0, 0, 150.16), ("b", 1, 1, 149.99), ("c", 0, 2, 150.08),
-    ]  # fmt: skip
+        ("a", 0, 0, 150.16),
+        ("b", 1, 1, 149.99),
+        ("c", 0, 2, 150.08),
+    ]
     for item, file in zip(found.items, ("east.fits", "more/west.fits", "east.fits"), strict=True):
         cutout = item.read()
         whole = cutouts.read(folder / file)
@@ -75,7 +77,7 @@ def test_real_cutouts_are_found_by_position(data_dir: Path, tmp_path: Path) -> N
         ("ra,dec,label\n", "The catalogue has no rows"),
         ("ra,dec,label\n150.0,2.0,x\n330.0,-2.0,x\n10.0,2.0,y\n", "2 of 3 sources lie in none of the 3 FITS"),
     ],
-)  # fmt: skip
+)
 def test_a_catalogue_that_cannot_be_used_is_told(text: str, reason: str, folder: Path) -> None:
     (folder / "broken.fits").write_bytes(b"SIMPLE  = nothing")
     with pytest.raises(DatasetError) as error:

@@ -49,8 +49,11 @@ def test_answers_join_labels_and_leave_out_images(tmp_path: Path) -> None:
     said = "labels: {fr i: FRI, nan: null, '': null}\n"
     (tmp_path / "dataset.yaml").write_text(said, encoding="utf-8")
     assert {row[:2] for row in told(tmp_path)} == {
-        ("0.png", "FRI"), ("1.png", "FRI"), ("2.png", "FRII"), ("5.png", "FRII"),
-    }  # fmt: skip
+        ("0.png", "FRI"),
+        ("1.png", "FRI"),
+        ("2.png", "FRII"),
+        ("5.png", "FRII"),
+    }
 
 
 def test_a_label_that_the_set_declares_is_no_doubt(tmp_path: Path) -> None:

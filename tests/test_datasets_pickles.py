@@ -61,9 +61,13 @@ def test_what_python_2_pickled_comes_back_equal(text: bool, module: str, tmp_pat
     raw = image.tobytes()
     data = b"S" + repr(raw)[1:].encode() + b"\n" if text else b"T" + len(raw).to_bytes(4, "little") + raw
     stream = (
-        f"c{module}.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntp2\nS'b'\np3\ntp4\nRp5\n(I1\n(I2\nI3\ntp6\n"
-        "cnumpy\ndtype\np7\n(S'f8'\np8\nI0\nI1\ntp9\nRp10\n(I3\nS'<'\np11\nNNNI-1\nI-1\nI0\ntp12\nbI00\n"
-    ).encode() + data + b"p13\ntp14\nb."  # fmt: skip
+        (
+            f"c{module}.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntp2\nS'b'\np3\ntp4\nRp5\n(I1\n(I2\nI3\ntp6\n"
+            "cnumpy\ndtype\np7\n(S'f8'\np8\nI0\nI1\ntp9\nRp10\n(I3\nS'<'\np11\nNNNI-1\nI-1\nI0\ntp12\nbI00\n"
+        ).encode()
+        + data
+        + b"p13\ntp14\nb."
+    )
     assert np.array_equal(pickle.loads(stream, encoding="latin1"), image)
     (tmp_path / "x.p").write_bytes(stream)
     assert np.array_equal(read_pickle(tmp_path / "x.p"), image)
@@ -140,7 +144,7 @@ CRAFTED = {
     "no pickle": b"hello",
     "a number too long": b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.",
     "half a file": pickle.dumps(np.zeros(1000))[:500],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", CRAFTED)

@@ -18,9 +18,15 @@ from vlass_explorer.schema import DatasetError, InputSpec, RunConfig
 
 RANDOM = np.random.default_rng(0)
 COLOUR = InputSpec(
-    stretch="linear", field_of_view_pixels=32, img_size=32, in_chans=3, normalisation="none", colour=True,
-    mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616),
-)  # fmt: skip
+    stretch="linear",
+    field_of_view_pixels=32,
+    img_size=32,
+    in_chans=3,
+    normalisation="none",
+    colour=True,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2470, 0.2435, 0.2616),
+)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -66,9 +72,18 @@ def test_cifar_colours_reach_the_model(cifar: Path) -> None:
 
 def test_training_sees_the_colours_that_prediction_sees(cifar: Path) -> None:
     config = RunConfig(
-        dataset="cifar10", data_dir=str(cifar), in_chans=3, img_size=32, field_of_view_pixels=32, stretch="linear",
-        normalisation="none", rotate=False, flip=0.0, shift=0.0, zoom=0.0,
-    )  # fmt: skip
+        dataset="cifar10",
+        data_dir=str(cifar),
+        in_chans=3,
+        img_size=32,
+        field_of_view_pixels=32,
+        stretch="linear",
+        normalisation="none",
+        rotate=False,
+        flip=0.0,
+        shift=0.0,
+        zoom=0.0,
+    )
     data = load(config, lambda: None)
     assert data.spec.colour and not datasets.input_spec(data.data_set, replace(config, in_chans=1)).colour
     x, _ = data.train.augmented(torch.arange(12), epoch=0)

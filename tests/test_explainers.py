@@ -147,9 +147,13 @@ def test_integrated_gradients_are_those_of_captum(kind: str) -> None:
     if start is None:
         start = baseline_image(model, X, kind)
     attribution, delta = IntegratedGradients(model).attribute(
-        X.clone(), start, target=1, n_steps=answer.numbers["steps"], return_convergence_delta=True,
+        X.clone(),
+        start,
+        target=1,
+        n_steps=answer.numbers["steps"],
+        return_convergence_delta=True,
         internal_batch_size=BATCH_SIZE,
-    )  # fmt: skip
+    )
     assert np.array_equal(answer.maps[0], attribution[0, 0].detach().numpy())
     with torch.no_grad():
         difference = float(model(X)[0, 1] - model(start)[0, 1])

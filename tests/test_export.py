@@ -133,9 +133,9 @@ def test_the_corners_of_the_map_are_the_corners_of_the_window(grid: tuple[int, i
     data, header = opened(export.fits_bytes(explanation(np.zeros((1, *grid))), source, provenance()))
     assert data.shape == grid
     edges = np.array([[0, 0], [grid[1], 0], [0, grid[0]], [grid[1], grid[0]]]) - 0.5
-    native = np.array(
-        [[window.x0, window.y0], [window.x1, window.y0], [window.x0, window.y1], [window.x1, window.y1]]
-    ) - 0.5  # fmt: skip
+    native = (
+        np.array([[window.x0, window.y0], [window.x1, window.y0], [window.x0, window.y1], [window.x1, window.y1]]) - 0.5
+    )
     found = WCS(header).wcs_pix2world(edges, 0)
     np.testing.assert_allclose(found, source.wcs.wcs_pix2world(native, 0), atol=1e-9)
 
@@ -257,11 +257,21 @@ def test_many_panels_fit_and_the_rest_is_counted() -> None:
 
 
 NAMES = [
-    ("J0013.fits", "J0013"), ("VLASS1.1.ql.T01.fits.gz", "VLASS1.1.ql.T01"), ("a b.FITS", "a_b"),
-    ("<img src=x onerror=alert(1)>.fits", "_img_src_x_onerror_alert_1_"), ("../../etc/passwd.png", "passwd"),
-    (r"..\..\boot.png", "boot"), ("..", "cutout"), ("", "cutout"), (".fits", "cutout"), ("-rf.fits", "rf"),
-    ("日本.fits", "_"), ("a\x00b\n.npy", "a_b_"), ("x" * 300 + ".png", "x" * 100), ("4C 34.47_II.fits", "4C_34.47_II"),
-]  # fmt: skip
+    ("J0013.fits", "J0013"),
+    ("VLASS1.1.ql.T01.fits.gz", "VLASS1.1.ql.T01"),
+    ("a b.FITS", "a_b"),
+    ("<img src=x onerror=alert(1)>.fits", "_img_src_x_onerror_alert_1_"),
+    ("../../etc/passwd.png", "passwd"),
+    (r"..\..\boot.png", "boot"),
+    ("..", "cutout"),
+    ("", "cutout"),
+    (".fits", "cutout"),
+    ("-rf.fits", "rf"),
+    ("日本.fits", "_"),
+    ("a\x00b\n.npy", "a_b_"),
+    ("x" * 300 + ".png", "x" * 100),
+    ("4C 34.47_II.fits", "4C_34.47_II"),
+]
 
 
 @pytest.mark.parametrize(("name", "stem"), NAMES)
@@ -278,8 +288,10 @@ def test_equal_stems_get_numbers() -> None:
 def test_four_files_are_written(tmp_path: Path) -> None:
     paths = export.write(tmp_path / "out", "../../evil.fits", explanation(np.ones((1, 8, 8))), cutout(), provenance())
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "evil.attention_rollout.fits", "evil.attention_rollout.json", "evil.attention_rollout.png",
+        "evil.attention_rollout.fits",
+        "evil.attention_rollout.json",
+        "evil.attention_rollout.png",
         "evil.attention_rollout.reg",
-    ]  # fmt: skip
+    ]
     assert {p.parent for p in paths} == {tmp_path / "out"}
     assert fits.getdata(paths[1]).shape == (8, 8)

@@ -39,9 +39,10 @@ def test_a_cube_holds_every_map_on_the_pixels_of_the_cutout() -> None:
         side = panel.shape[0]
         for y, x in ((window.y0, window.x0), (window.y1 - 1, window.x1 - 1), (window.y0 + 17, window.x0 + 33)):
             if 0 <= y < source.shape[0] and 0 <= x < source.shape[1]:
-                row, column = ((at + 0.5) * side / size for at, size in zip(
-                    (y - window.y0, x - window.x0), window.shape, strict=True
-                ))  # fmt: skip
+                row, column = (
+                    (at + 0.5) * side / size
+                    for at, size in zip((y - window.y0, x - window.x0), window.shape, strict=True)
+                )
                 assert plane[y, x] == panel[int(row), int(column)]
     outside = np.ones(source.shape, bool)
     outside[max(window.y0, 0) : window.y1, max(window.x0, 0) : window.x1] = False
@@ -64,8 +65,9 @@ def test_the_strongest_patches_come_first_and_zeros_not_at_all() -> None:
     relevance = np.zeros((2, 4), np.float32)
     relevance[1, 3], relevance[0, 1] = 2.0, -5.0
     assert export.top_patches(relevance, Window(10, 30, 0, 80)) == [
-        Patch(10.0, 20.0, 20.0, 40.0, -5.0), Patch(20.0, 30.0, 60.0, 80.0, 2.0)
-    ]  # fmt: skip
+        Patch(10.0, 20.0, 20.0, 40.0, -5.0),
+        Patch(20.0, 30.0, 60.0, 80.0, 2.0),
+    ]
     assert len(export.top_patches(np.ones((8, 8)), Window(0, 8, 0, 8), count=3)) == 3
 
 

@@ -24,20 +24,45 @@ from vlass_explorer.schema.rows import class_names, table_columns
 LABELS = ("A b", "A_b", "FR,I", 'say "x"', "flux", "星系", "NA", "back\\slash")
 SLUGS = ("A_b", "A_b_2", "FR_I", "say_x", "flux", "class", "NA", "back_slash")
 FULL = Row(
-    'dir/a, "b" \'c\' <é>.fits', name="0042", cutout_sha256="0" * 64, ra=187.70593076725, dec=-12.391123246083,
-    position_given=True, group_id=2**53 - 1, detected=True, at_edge=False, survey="VLASS", vlass_epoch="2.1",
-    date="2019-03-26", quick_look=True, simulated=False, checkpoint="tiny", label="星系", score=1 / 3,
-    scores={label: (index + 1) / 36 for index, label in enumerate(LABELS)}, validity="caution",
+    "dir/a, \"b\" 'c' <é>.fits",
+    name="0042",
+    cutout_sha256="0" * 64,
+    ra=187.70593076725,
+    dec=-12.391123246083,
+    position_given=True,
+    group_id=2**53 - 1,
+    detected=True,
+    at_edge=False,
+    survey="VLASS",
+    vlass_epoch="2.1",
+    date="2019-03-26",
+    quick_look=True,
+    simulated=False,
+    checkpoint="tiny",
+    label="星系",
+    score=1 / 3,
+    scores={label: (index + 1) / 36 for index, label in enumerate(LABELS)},
+    validity="caution",
     reasons=("Trained on FIRST (1.4 GHz, 5.4″). This is VLASS (3.0″×2.2″): untested.", "1, 2; 3\tand & <4>"),
-    rms=1.2345678901234567e-4, rms_pixels=4096, peak=-1e-300, flux=0.1, blanked=0, pa=-0.0, beam_assumed=True,
-    notes=("x" * 3000,), version="0.1.0",
-)  # fmt: skip
+    rms=1.2345678901234567e-4,
+    rms_pixels=4096,
+    peak=-1e-300,
+    flux=0.1,
+    blanked=0,
+    pa=-0.0,
+    beam_assumed=True,
+    notes=("x" * 3000,),
+    version="0.1.0",
+)
 ERROR = Row("bad.fits", name="bad.fits", error="The file is empty: copy or download it again.")
 OTHER = Row("nan", name="None", label="NA", scores={"NA": 1.0}, vlass_epoch="3.0", blanked=7, group_id=0, ra=0.0)
 TABLES = {
-    "all": [FULL, ERROR, OTHER], "one": [FULL], "errors": [ERROR, replace(ERROR, id="2.0")], "empty": [],
+    "all": [FULL, ERROR, OTHER],
+    "one": [FULL],
+    "errors": [ERROR, replace(ERROR, id="2.0")],
+    "empty": [],
     "numbers in words": [replace(OTHER, id=str(i), name="1e5", label="1", scores={"1": 1.0}) for i in range(3)],
-}  # fmt: skip
+}
 
 
 def same(found: Any, expected: Any) -> bool:
@@ -124,10 +149,16 @@ def test_any_text_survives(suffix: str, tmp_path: Path) -> None:
 
     labels = [text() for _ in range(5)]
     rows = [
-        Row(f"{index}{text()}", name=text(), label=text(), error=text(), notes=(text(), text()),
-            scores=dict.fromkeys(labels, 0.2))
+        Row(
+            f"{index}{text()}",
+            name=text(),
+            label=text(),
+            error=text(),
+            notes=(text(), text()),
+            scores=dict.fromkeys(labels, 0.2),
+        )
         for index in range(60)
-    ]  # fmt: skip
+    ]
     tables.write_rows(tmp_path / f"t{suffix}", rows)
     assert tables.read_rows(tmp_path / f"t{suffix}") == rows
 
@@ -203,9 +234,13 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("t.xlsx", "t.xlsx should end in .parquet, .csv, .vot, .fits"), ("t", "should end in"),
-     ("absent/t.fits", "There is no folder"), ("folder.csv", "is a folder")],
-)  # fmt: skip
+    [
+        ("t.xlsx", "t.xlsx should end in .parquet, .csv, .vot, .fits"),
+        ("t", "should end in"),
+        ("absent/t.fits", "There is no folder"),
+        ("folder.csv", "is a folder"),
+    ],
+)
 def test_an_impossible_target_is_one_sentence(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TableError, match=words):

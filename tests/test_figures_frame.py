@@ -80,7 +80,8 @@ def test_brightest_pixel_of_real_files_lies_right(data_dir: Path, pattern: str):
     y, x = axes.cells(whole(cutout), cutout.shape)
     centre = centre_of(cutout)
     here = pixel_to_skycoord(column, row, cutout.wcs)
-    placed = SkyCoord(centre.ra, centre.dec).spherical_offsets_by(x[column] * axes.arcsec * u.arcsec,
-                                                                  y[row] * axes.arcsec * u.arcsec)  # fmt: skip
+    placed = SkyCoord(centre.ra, centre.dec).spherical_offsets_by(
+        x[column] * axes.arcsec * u.arcsec, y[row] * axes.arcsec * u.arcsec
+    )
     # Axes are linear: a gnomonic or slant projection departs from that by far less than a pixel on a cutout.
     assert placed.separation(SkyCoord(here.ra, here.dec)).arcsec < 0.5 * min(cutout.pixel_scale)

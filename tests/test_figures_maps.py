@@ -35,9 +35,13 @@ def test_the_common_scale_keeps_signed_and_unsigned_apart() -> None:
 def test_an_overlay_with_a_top_fixes_the_scale_and_names_it(signed: bool) -> None:
     source = cutout()
     figure = sky_panels(
-        source, SkyView(), window=preprocess.window(source, SPEC), show=("explanation",),
-        explanation=explanation(np.full((1, 4, 4), 0.25), signed=signed), overlay=Overlay(top=2.0, unit="a < b"),
-    )  # fmt: skip
+        source,
+        SkyView(),
+        window=preprocess.window(source, SPEC),
+        show=("explanation",),
+        explanation=explanation(np.full((1, 4, 4), 0.25), signed=signed),
+        overlay=Overlay(top=2.0, unit="a < b"),
+    )
     trace = figure.data[-1]
     assert (trace.zmin, trace.zmax) == (-2.0 if signed else 0.0, 2.0)
     assert trace.colorbar.title.text == "a &lt; b"
@@ -74,7 +78,7 @@ def test_curves_of_trust_show_their_areas_and_chance() -> None:
     fractions = np.linspace(0, 1, 5)
     found = Faithfulness(
         fractions, 1 - fractions, fractions, 0.5, 0.625, (0.4, 0.5), (0.3, 0.6), "5 steps, <b>softmax</b>."
-    )  # fmt: skip
+    )
     figure = faithfulness_curves(found, unit="<i>")
     assert [trace.name for trace in figure.data] == ["deletion 0.50", "insertion 0.62", "random 0.45"]
     assert list(figure.data[0].x) == [0, 25, 50, 75, 100] and figure.layout.yaxis.title.text == "&lt;i&gt;"

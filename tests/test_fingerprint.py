@@ -35,8 +35,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "deeper": lambda folder: (folder / "test" / "long" / "y.npy").write_bytes(b"x"),
 }
 IN_PLACE: dict[str, Callable[[Path], object]] = {
-    "rewritten": rewritten, "touched": touched, "table": rewritten_table,
-}  # fmt: skip
+    "rewritten": rewritten,
+    "touched": touched,
+    "table": rewritten_table,
+}
 
 
 @pytest.fixture

@@ -22,11 +22,24 @@ from vlass_explorer.schema import CheckpointError, CutoutError, NeedsPart, NoSuc
 
 def distorted(term: float, side: int = 64) -> bytes:
     """An image whose SIP distortion has a cubic term: too strong a one has no inverse far from the middle."""
-    header = fits.Header({
-        "CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "CRVAL1": 150.0, "CRVAL2": 20.0, "CRPIX1": side / 2,
-        "CRPIX2": side / 2, "CD1_1": -5e-4, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 5e-4, "A_ORDER": 3, "B_ORDER": 3,
-        "A_3_0": term, "B_0_3": term,
-    })  # fmt: skip
+    header = fits.Header(
+        {
+            "CTYPE1": "RA---TAN-SIP",
+            "CTYPE2": "DEC--TAN-SIP",
+            "CRVAL1": 150.0,
+            "CRVAL2": 20.0,
+            "CRPIX1": side / 2,
+            "CRPIX2": side / 2,
+            "CD1_1": -5e-4,
+            "CD1_2": 0.0,
+            "CD2_1": 0.0,
+            "CD2_2": 5e-4,
+            "A_ORDER": 3,
+            "B_ORDER": 3,
+            "A_3_0": term,
+            "B_0_3": term,
+        }
+    )
     buffer = io.BytesIO()
     fits.PrimaryHDU(np.random.default_rng(0).normal(size=(side, side)).astype(np.float32), header).writeto(buffer)
     return buffer.getvalue()

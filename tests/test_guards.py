@@ -32,10 +32,17 @@ from vlass_explorer.schema import Row, Window
 from vlass_explorer.schema.rows import class_names, table_columns
 
 NAMES = {  # class names as titles of maps, and what a region file can say of them
-    "FR I, bent": "FR I, bent", "{core} lobe": "(core) lobe", "0042": "0042", "1e5": "1e5", "nan": "nan",
-    "-excluded": "-excluded", 'a "b" # c; d': 'a "b" # c, d', "!": "!", "||": "||",
+    "FR I, bent": "FR I, bent",
+    "{core} lobe": "(core) lobe",
+    "0042": "0042",
+    "1e5": "1e5",
+    "nan": "nan",
+    "-excluded": "-excluded",
+    'a "b" # c; d': 'a "b" # c, d',
+    "!": "!",
+    "||": "||",
     "global color=red": "global color=red",
-}  # fmt: skip
+}
 
 
 def region_file(**changes: Any) -> str:

@@ -72,8 +72,9 @@ def test_a_run_is_submitted_requeued_resumed_cancelled_and_finished(place: Path)
     assert (waiting.phase, waiting.queue_position) == ("queued", None)
     slurm.stop(waiting)
     assert (runs.read(second.path).phase, runs.read(second.path).reason) == (
-        "stopped", f"SLURM job {slurm.job(second)} was cancelled before it started.",
-    )  # fmt: skip
+        "stopped",
+        f"SLURM job {slurm.job(second)} was cancelled before it started.",
+    )
 
     seen = watch(run, lambda now: now.phase == "training" and now.progress > 0)
     assert set(seen) <= WORKING and seen[-1] == "training"
@@ -150,8 +151,12 @@ def test_srun_alone_works_without_a_warning(place: Path) -> None:
     words = tiny_set.words(place / "data", epochs=1, name="plain")
     done = subprocess.run(
         ["srun", "--job-name=bash", sys.executable, "-m", "train", "fit", *words],
-        capture_output=True, text=True, check=False, timeout=240, cwd=ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if "Warning" in line and "srun" in line.lower()]
     run = next(run for run in runs.listing() if run.config.name == "plain")

@@ -23,8 +23,11 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("mobilenetv3_small_050", {}, ("blocks", "channels first", 0, (2, 3))),
     ("convnext_atto", {}, ("norm_pre", "channels first", 0, (2, 3))),
     ("vit_tiny_patch16_224", {"img_size": (64, 96)}, ("blocks.11.norm1", "tokens", 1, (4, 6))),
-    ("vit_tiny_patch16_224", {"img_size": (64, 96), "class_token": False, "global_pool": "map", "depth": 2},
-     ("norm", "tokens", 0, (4, 6))),
+    (
+        "vit_tiny_patch16_224",
+        {"img_size": (64, 96), "class_token": False, "global_pool": "map", "depth": 2},
+        ("norm", "tokens", 0, (4, 6)),
+    ),
     ("deit_tiny_distilled_patch16_224", {"img_size": (64, 96)}, ("blocks.11.norm1", "tokens", 2, (4, 6))),
     ("vit_small_patch14_reg4_dinov2", {"img_size": (56, 84), "depth": 2}, ("blocks.1.norm1", "tokens", 5, (4, 6))),
     ("vit_wee_patch16_reg1_gap_256", {"img_size": (64, 96), "depth": 2}, ("blocks", "tokens", 1, (4, 6))),
@@ -35,13 +38,19 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("crossvit_tiny_240", {}, ("blocks.2.fusion.1.norm1", "tokens", 1, (20, 20))),
     ("pit_ti_distilled_224", {}, ("transformers.2.blocks.3.norm1", "tokens", 2, (7, 7))),
     ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 4))),
-    ("swin_tiny_patch4_window7_224", {"img_size": (64, 96), "depths": (1, 1, 1, 1), "window_size": 2},
-     ("norm", "channels last", 0, (2, 3))),
+    (
+        "swin_tiny_patch4_window7_224",
+        {"img_size": (64, 96), "depths": (1, 1, 1, 1), "window_size": 2},
+        ("norm", "channels last", 0, (2, 3)),
+    ),
     ("pvt_v2_b0", {}, ("stages", "channels first", 0, (2, 3))),
     ("twins_pcpvt_small", {"img_size": 64, "depths": (1, 1, 1, 1)}, ("norm", "tokens", 0, (2, 2))),
     ("levit_128s", {"img_size": 224}, ("stages", "tokens", 0, (4, 4))),
-    ("coat_lite_tiny", {"img_size": 64, "serial_depths": (1, 1, 1, 1)},
-     ("serial_blocks4.0.norm1", "tokens", 1, (2, 2))),
+    (
+        "coat_lite_tiny",
+        {"img_size": 64, "serial_depths": (1, 1, 1, 1)},
+        ("serial_blocks4.0.norm1", "tokens", 1, (2, 2)),
+    ),
     ("botnet26t_256", {"img_size": 64}, ("final_conv", "channels first", 0, (2, 2))),
     ("mobilevit_xxs", {}, ("final_conv", "channels first", 0, (2, 3))),
     ("first_cnn", {"img_size": 64}, ("features", "channels first", 0, (8, 8))),
@@ -56,11 +65,25 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("nest_tiny", {"img_size": 64}, ("norm", "channels last", 0, (4, 4))),
     # Its 16 learned tokens are no grid of 4 x 4, though as many.
     ("vt_resnet18", {}, ("vt1.projector", "tokens", 0, (4, 4))),
-]  # fmt: skip
-SQUARE = {"convit_tiny": 64, "cait_xxs24_224": 64, "crossvit_tiny_240": 240, "pit_ti_distilled_224": 224,
-          "tnt_s_legacy_patch16_224": 64, "twins_pcpvt_small": 64, "levit_128s": 224, "coat_lite_tiny": 64,
-          "botnet26t_256": 64, "first_cnn": 64, "conv_stem_vit_mini": 64, "deeplense_cnn": 64, "stn_cnn": 64,
-          "vt_resnet18": 64, "volo_d1_224": 64, "nest_tiny": 64}  # fmt: skip
+]
+SQUARE = {
+    "convit_tiny": 64,
+    "cait_xxs24_224": 64,
+    "crossvit_tiny_240": 240,
+    "pit_ti_distilled_224": 224,
+    "tnt_s_legacy_patch16_224": 64,
+    "twins_pcpvt_small": 64,
+    "levit_128s": 224,
+    "coat_lite_tiny": 64,
+    "botnet26t_256": 64,
+    "first_cnn": 64,
+    "conv_stem_vit_mini": 64,
+    "deeplense_cnn": 64,
+    "stn_cnn": 64,
+    "vt_resnet18": 64,
+    "volo_d1_224": 64,
+    "nest_tiny": 64,
+}
 
 
 def image(name: str, args: dict[str, Any], chans: int) -> torch.Tensor:

@@ -17,9 +17,12 @@ from vlass_explorer.schema import Checkpoint, InputSpec, Overlap, Provenance, Re
 
 def card(name: str, score: float | None, seen: Overlap | None = None, **provenance: object) -> Checkpoint:
     report = {
-        "macro_f1": score, "accuracy": 0.9, "macro_f1_interval": [0.1, 0.9], "macro_auroc": 0.95,
+        "macro_f1": score,
+        "accuracy": 0.9,
+        "macro_f1_interval": [0.1, 0.9],
+        "macro_auroc": 0.95,
         "per_class": {"FRI": {"auroc": 0.97}, "FRII": {"auroc": None}},
-    }  # fmt: skip
+    }
     metrics = {} if score is None else {"validation": report | ({} if seen is None else {"seen": asdict(seen)})}
     known = {"data": "FIRST", "split": "authors", "fold": 0, **provenance}
     return Checkpoint(
@@ -54,10 +57,16 @@ def test_only_the_same_cutouts_are_compared_whatever_their_set_is_called() -> No
     held_out = Overlap(353, selected=353, placed=353, part="ab12" * 4)
     other, leaked = replace(held_out, part="cd34" * 4), replace(held_out, selected=0, trained=353)
     cards = [
-        card("a", 0.8, held_out), card("b", 0.7, held_out, data="a copy"), card("other", 0.9, other),
-        card("leaked", 0.99, leaked), card("old", 0.95), card("older", 0.6), card("none", None),
-        card("sim", 0.97, held_out, simulated=True), card("test", 0.5, Overlap(353, placed=353, part="ab12" * 4)),
-    ]  # fmt: skip
+        card("a", 0.8, held_out),
+        card("b", 0.7, held_out, data="a copy"),
+        card("other", 0.9, other),
+        card("leaked", 0.99, leaked),
+        card("old", 0.95),
+        card("older", 0.6),
+        card("none", None),
+        card("sim", 0.97, held_out, simulated=True),
+        card("test", 0.5, Overlap(353, placed=353, part="ab12" * 4)),
+    ]
     found = {name: [each.name for each in group] for name, group in leaderboard.groups(cards).items()}
     assert found == {
         "FIRST, split authors, fold 0, held out as validation": ["a", "b"],
@@ -97,9 +106,25 @@ def test_csv_and_latex_hold_the_same_numbers() -> None:
 
 
 AWKWARD = (
-    "FR_I", "B&C", "50 %", "back\\slash", "{brace", "}", "a^b", "x~y", "#1", "$E$", "<a>|b", "[x]", r"\input{/etc/x}",
-    "é", "α 3″", "*", "\\\\", "%",
-)  # fmt: skip
+    "FR_I",
+    "B&C",
+    "50 %",
+    "back\\slash",
+    "{brace",
+    "}",
+    "a^b",
+    "x~y",
+    "#1",
+    "$E$",
+    "<a>|b",
+    "[x]",
+    r"\input{/etc/x}",
+    "é",
+    "α 3″",
+    "*",
+    "\\\\",
+    "%",
+)
 
 
 @pytest.mark.parametrize("name", AWKWARD)

@@ -46,9 +46,7 @@ def test_the_error_of_a_sum_is_the_scatter_of_such_sums(kind: NoiseKind) -> None
     assert abs(mean[0, 1]) < 0.1 * np.sqrt(mean[0, 0] * mean[1, 1])  # a sum and a gradient are independent
     # Condon 1997: a large aperture scatters by rms times the root of its beams, and of twice that if convolved.
     beams = disc.sum() / AREA
-    assert np.sqrt(mean[0, 0]) / AREA == pytest.approx(
-        np.sqrt(beams * (1.0 if kind == "beam" else 2.0)), rel=0.12
-    )  # fmt: skip
+    assert np.sqrt(mean[0, 0]) / AREA == pytest.approx(np.sqrt(beams * (1.0 if kind == "beam" else 2.0)), rel=0.12)
 
 
 def test_blanked_pixels_and_sources_stay_out() -> None:

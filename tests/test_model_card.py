@@ -21,12 +21,21 @@ def tiny(tmp_path: Path) -> Path:
 def test_a_card_in_words(tiny: Path) -> None:
     text = (tiny / "README.md").read_text()
     for words in (
-        "# tiny", "FIRST", "1.4 GHz", "5.4″ × 5.4″", "1.8″", "| Validation fold | 0 |", "| Seed | 3 |",
+        "# tiny",
+        "FIRST",
+        "1.4 GHz",
+        "5.4″ × 5.4″",
+        "1.8″",
+        "| Validation fold | 0 |",
+        "| Seed | 3 |",
         "| validation | 4 | 0.750 | 0.733 | 0.400 to 0.900 | unknown |",
-        "| floor: random forest on ten shape numbers |  |  | 0.710 |  |  |", "| Compact | 1 | 0 | 0 | 0 |",
-        "| FRI | 25.0% |", "| Real or simulated | real |", "\n    epochs: 60\n",
+        "| floor: random forest on ten shape numbers |  |  | 0.710 |  |  |",
+        "| Compact | 1 | 0 | 0 | 0 |",
+        "| FRI | 25.0% |",
+        "| Real or simulated | real |",
+        "\n    epochs: 60\n",
         "scholarly \\| &lt;b>educational",
-    ):  # fmt: skip
+    ):
         assert words in text, words
 
 
@@ -44,9 +53,10 @@ def test_evaluations_are_added_to_a_card_and_the_weights_stay(tiny: Path) -> Non
 def test_a_foreign_card_with_odd_values_still_has_a_model_card(tiny: Path) -> None:
     odd = {"macro_f1": "high", "macro_f1_interval": [None, 1], "confusion": 3, "floors": 1}
     card = checkpoints.update(
-        checkpoints.read(tiny), reports=Reports({"validation": odd}),
+        checkpoints.read(tiny),
+        reports=Reports({"validation": odd}),
         provenance=Provenance.of({"class_fractions": {"a": "?"}, "citation": "![x](http://x.org/x.png) <script>"}),
-    )  # fmt: skip
+    )
     text = checkpoints.model_card(card)
     assert "!\\[x\\](http" in text
     assert "<script>" not in text

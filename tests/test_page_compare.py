@@ -58,9 +58,11 @@ def test_two_checkpoints_by_one_method_with_their_predictions() -> None:
     for name in ("one", "two"):
         card = checkpoints.find(name)
         model = checkpoints.load(card)
-        raw = explainers.EXPLAINERS["attention_rollout"].explain(
-            model, preprocess.to_tensor(cutout, card.input_spec), 0
-        ).maps[0]  # fmt: skip
+        raw = (
+            explainers.EXPLAINERS["attention_rollout"]
+            .explain(model, preprocess.to_tensor(cutout, card.input_spec), 0)
+            .maps[0]
+        )
         shown, trace = drawn_map(page, f"compare_{name}_attention_rollout")
         assert np.allclose(shown, raw / raw.max(), atol=1e-5)
         assert (trace["zmin"], trace["zmax"]) == (0.0, 1.0)

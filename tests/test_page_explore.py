@@ -24,8 +24,13 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "checkpoints"
     tiny_checkpoint.save(folder / "tiny-vit")
     cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1})
-    tiny_checkpoint.save(folder / "tiny-cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1},
-                         input_spec=tiny_checkpoint.SPEC.__class__(img_size=64, survey="FIRST"))  # fmt: skip
+    tiny_checkpoint.save(
+        folder / "tiny-cnn",
+        cnn,
+        architecture="first_cnn",
+        model_args={"in_chans": 1},
+        input_spec=tiny_checkpoint.SPEC.__class__(img_size=64, survey="FIRST"),
+    )
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder))
     return folder
 
@@ -91,8 +96,9 @@ def test_a_link_chooses_checkpoint_and_example(shelf: Path) -> None:
 def test_a_link_to_what_is_not_there_is_said(shelf: Path) -> None:
     page = explore(checkpoint="<b>none</b>", example="../../etc/passwd")
     assert [toast.value.replace("\\", "") for toast in page.toast] == [
-        "There is no checkpoint <b>none</b>.", "There is no example ../../etc/passwd."
-    ]  # fmt: skip
+        "There is no checkpoint <b>none</b>.",
+        "There is no example ../../etc/passwd.",
+    ]
 
 
 def test_a_model_without_attention_says_so_and_another_method_stands_in(shelf: Path) -> None:
@@ -130,9 +136,12 @@ def test_a_picture_says_what_is_off_and_why(shelf: Path) -> None:
 def test_bad_files_get_a_sentence_each_and_the_good_one_comes_into_view(shelf: Path) -> None:
     name = "<img src=x onerror=alert(1)>.fits"
     page = upload(
-        explore(checkpoint="tiny-vit"), ("text.fits", b"no image"), (name, example()), ("cut.fits", example()[:4000]),
+        explore(checkpoint="tiny-vit"),
+        ("text.fits", b"no image"),
+        (name, example()),
+        ("cut.fits", example()[:4000]),
         ("empty.npy", b""),
-    )  # fmt: skip
+    )
     assert page.subheader[0].value.replace("\\", "") == name
     assert len(page.error) == 1
     lines = page.error[0].value.replace("\\", "").splitlines()

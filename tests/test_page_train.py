@@ -1,17 +1,16 @@
-"""The Train page: what its form offers and refuses, when it launches, and how it shows runs."""
+"""The Train page: what its form offers and refuses."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import timm
 import tiny_checkpoint
 import tiny_set
-from streamlit.testing.v1 import AppTest
+from train_place import Answer, folders, texts, train_page
 
 from ui import run_check
 from vlass_explorer import runs
@@ -19,37 +18,12 @@ from vlass_explorer.datasets import simulated
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import Run, RunConfig
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folders of its own for data, runs and checkpoints."""
-    tiny_set.make(tmp_path / "data" / "blobs")
+    """A data set and a checkpoint."""
     tiny_checkpoint.save(tmp_path / "checkpoints" / "tiny")
-    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
-    monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    monkeypatch.setenv("VLASS_EXPLORER_UPLOADS", str(tmp_path / "uploads"))
-    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
-    return tmp_path
-
-
-def train_page(typed: dict[str, str] | None = None, **query: str) -> AppTest:
-    """The page as it opens; ``typed`` is in its boxes already, where AppTest could only pick from a list."""
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    for key, value in (typed or {}).items():
-        page.session_state[key] = value
-    for key, value in query.items():
-        page.query_params[key] = value
-    page.switch_page("pages/train.py").run()
-    assert not page.exception
-    return page
-
-
-def texts(page: AppTest) -> str:
-    parts = [*page.error, *page.warning, *page.success, *page.info, *page.caption, *page.markdown, *page.code]
-    return "\n".join(str(part.value) for part in parts)
+    return folders(tmp_path, monkeypatch)
 
 
 def test_form_shows_class_counts_and_the_exact_command(place: Path) -> None:
@@ -207,94 +181,7 @@ def test_a_bomb_is_refused_in_one_sentence(place: Path, monkeypatch: pytest.Monk
 
 def test_a_look_at_the_data_and_its_augmentation(place: Path) -> None:
     (place / "data" / "blobs" / "round" / "000.npy").write_bytes(b"no array")
-    page = train_page({"train_look_on": True})  # type: ignore[dict-item]
+    page = train_page({"train_look_on": True})
     assert not page.exception
     assert len(page.image) == 2
     assert "round/000.npy" in page.error[0].value.replace("\\", "")
-
-
-MEASURED = {
-    "seconds_per_epoch": 3600.0, "seconds_in_all": 36000.0, "peak_memory_mib": 900.0, "available_memory_mib": 4096.0,
-    "batch_size": 64, "largest_batch_size": 128,
-}  # fmt: skip
-
-
-class Answer:
-    """A dry run that has ended."""
-
-    is_done = True
-
-    def __init__(self, **found: object) -> None:
-        self.result = {"errors": [], "warnings": [], "notes": [], "counts": {}, "unreadable": {}, **found}
-
-
-def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(device="cpu", notes=["Runs on the CPU."]))
-    monkeypatch.setattr(local, "launch", launched.append)
-    page = train_page()
-    page.button(key="train_launch").click().run()
-    assert not page.exception
-    [run] = launched
-    assert run.config.weights == "tiny" and run.config.data_dir == str(place / "data" / "blobs")
-    assert page.title[0].value == "Runs" and page.query_params["run"] == run.id
-
-
-def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
-    monkeypatch.setattr(local, "launch", launched.append)
-    train_page().button(key="train_launch").click().run()
-    page = train_page()
-    page.button(key="train_launch").click().run()
-    assert len(launched) == 1 and "same configuration is queued" in page.warning[0].value.replace("\\", "")
-    page.button(key="train_anyway").click().run()
-    assert len(launched) == 2 and launched[0].config == launched[1].config
-
-
-@pytest.mark.parametrize(
-    ("found", "question"),
-    [
-        ({"warnings": ["Very few training cutouts of long."]}, "Very few"),
-        ({"counts": {"train": {"long": 5, "round": 60}}}, "12 times"),
-        ({"device": "cpu", "notes": ["Runs on the CPU."], "measured": MEASURED}, "on the CPU"),
-    ],
-)
-def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(**found))
-    page = train_page()
-    page.button(key="train_launch").click().run()
-    assert question in page.warning[0].value and runs.listing() == []
-    assert "train_anyway" in [button.key for button in page.button]
-
-
-def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "1")
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
-    runs.create(RunConfig(name="waits"))
-    page = train_page()
-    page.button(key="train_launch").click().run()
-    assert "1 run is active" in page.error[0].value.replace("\\", "") and len(runs.listing()) == 1
-
-
-def test_what_is_wrong_stops_the_launch(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = Answer(errors=["3 files cannot be read: a, b, c."], unreadable={"a": "It is cut short."})
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: answer)
-    page = train_page()
-    page.button(key="train_launch").click().run()
-    assert "3 files cannot be read" in page.error[0].value and "cut short" in texts(page)
-    assert runs.listing() == []
-
-
-@pytest.mark.slow
-def test_the_dry_run_is_a_process_that_finds_an_unreadable_file(place: Path) -> None:
-    (place / "data" / "blobs" / "round" / "bad.npy").write_bytes(b"no array")
-    config = RunConfig(data_dir=str(place / "data" / "blobs"), split="random", architecture="first_cnn")
-    check = run_check.start(config, 1.0)
-    check.process.wait(timeout=240)
-    assert check.is_done
-    assert list(check.result["unreadable"]) == ["round/bad.npy"]
-    assert check.result["counts"]["train"].keys() == {"long", "round"}
-    broken = run_check.start(replace(config, device="cuda:99"), 1.0)
-    broken.process.wait(timeout=240)
-    assert "cuda:99" in broken.result["errors"][0]

@@ -8,38 +8,29 @@ from pathlib import Path
 
 import pytest
 import tiny_checkpoint
-import tiny_set
 from streamlit.testing.v1 import AppTest
+from train_place import folders, train_page
 
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.schema import RunConfig
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set and two checkpoints of one architecture, one of them with an MLP head and an input of its own."""
-    tiny_set.make(tmp_path / "data" / "blobs")
     tiny_checkpoint.save(tmp_path / "checkpoints" / "plain")
     arguments = {**tiny_checkpoint.ARGS, "mlp_head": True}
     tiny_checkpoint.save(
-        tmp_path / "checkpoints" / "special", tiny_checkpoint.build(mlp_head=True), model_args=arguments,
+        tmp_path / "checkpoints" / "special",
+        tiny_checkpoint.build(mlp_head=True),
+        model_args=arguments,
         input_spec=replace(tiny_checkpoint.SPEC, stretch="asinh", field_of_view=90.0),
-    )  # fmt: skip
-    for name, folder in (("DATA_ROOTS", "data"), ("RUNS", "runs"), ("CHECKPOINTS", "checkpoints"), ("UPLOADS", "up")):
-        monkeypatch.setenv(f"VLASS_EXPLORER_{name}", str(tmp_path / folder))
-    monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
-    return tmp_path
+    )
+    return folders(tmp_path, monkeypatch)
 
 
 def opened(**state: object) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    for key, value in state.items():
-        page.session_state[key] = value
-    page.switch_page("pages/train.py").run()
-    assert not page.exception
-    return page
+    return train_page(state)
 
 
 def test_a_checkpoint_that_the_form_starts_from_passes_on_head_and_input(place: Path) -> None:

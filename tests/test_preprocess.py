@@ -46,7 +46,7 @@ def sky(shape: tuple[int, int] = (60, 60), scale: tuple[float, float] | None = N
         ("percentile_asinh", lambda x: np.arcsinh(10 * AsymmetricPercentileInterval(0, 99.7)(x))),
         ("zscale", lambda x: ZScaleInterval()(x)),
     ],
-)  # fmt: skip
+)
 def test_stretch_is_its_formula(stretch: str, formula: object) -> None:
     found = preprocess.stretched(sky(), InputSpec(stretch=stretch))
     expected = formula(sky().pixels.astype(np.float64))
@@ -261,8 +261,9 @@ def test_first_png_on_the_fits_file_is_the_png(name: str, data_dir: Path, labell
 def test_what_a_model_of_colour_saw_is_in_colour() -> None:
     colour = np.random.default_rng(3).random((3, 40, 40)).astype(np.float32)
     cutout = array_cutout("x", colour.mean(axis=0), colour=colour)
-    spec = InputSpec(stretch="linear", img_size=40, field_of_view_pixels=40, in_chans=3, colour=True, mean=(0.3,),
-                     std=(0.2,))  # fmt: skip
+    spec = InputSpec(
+        stretch="linear", img_size=40, field_of_view_pixels=40, in_chans=3, colour=True, mean=(0.3,), std=(0.2,)
+    )
     seen = preprocess.seen(preprocess.to_tensor(cutout, spec)[0], spec)
     assert seen.shape == (40, 40, 3) and np.allclose(seen, np.moveaxis(colour / colour.max(), 0, -1), atol=1e-6)
     # A grey picture has one value a pixel, and so has a model of three equal channels.

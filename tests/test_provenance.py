@@ -12,14 +12,25 @@ from vlass_explorer.schema import Ancestor, Cutouts, Overlap, Provenance, Report
 
 SHELF = Path(__file__).resolve().parents[1] / "checkpoints"
 OWN = {
-    "data": "FIRST", "fold": 0, "simulated": False, "class_fractions": {"FRI": 0.25, "FRII": 0.75},
-    "versions": {"torch": "2.15.0"}, "parents": [{"name": "a", "sha256": "12"}],
+    "data": "FIRST",
+    "fold": 0,
+    "simulated": False,
+    "class_fractions": {"FRI": 0.25, "FRII": 0.75},
+    "versions": {"torch": "2.15.0"},
+    "parents": [{"name": "a", "sha256": "12"}],
     "seen": {"sha256": "ab", "train": 5, "selected": 2, "calibrated": 0, "unlisted": ["teacher x"]},
-}  # fmt: skip
+}
 FOREIGN = {
-    "fold": "two", "seed": True, "simulated": "no", "class_fractions": {"FRI": "?"}, "parents": [1], "epochs": None,
-    "seen": {"train": 3}, "licence": "free", "note": {"by": ["hand"]},
-}  # fmt: skip
+    "fold": "two",
+    "seed": True,
+    "simulated": "no",
+    "class_fractions": {"FRI": "?"},
+    "parents": [1],
+    "epochs": None,
+    "seen": {"train": 3},
+    "licence": "free",
+    "note": {"by": ["hand"]},
+}
 
 
 @pytest.mark.parametrize("path", sorted(SHELF.glob("*/config.json")), ids=lambda path: path.parent.name)
@@ -49,9 +60,10 @@ def test_evaluations_of_a_card() -> None:
     table = {
         "macro_f1": 0.5,
         "sky": {"macro_f1": "high", "macro_f1_interval": [None, 1], "per_class": {"a": {"auroc": None}}},
-        "floors": {"coin": 0.3, "odd": "?"}, "note": "x",
+        "floors": {"coin": 0.3, "odd": "?"},
+        "note": "x",
         "test": {"macro_f1": 0.6, "count": 9, "macro_f1_interval": [0.5, 0.7], "seen": {"count": 9, "trained": 9}},
-    }  # fmt: skip
+    }
     found = Reports(table)
     assert list(found.evaluations) == ["validation", "sky", "test"] and found.floors == {"coin": 0.3, "odd": None}
     assert found.validation is not None and (found.validation.macro_f1, found.validation.seen) == (0.5, None)
@@ -65,33 +77,44 @@ def test_evaluations_of_a_card() -> None:
     ("overlap", "status", "sentence", "label"),
     [
         (
-            Overlap(1405, trained=1405, placed=1405), "trained",
-            "1,405 of 1,405 cutouts were trained on: this is no test.", "trained on 1,405 of 1,405",
+            Overlap(1405, trained=1405, placed=1405),
+            "trained",
+            "1,405 of 1,405 cutouts were trained on: this is no test.",
+            "trained on 1,405 of 1,405",
         ),
         (
-            Overlap(353, trained=1, selected=352, by_place=1, placed=353), "trained",
+            Overlap(353, trained=1, selected=352, by_place=1, placed=353),
+            "trained",
             "1 of 353 cutouts was trained on, 352 more validated it while it was made: this is no test. "
-            "1 was told by place on the sky alone.", "trained on 1 of 353, validated on 352 of 353",
+            "1 was told by place on the sky alone.",
+            "trained on 1 of 353, validated on 352 of 353",
         ),
         (
-            Overlap(353, selected=353, placed=353), "selected",
+            Overlap(353, selected=353, placed=353),
+            "selected",
             "353 of 353 cutouts validated it while it was made, none was trained on: a validation, not a test.",
             "validated on 353 of 353",
         ),
         (
-            Overlap(4, unknown=4, reason="its card lists none"), "unknown",
-            "Whether it has seen 4 of 4 cutouts is unknown: its card lists none.", "unknown 4 of 4",
+            Overlap(4, unknown=4, reason="its card lists none"),
+            "unknown",
+            "Whether it has seen 4 of 4 cutouts is unknown: its card lists none.",
+            "unknown 4 of 4",
         ),
         (
-            Overlap(4, placed=4), "unseen", "None of 4 cutouts was trained on or validated on.", "unseen 4",
+            Overlap(4, placed=4),
+            "unseen",
+            "None of 4 cutouts was trained on or validated on.",
+            "unseen 4",
         ),
         (
-            Overlap(4), "unseen",
-            "None of 4 cutouts was trained on or validated on, by content alone (no places on the sky to "
-            "compare).", "unseen 4",
+            Overlap(4),
+            "unseen",
+            "None of 4 cutouts was trained on or validated on, by content alone (no places on the sky to compare).",
+            "unseen 4",
         ),
     ],
-)  # fmt: skip
+)
 def test_overlaps_in_words(overlap: Overlap, status: str, sentence: str, label: str) -> None:
     assert (overlap.status, overlap.sentence, overlap.label) == (status, sentence, label)
     assert Overlap.of(overlap.__dict__) == overlap

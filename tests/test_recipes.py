@@ -39,8 +39,13 @@ def test_words_become_values_of_the_field() -> None:
         ["epochs=1e1", "learning_rate=3e-4", "rotate=no", "keep=best", "name=a=b", "class_weighting=1"]
     )
     assert found == {
-        "epochs": 10, "learning_rate": 3e-4, "rotate": False, "keep": "best", "name": "a=b", "class_weighting": True,
-    }  # fmt: skip
+        "epochs": 10,
+        "learning_rate": 3e-4,
+        "rotate": False,
+        "keep": "best",
+        "name": "a=b",
+        "class_weighting": True,
+    }
     assert type(found["epochs"]) is int and found["class_weighting"] is True
 
 
@@ -66,10 +71,20 @@ def test_wrong_words_are_one_sentence(word: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"epochs": 0}, {"batch_size": -1}, {"learning_rate": -1.0}, {"flip": 1.5}, {"ema": 1.0}, {"in_chans": 2},
-        {"name": "../up"}, {"name": ""}, {"name": "a b"}, {"device": "tpu"}, {"img_size": 0}, {"split_seed": -1},
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": -1.0},
+        {"flip": 1.5},
+        {"ema": 1.0},
+        {"in_chans": 2},
+        {"name": "../up"},
+        {"name": ""},
+        {"name": "a b"},
+        {"device": "tpu"},
+        {"img_size": 0},
+        {"split_seed": -1},
     ],
-)  # fmt: skip
+)
 def test_impossible_values_are_named(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
         recipes.with_values(RunConfig(), values)

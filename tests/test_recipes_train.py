@@ -24,9 +24,11 @@ from train.__main__ import main
 from vlass_explorer import checkpoints, recipes, runs
 
 SHALLOW: dict[str, dict[str, Any]] = {
-    "vit_base_": {"depth": 1}, "vit_large_": {"depth": 1}, "vit_small_r26_": {"depth": 1},
+    "vit_base_": {"depth": 1},
+    "vit_large_": {"depth": 1},
+    "vit_small_r26_": {"depth": 1},
     "swin_s3_base_": {"depths": (1, 1, 1, 1)},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +76,16 @@ def test_one_command_runs_a_recipe_end_to_end(
 ) -> None:
     config = recipes.load(name)
     tiny = {
-        "dataset": "class_folders", "split": "random", "field_of_view_pixels": 24, "weights": "none", "teacher": "",
-        "epochs": 1, "batch_size": 4, "device": "cpu", "name": name.replace("/", "-"),
-    }  # fmt: skip
+        "dataset": "class_folders",
+        "split": "random",
+        "field_of_view_pixels": 24,
+        "weights": "none",
+        "teacher": "",
+        "epochs": 1,
+        "batch_size": 4,
+        "device": "cpu",
+        "name": name.replace("/", "-"),
+    }
     words = ["fit", "--recipe", name, "--data-dir", str(place / "data"), *(f"{k}={v}" for k, v in tiny.items())]
     # The smallest of these that the architecture takes.
     size = next((size for size in (32, 64, config.img_size) if main([*words, f"img_size={size}"]) == 0), 0)
@@ -96,10 +105,16 @@ def test_one_command_runs_a_recipe_end_to_end(
 @pytest.mark.parametrize(
     ("model", "published"),
     [
-        ("cnn", "867 K"), ("resnet18", "11.2 M"), ("mobilenet", "2.2 M"), ("efficientnet", "10.7 M"),
-        ("vit-tiny", "5.4 M"), ("vit-small", "21.3 M"), ("vit-base", "85.2 M"), ("swin", "70.1 M"),
+        ("cnn", "867 K"),
+        ("resnet18", "11.2 M"),
+        ("mobilenet", "2.2 M"),
+        ("efficientnet", "10.7 M"),
+        ("vit-tiny", "5.4 M"),
+        ("vit-small", "21.3 M"),
+        ("vit-base", "85.2 M"),
+        ("swin", "70.1 M"),
     ],
-)  # fmt: skip
+)
 def test_parameters_are_those_of_vlass_vision(model: str, published: str, rows: dict[str, dict[str, Any]]) -> None:
     # Its README gives them as Lightning prints them.
     variants = [
@@ -162,6 +177,7 @@ def test_the_table_for_the_terminal(
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in lines] == [
-        ["stn/cifar10", "0.040", "M", "stn_cnn"], ["visual-transformers/vt-resnet18", "12.699", "M", "vt_resnet18"],
-    ]  # fmt: skip
+        ["stn/cifar10", "0.040", "M", "stn_cnn"],
+        ["visual-transformers/vt-resnet18", "12.699", "M", "vt_resnet18"],
+    ]
     assert all(line.endswith(rows[name]["source"]) for line, name in zip(lines, few, strict=True))

@@ -58,9 +58,16 @@ def test_names_of_columns_are_valid_and_never_equal_whatever_the_classes_are_cal
 
 def test_values_are_pythons_own_and_what_is_no_number_is_missing() -> None:
     row = Row(
-        "x", flux=np.float32(0.5), snr=math.nan, peak=math.inf, blanked=np.int64(3), detected=np.True_, label="",
-        notes=("", " a ", "b | c", "|"), scores={"A": np.float64(0.25)},
-    )  # fmt: skip
+        "x",
+        flux=np.float32(0.5),
+        snr=math.nan,
+        peak=math.inf,
+        blanked=np.int64(3),
+        detected=np.True_,
+        label="",
+        notes=("", " a ", "b | c", "|"),
+        scores={"A": np.float64(0.25)},
+    )
     assert (type(row.flux), type(row.blanked), type(row.detected)) == (float, int, bool)
     assert (row.flux, row.snr, row.peak, row.blanked, row.detected, row.label) == (0.5, None, None, 3, True, None)
     assert row.notes == ("a", "b / c")
@@ -71,9 +78,16 @@ def test_values_are_pythons_own_and_what_is_no_number_is_missing() -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a\nb\x1b[2J", "a\\nb\\x1b[2J"), ("caf\udce9", "caf\\udce9"), (" a ", "a"), ("\x00", "\\x00"), ("″×星", "″×星"),
-     ("a\u00a0b\u2028", "a\\xa0b\\u2028"), ("\ufffe", "\\ufffe")],
-)  # fmt: skip
+    [
+        ("a\nb\x1b[2J", "a\\nb\\x1b[2J"),
+        ("caf\udce9", "caf\\udce9"),
+        (" a ", "a"),
+        ("\x00", "\\x00"),
+        ("″×星", "″×星"),
+        ("a\u00a0b\u2028", "a\\xa0b\\u2028"),
+        ("\ufffe", "\\ufffe"),
+    ],
+)
 def test_text_is_one_line_that_every_format_can_hold(text: str, shown: str) -> None:
     assert printable(text) == shown == Row("x", name=text).name
     shown.encode()

@@ -26,9 +26,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrderedDict]:
     def started(config: RunConfig) -> run_check.Check:
         folder = tempfile.TemporaryDirectory()
         with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
-            process = subprocess.Popen(
-                [sys.executable, "-S", "-c", code, f"{folder.name}/end"], stdout=out, stderr=err
-            )  # fmt: skip
+            process = subprocess.Popen([sys.executable, "-S", "-c", code, f"{folder.name}/end"], stdout=out, stderr=err)
         return run_check.Check(process, folder, time.monotonic())
 
     monkeypatch.setattr(run_check, "_started", started)

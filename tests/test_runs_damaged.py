@@ -40,11 +40,21 @@ def test_lines_that_are_no_rows_are_left_out(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '"x"', "null", '{"phase": 5}', '{"phase": "dreaming"}', '{"phase": "queued", "created": "noon"}',
-     '{"phase": "training", "created": "2026-01-01T00:00:00+00:00", "step": "many"}',
-     '{"phase": "training", "created": "2026-01-01T00:00:00+00:00", "process": [1]}',
-     '{"phase": "finished", "created": "2026-01-01T00:00:00+00:00", "metrics": {"macro_f1": "good"}}', "[" * 100_000],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        '"x"',
+        "null",
+        '{"phase": 5}',
+        '{"phase": "dreaming"}',
+        '{"phase": "queued", "created": "noon"}',
+        '{"phase": "training", "created": "2026-01-01T00:00:00+00:00", "step": "many"}',
+        '{"phase": "training", "created": "2026-01-01T00:00:00+00:00", "process": [1]}',
+        '{"phase": "finished", "created": "2026-01-01T00:00:00+00:00", "metrics": {"macro_f1": "good"}}',
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_status_fails_its_run_and_no_other(run: Run, text: str) -> None:
     other = runs.create(RunConfig(name="other"), run.path.parent)
     (run.path / "status.json").write_text(text)

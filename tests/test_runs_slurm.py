@@ -55,9 +55,14 @@ def told(monkeypatch: pytest.MonkeyPatch, answer: dict[str, str] | None) -> None
     ],
 )
 def test_status_follows_the_job(
-    run: Run, monkeypatch: pytest.MonkeyPatch,
-    written: dict[str, Any], state: str, restarts: int, phase: str, words: str,
-) -> None:  # fmt: skip
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    written: dict[str, Any],
+    state: str,
+    restarts: int,
+    phase: str,
+    words: str,
+) -> None:
     told(monkeypatch, {"JobState": state, "Restarts": str(restarts), "Reason": "Resources"})
     runs.write_status(run.path, **written)
     now = runs.read(run.path)

@@ -76,8 +76,22 @@ def test_the_file_is_laid_out_as_vlass_lays_out_its_own(tmp_path: Path, data_dir
         hdus.verify("exception")
         header, shape = hdus[0].header, hdus[0].data.shape
     assert shape == (1, 1, 181, 181) and header["NAXIS"] == real["NAXIS"] == 4
-    for key in ("CTYPE1", "CTYPE2", "CTYPE3", "CTYPE4", "CUNIT1", "CUNIT3", "CRVAL3", "BUNIT", "BTYPE", "RADESYS",
-                "EQUINOX", "BITPIX", "SPECSYS", "TELESCOP"):  # fmt: skip
+    for key in (
+        "CTYPE1",
+        "CTYPE2",
+        "CTYPE3",
+        "CTYPE4",
+        "CUNIT1",
+        "CUNIT3",
+        "CRVAL3",
+        "BUNIT",
+        "BTYPE",
+        "RADESYS",
+        "EQUINOX",
+        "BITPIX",
+        "SPECSYS",
+        "TELESCOP",
+    ):
         assert header[key] == real[key], key
     assert header["CDELT1"] == pytest.approx(real["CDELT1"])
     assert WCS(header).naxis == 4

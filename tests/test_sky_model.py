@@ -165,8 +165,12 @@ def test_a_cutout_is_what_a_reader_would_give() -> None:
     random = np.random.default_rng(0)
     cutout = seen.cutout(random.normal(0.0, 1e-4, (128, 128)), name="point")
     assert (cutout.name, cutout.unit, cutout.row0, cutout.beam, cutout.kind) == (
-        "point", "Jy/beam", "south", BEAM, "fits",
-    )  # fmt: skip
+        "point",
+        "Jy/beam",
+        "south",
+        BEAM,
+        "fits",
+    )
     assert cutout.origin.simulated and cutout.noise.rms == pytest.approx(1e-4, rel=0.02)
     assert measure.measure(cutout).peak == pytest.approx(0.02 * 0.97, rel=0.03)
     assert cutout.sha256 and cutout.sha256 != seen.cutout().sha256

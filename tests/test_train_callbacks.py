@@ -76,7 +76,11 @@ def test_a_run_keeps_what_its_report_says(tmp_path: Path) -> None:
         report = metrics.read(checkpoints.find("tiny").reports.table["validation"])
     assert report.per_class["noise"]["support"] == 0 and len(epochs) == 4
     assert report.macro_f1 == pytest.approx(max(epochs), abs=0.06)  # rounding the weights may turn a cutout
-    right = [2 * n / (sum(row) + sum(col)) for n, row, col in zip(
-        np.diag(report.confusion), report.confusion, zip(*report.confusion, strict=True), strict=True
-    ) if sum(row) + sum(col)]  # fmt: skip
+    right = [
+        2 * n / (sum(row) + sum(col))
+        for n, row, col in zip(
+            np.diag(report.confusion), report.confusion, zip(*report.confusion, strict=True), strict=True
+        )
+        if sum(row) + sum(col)
+    ]
     assert report.macro_f1 == pytest.approx(np.mean(right))

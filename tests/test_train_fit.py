@@ -47,8 +47,13 @@ def evaluated(name: str, folder: Path, part: str = "validation") -> Report:
 def test_a_finished_run_says_so(done: Run) -> None:
     assert (done.phase, done.progress, done.reason, done.device, done.epoch) == ("finished", 1.0, "", "cpu", 2)
     assert {p.name for p in done.path.iterdir()} == {
-        "config.yaml", "status.json", "metrics.jsonl", "splits.json", "last.ckpt", "report.json",
-    }  # fmt: skip
+        "config.yaml",
+        "status.json",
+        "metrics.jsonl",
+        "splits.json",
+        "last.ckpt",
+        "report.json",
+    }
 
 
 def test_curves_have_a_row_an_epoch_and_some_between(done: Run) -> None:

@@ -31,9 +31,15 @@ def shelved(config: RunConfig, name: str, labels: tuple[str, ...] = LABELS) -> d
     model, model_args = build(replace(config, seed=5), labels)
     spec = InputSpec(img_size=config.img_size, in_chans=config.in_chans)
     card = checkpoints.save(
-        checkpoints.folder() / name, model, architecture=config.architecture, model_args=model_args,
-        label_names=labels, input_spec=spec, reports=Reports(), provenance=Provenance(),
-    )  # fmt: skip
+        checkpoints.folder() / name,
+        model,
+        architecture=config.architecture,
+        model_args=model_args,
+        label_names=labels,
+        input_spec=spec,
+        reports=Reports(),
+        provenance=Provenance(),
+    )
     return checkpoints.load(card).state_dict()
 
 

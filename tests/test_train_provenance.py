@@ -40,9 +40,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def words(place: Path, name: str, **where: object) -> list[str]:
-    return ["test", name, "--data-dir", str(place / "data"), "--device", "cpu", *[
-        word for key, value in where.items() for word in (f"--{key}", str(value))
-    ]]  # fmt: skip
+    return [
+        "test",
+        name,
+        "--data-dir",
+        str(place / "data"),
+        "--device",
+        "cpu",
+        *[word for key, value in where.items() for word in (f"--{key}", str(value))],
+    ]
 
 
 def test_a_run_lists_what_it_trained_and_validated_on(place: Path) -> None:

@@ -34,9 +34,15 @@ def place(tmp_path: Path) -> Iterator[Path]:
 def configured(place: Path, **changes: object) -> RunConfig:
     # No batch norm, whose statistics on the CPU are those of each process's own part.
     words = tiny_set.words(
-        place / "data", architecture="vit_tiny_patch16_224", patch_size=8, optimiser="sgd", learning_rate=0.01,
-        ema=0.9, epochs=3, **changes,
-    )  # fmt: skip
+        place / "data",
+        architecture="vit_tiny_patch16_224",
+        patch_size=8,
+        optimiser="sgd",
+        learning_rate=0.01,
+        ema=0.9,
+        epochs=3,
+        **changes,
+    )
     return recipes.with_values(RunConfig(), recipes.parse(words))
 
 

@@ -124,9 +124,14 @@ def test_a_state_of_another_version_is_refused_in_one_sentence(place: Path) -> N
     assert train(run.path) == 0
     state = (run.path / "last.ckpt").read_bytes()
     for *folders, lost in (
-        ("callbacks", "Recorder", "best"), ("callbacks", "Recorder", "best", "marked"), ("losses",), ("average",),
-        ("state_dict", "model.head.bias"), ("loops",), ("optimizer_states",),
-    ):  # fmt: skip
+        ("callbacks", "Recorder", "best"),
+        ("callbacks", "Recorder", "best", "marked"),
+        ("losses",),
+        ("average",),
+        ("state_dict", "model.head.bias"),
+        ("loops",),
+        ("optimizer_states",),
+    ):
         older = created(place, epochs=2, ema=0.9)
         (older.path / "last.ckpt").write_bytes(state)
         saved = torch.load(older.path / "last.ckpt", weights_only=True)

@@ -49,9 +49,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def config(place: Path) -> RunConfig:
     words = tiny_set.words(
-        place / "data", architecture="test_vit", patch_size=4, epochs=EPOCHS, batch_size=4, save_every=25, workers=2,
-        drop_rate=0.1, drop_path_rate=0.1, mixup=0.4, ema=0.9, keep="best", schedule="restarts", decay_epochs=3,
-    )  # fmt: skip
+        place / "data",
+        architecture="test_vit",
+        patch_size=4,
+        epochs=EPOCHS,
+        batch_size=4,
+        save_every=25,
+        workers=2,
+        drop_rate=0.1,
+        drop_path_rate=0.1,
+        mixup=0.4,
+        ema=0.9,
+        keep="best",
+        schedule="restarts",
+        decay_epochs=3,
+    )
     return recipes.with_values(RunConfig(), recipes.parse(words))
 
 

@@ -24,10 +24,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     with torch.no_grad():
         model.get_submodule("head").bias.copy_(torch.tensor([0.0, -50.0, 0.0]))  # never says bent
     checkpoints.save(
-        tmp_path / "shelf" / "tiny", model, architecture="first_cnn", model_args={"img_size": 16},
-        label_names=("round", "bent", "long"), input_spec=InputSpec(img_size=16, field_of_view_pixels=24),
-        reports=Reports(), provenance=Provenance(dataset="class_folders", data="data", split="random", fold=3),
-    )  # fmt: skip
+        tmp_path / "shelf" / "tiny",
+        model,
+        architecture="first_cnn",
+        model_args={"img_size": 16},
+        label_names=("round", "bent", "long"),
+        input_spec=InputSpec(img_size=16, field_of_view_pixels=24),
+        reports=Reports(),
+        provenance=Provenance(dataset="class_folders", data="data", split="random", fold=3),
+    )
     return str(tiny_set.make(tmp_path / "data"))
 
 

@@ -64,9 +64,12 @@ def started(repo_root: Path) -> Iterator[object]:
 
     def start(code: str, *arguments: object, until: str = "") -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, arguments)], cwd=repo_root, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=repo_root,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         running.append(process)
         assert process.stdout is not None
         assert not until or process.stdout.readline().strip() == until

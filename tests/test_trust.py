@@ -33,9 +33,15 @@ def quantus() -> Any:
 def cnn() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 3),
-    ).eval()  # fmt: skip
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 6, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(24, 3),
+    ).eval()
 
 
 def saliency(model: nn.Module, x: torch.Tensor, target: int) -> np.ndarray:
@@ -134,9 +140,13 @@ def test_the_cascade_is_that_of_quantus() -> None:
 
     metric = quantus().MPRT(seed=42, layer_order="top_down", **QUIET)
     theirs = metric(
-        model=model, x_batch=x.numpy(), y_batch=np.array([target]), a_batch=saliency(model, x, target)[None, None],
-        explain_func=explain, device="cpu",
-    )  # fmt: skip
+        model=model,
+        x_batch=x.numpy(),
+        y_batch=np.array([target]),
+        a_batch=saliency(model, x, target)[None, None],
+        explain_func=explain,
+        device="cpu",
+    )
     ours = randomisation(model, lambda one: saliency(one, x, target), points=None, seed=42)
     assert list(ours.layers) == [name for name in theirs if name != "original"] == ["7", "3", "1", "0"]
     assert ours.similarities == pytest.approx([theirs[name][0] for name in ours.layers], abs=1e-5)

@@ -49,9 +49,11 @@ def test_areas_without_ties_are_those_of_torch_cam(score: str, steps: int) -> No
     model, relevance = vit(), np.random.default_rng(1).standard_normal((32, 32)).astype(np.float32)
     ours = faithfulness(model, X, 2, relevance, steps=steps, baseline="blur", score=score, seeds=(0,))
     metric = DeletionInsertionMetric(
-        Given(model, relevance), (lambda logits: logits.softmax(-1)) if score == "softmax" else None,
-        steps=steps, baseline=baseline_image(model, X, "blur"),
-    )  # fmt: skip
+        Given(model, relevance),
+        (lambda logits: logits.softmax(-1)) if score == "softmax" else None,
+        steps=steps,
+        baseline=baseline_image(model, X, "blur"),
+    )
     metric.update(X, 2)
     theirs = metric.summary()
     assert ours.deletion_auc == pytest.approx(theirs["deletion_auc"], abs=1e-6)

@@ -110,8 +110,10 @@ def test_the_list_of_a_checkpoint_travels_and_is_checked(tmp_path: Path) -> None
     weights = (card.path / "model.safetensors").read_bytes()
     assert card.provenance.seen.train == 3 and card.provenance.seen.selected == 1
     assert (card.path / "seen.csv").read_text().splitlines()[:3] == [
-        "split,sha256,ra,dec", f"train,{'a' * 16},10.000000,-5.250000", f"train,{'b' * 16},,",
-    ]  # fmt: skip
+        "split,sha256,ra,dec",
+        f"train,{'a' * 16},10.000000,-5.250000",
+        f"train,{'b' * 16},,",
+    ]
     moved = checkpoints.rename(checkpoints.unpack(checkpoints.pack(card), "copy", tmp_path), "other")
     for each in (card, moved):
         found = checkpoints.seen(each)

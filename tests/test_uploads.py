@@ -50,8 +50,9 @@ def test_class_folders_and_nothing_else_are_taken(tmp_path: Path, top: str) -> N
     folder = unpack(archive, tmp_path, "my set.zip", BOUNDS)
     assert folder == tmp_path / "my-set"
     assert {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == {
-        "a/1.png": b"one", "b/2.PNG": b"two",
-    }  # fmt: skip
+        "a/1.png": b"one",
+        "b/2.PNG": b"two",
+    }
     archive.seek(0)
     assert unpack(archive, tmp_path, "my set.zip", BOUNDS) == tmp_path / "my-set-2"
 

@@ -31,9 +31,18 @@ def make(folder: Path, count: int = 40, side: int = 40, seed: int = 0) -> Path:
 def words(folder: Path, **changes: object) -> list[str]:
     """Options of a run of a few seconds on that folder."""
     options: dict[str, object] = {
-        "name": "tiny", "data_dir": folder, "split": "random", "architecture": "first_cnn", "img_size": 16,
-        "field_of_view_pixels": 24, "epochs": 2, "batch_size": 8, "warmup_epochs": 0, "device": "cpu", **changes,
-    }  # fmt: skip
+        "name": "tiny",
+        "data_dir": folder,
+        "split": "random",
+        "architecture": "first_cnn",
+        "img_size": 16,
+        "field_of_view_pixels": 24,
+        "epochs": 2,
+        "batch_size": 8,
+        "warmup_epochs": 0,
+        "device": "cpu",
+        **changes,
+    }
     return [f"{key}={value}" for key, value in options.items()]
 
 

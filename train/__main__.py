@@ -99,9 +99,10 @@ def parser() -> argparse.ArgumentParser:
     origin.add_argument("--data-dir", default="", help="folder of the data set that it was trained on")
     origin.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
     origin.add_argument(
-        "--nothing-else", action="store_true",
+        "--nothing-else",
+        action="store_true",
         help="state that starting weights and teachers without a list of their own saw no other cutouts than these",
-    )  # fmt: skip
+    )
     origin.set_defaults(action=_provenance)
 
     folds = commands.add_parser("folds", help="train a recipe on every fold; finished folds are kept, others continued")

@@ -21,9 +21,19 @@ STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""
 BATCH = 64
 INHERITED = (
-    "data", "dataset", "data_licence", "citation", "simulated", "split", "fold", "split_seed", "train_count",
-    "validation_count", "class_fractions", "recipe",
-)  # fmt: skip
+    "data",
+    "dataset",
+    "data_licence",
+    "citation",
+    "simulated",
+    "split",
+    "fold",
+    "split_seed",
+    "train_count",
+    "validation_count",
+    "class_fractions",
+    "recipe",
+)
 
 
 def run(options: argparse.Namespace) -> int:

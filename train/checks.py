@@ -34,8 +34,13 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     errors: list[str] = []
     warnings: list[str] = []
     found: dict[str, Any] = {
-        "errors": errors, "warnings": warnings, "notes": [], "counts": {}, "unreadable": {}, "duplicates": [],
-    }  # fmt: skip
+        "errors": errors,
+        "warnings": warnings,
+        "notes": [],
+        "counts": {},
+        "unreadable": {},
+        "duplicates": [],
+    }
     try:
         found["device"] = device.all_of(config)[0]
     except ConfigError as error:

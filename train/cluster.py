@@ -31,8 +31,10 @@ def own_run(wait: bool = False) -> Run | None:
         for run in runs.listing():
             note = slurm.read_note(run.path)
             if (note.get("job"), note.get("step"), note.get("restarts")) == (
-                here["job"], here["step"], here["restarts"] if wait else note.get("restarts"),
-            ):  # fmt: skip
+                here["job"],
+                here["step"],
+                here["restarts"] if wait else note.get("restarts"),
+            ):
                 return run
         if not wait:
             return None

@@ -33,8 +33,10 @@ def _wandb_offline(folder: Path, config: RunConfig) -> Logger:
 
 
 KNOWN: Mapping[str, Callable[[Path, RunConfig], Logger]] = {
-    "tensorboard": _tensorboard, "wandb": _wandb, "wandb-offline": _wandb_offline,
-}  # fmt: skip
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "wandb-offline": _wandb_offline,
+}
 
 
 def _need(module: str, package: str) -> None:

@@ -18,9 +18,18 @@ from .data import Data
 from .provenance import Start, inherited, outside
 
 SAME_INPUT = (
-    "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "normalisation",
-    "nan_fill", "img_size", "in_chans", "colour",
-)  # fmt: skip
+    "stretch",
+    "clip_sigma",
+    "softening",
+    "percentiles",
+    "field_of_view",
+    "field_of_view_pixels",
+    "normalisation",
+    "nan_fill",
+    "img_size",
+    "in_chans",
+    "colour",
+)
 
 
 class Teacher(nn.Module):
@@ -57,8 +66,10 @@ def saw_validation(card: Checkpoint, config: RunConfig, data: Data) -> bool:
         return True
     seed = known.split_seed or 0
     same = (known.split, known.fold, seed) == (
-        config.split, config.fold, config.split_seed if config.split != "authors" else seed,
-    )  # fmt: skip
+        config.split,
+        config.fold,
+        config.split_seed if config.split != "authors" else seed,
+    )
     return known.data == data.data_set.title and not known.simulated and not same
 
 

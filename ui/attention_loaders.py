@@ -25,10 +25,12 @@ def overview(card: Checkpoint, cutout: Cutout, query: int | None) -> FloatArray:
     found = maps(card, cutout)
     heads = max(layer.weights.shape[0] for layer in found.layers)
     rows = [
-        [attention.layer_map(found, layer, head if head is None or head < have else None, query)
-         for layer, have in enumerate(each.weights.shape[0] for each in found.layers)]
+        [
+            attention.layer_map(found, layer, head if head is None or head < have else None, query)
+            for layer, have in enumerate(each.weights.shape[0] for each in found.layers)
+        ]
         for head in (None, *range(heads))
-    ]  # fmt: skip
+    ]
     return np.asarray(rows, np.float32)
 
 

@@ -141,9 +141,11 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
         explanation = slow.run(
-            st.empty(), f"attention_{cutout.sha256[:8]}_{card.name}_{key}", "Integrating the gradients",
+            st.empty(),
+            f"attention_{cutout.sha256[:8]}_{card.name}_{key}",
+            "Integrating the gradients",
             lambda: loaders.explanation(card, cutout, *key),
-        )  # fmt: skip
+        )
     except ExplorerError as error:
         st.info(plain(error))
         return
@@ -167,9 +169,10 @@ def _numbers(explanation: Explanation) -> None:
     """How complete the attribution is: its pixels should add up to the change of the logit."""
     found = dict(explanation.numbers)
     st.metric(
-        "Completeness error", f"{float(found.pop('completeness_error')):.2%}",
+        "Completeness error",
+        f"{float(found.pop('completeness_error')):.2%}",
         help="|sum of the map − change of the logit| as a share of that change. Below 5 % counts as converged.",
-    )  # fmt: skip
+    )
     if found.pop("converged"):
         st.badge("Converged", icon=":material/check:", color="green")
     else:

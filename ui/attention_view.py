@@ -43,9 +43,13 @@ def query_controls(key: Key, grid: tuple[int, int]) -> int | None:
     """Draw the choice of where attention starts; return the patch (row * gx + column) or None for the read-out."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xxsmall"):
         start = st.segmented_control(
-            "Attention from", [READOUT, PATCH], default=READOUT, required=True, key=key("start"),
+            "Attention from",
+            [READOUT, PATCH],
+            default=READOUT,
+            required=True,
+            key=key("start"),
             help="A patch has a row, 0 at the bottom, and a column, 0 at the left; a click on the sky chooses one.",
-        )  # fmt: skip
+        )
         patch = patch_inputs(key, "start", grid, disabled=start != PATCH)
     return patch if start == PATCH else None
 
@@ -86,9 +90,13 @@ def rollout_controls(key: Key) -> dict[str, str | float]:
             "Heads fused by", ["mean", "max", "min"], default="mean", required=True, key=key("fusion")
         )
         discard = st.select_slider(
-            "Discarded", [round(0.05 * i, 2) for i in range(20)], 0.0, key=key("discard"), width=92,
+            "Discarded",
+            [round(0.05 * i, 2) for i in range(20)],
+            0.0,
+            key=key("discard"),
+            width=92,
             help="Share of the weakest links of each layer that is dropped before the layers are multiplied.",
-        )  # fmt: skip
+        )
     return {"head_fusion": fusion, "discard_ratio": discard}
 
 
@@ -103,25 +111,40 @@ def draw_overview(key: Key, maps: FloatArray, layer: int, head: int | None, widt
     rows, layers = maps.shape[:2]
     row = st.container(horizontal=True, vertical_alignment="center")
     common = row.toggle(
-        "One colour scale for all", key=key("common"),
+        "One colour scale for all",
+        key=key("common"),
         help="Off: each map runs from its own minimum to its own maximum, so that its shape shows.",
-    )  # fmt: skip
+    )
     row.download_button(
-        "Overview as PNG", lambda: png(tiled(scaled(maps, common=common), UNSIGNED_MAP)), "attention_overview.png",
-        "image/png", type="tertiary", icon=":material/download:", on_click="ignore", key=key("get_overview"),
-    )  # fmt: skip
+        "Overview as PNG",
+        lambda: png(tiled(scaled(maps, common=common), UNSIGNED_MAP)),
+        "attention_overview.png",
+        "image/png",
+        type="tertiary",
+        icon=":material/download:",
+        on_click="ignore",
+        key=key("get_overview"),
+    )
     names = [MEAN, *(f"head {head + 1}" for head in range(rows - 1))]
     figure = overview(
-        maps, colour_map=UNSIGNED_MAP, row_names=names, column_names=[f"{i + 1}" for i in range(layers)],
-        column_word="layer", chosen=(0 if head is None else head + 1, layer), common=common,
+        maps,
+        colour_map=UNSIGNED_MAP,
+        row_names=names,
+        column_names=[f"{i + 1}" for i in range(layers)],
+        column_word="layer",
+        chosen=(0 if head is None else head + 1, layer),
+        common=common,
         tile_height=min(76, 620 // rows, (width - 70) // layers),
-    )  # fmt: skip
+    )
     chart = key("overview")
     st.plotly_chart(
-        figure, key=chart, on_select=pick(chart, lambda tile: choose_tile(key, layers, tile)),
-        selection_mode="points", config={"displayModeBar": False},
+        figure,
+        key=chart,
+        on_select=pick(chart, lambda tile: choose_tile(key, layers, tile)),
+        selection_mode="points",
+        config={"displayModeBar": False},
         alt=f"Attention maps of {layers} layers and {rows - 1} heads; click one to enlarge it",
-    )  # fmt: skip
+    )
 
 
 def draw_sky(key: Key, cutout: Cutout, window: Window, grid: tuple[int, int], query: int | None) -> None:
@@ -136,9 +159,13 @@ def draw_sky(key: Key, cutout: Cutout, window: Window, grid: tuple[int, int], qu
 
     chart = key("sky")
     st.plotly_chart(
-        figure, key=chart, on_select=pick(chart, take),
-        selection_mode="points", config={"displayModeBar": False}, alt="The field of view; click a patch",
-    )  # fmt: skip
+        figure,
+        key=chart,
+        on_select=pick(chart, take),
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt="The field of view; click a patch",
+    )
 
 
 def draw_plain_sky(chart: str, cutout: Cutout, window: Window) -> None:
@@ -159,9 +186,14 @@ def draw_map(
 ) -> None:
     """Draw one explanation on the axes of the sky, with the chosen patch framed; ``scale`` names its colour bar."""
     figure = sky_panels(
-        cutout, SkyView(), window=window, explanation=explanation, overlay=overlay, show=("explanation",),
+        cutout,
+        SkyView(),
+        window=window,
+        explanation=explanation,
+        overlay=overlay,
+        show=("explanation",),
         height=PANEL_HEIGHT,
-    )  # fmt: skip
+    )
     grid = (explanation.maps.shape[1], explanation.maps.shape[2])
     add_patches(figure, cutout, window, grid, query, clickable=False)
     if scale is not None:
@@ -189,10 +221,17 @@ def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArra
     maps = np.asarray(matrix, np.float32).reshape(gy, gx, gy, gx)[::-1]
     row, column = divmod(chosen, gx)
     figure = overview(
-        maps, colour_map=SIGNED_MAP, row_names=[str(r) for r in reversed(range(gy))], row_word="patch row",
-        column_names=[str(c) for c in range(gx)], column_word="column", chosen=(gy - 1 - row, column), common=True,
-        signed=True, tile_height=PANEL_HEIGHT // gy,
-    )  # fmt: skip
+        maps,
+        colour_map=SIGNED_MAP,
+        row_names=[str(r) for r in reversed(range(gy))],
+        row_word="patch row",
+        column_names=[str(c) for c in range(gx)],
+        column_word="column",
+        chosen=(gy - 1 - row, column),
+        common=True,
+        signed=True,
+        tile_height=PANEL_HEIGHT // gy,
+    )
 
     def take(tile: int) -> None:
         row_from_top, column = divmod(tile, gx)
@@ -200,6 +239,10 @@ def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArra
 
     chart = key("positions")
     st.plotly_chart(
-        figure, key=chart, on_select=pick(chart, take), selection_mode="points", config={"displayModeBar": False},
+        figure,
+        key=chart,
+        on_select=pick(chart, take),
+        selection_mode="points",
+        config={"displayModeBar": False},
         alt="Position similarity of every patch against all; click a tile to enlarge it",
-    )  # fmt: skip
+    )

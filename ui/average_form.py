@@ -36,14 +36,20 @@ def draw(cards: list[Checkpoint], may_change: bool) -> None:
             name = st.text_input("Name of the average", f"{names[0]}-mean"[:80], key="average_name", max_chars=100)
             folders = {NONE: NONE} | {str(path): path.name for path in settings.data_sets()}
             folder = st.selectbox(
-                "Data set", list(folders), key="average_data", format_func=lambda path: folders.get(path, path),
+                "Data set",
+                list(folders),
+                key="average_data",
+                format_func=lambda path: folders.get(path, path),
                 help="Needed for batch norms, for a greedy soup, and for a report on the card.",
-            )  # fmt: skip
+            )
         greedy = st.checkbox("Greedy soup: keep only what helps validation macro F1", key="average_greedy")
         st.form_submit_button(
-            "Average", type="primary", icon=":material/merge:",
-            on_click=st.session_state.update, args=({"average_now": True},),
-        )  # fmt: skip
+            "Average",
+            type="primary",
+            icon=":material/merge:",
+            on_click=st.session_state.update,
+            args=({"average_now": True},),
+        )
     if not st.session_state.pop("average_now", False):
         return
     try:
@@ -67,9 +73,14 @@ def _run(words: list[str]) -> None:
     command = [sys.executable, "-m", "train", *words]
     try:
         done = subprocess.run(
-            command, cwd=settings.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=LONGEST_SECONDS, check=False,
-        )  # fmt: skip
+            command,
+            cwd=settings.ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         st.error(f"Averaging took longer than {LONGEST_SECONDS // 60} minutes and was ended; use the command line.")
         return

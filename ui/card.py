@@ -31,8 +31,15 @@ def trained_on(card: Checkpoint) -> str:
     """Survey, frequency and beam of the training data, or its name, in a few words."""
     spec = card.input_spec
     facts = [f"{spec.frequency_ghz:g} GHz"] if spec.frequency_ghz else []
-    facts += [f"{spec.beam_arcsec[0]:g}″" if len(set(spec.beam_arcsec)) == 1
-              else f"{spec.beam_arcsec[0]:g}″×{spec.beam_arcsec[1]:g}″"] if spec.beam_arcsec else []  # fmt: skip
+    facts += (
+        [
+            f"{spec.beam_arcsec[0]:g}″"
+            if len(set(spec.beam_arcsec)) == 1
+            else f"{spec.beam_arcsec[0]:g}″×{spec.beam_arcsec[1]:g}″"
+        ]
+        if spec.beam_arcsec
+        else []
+    )
     facts += [f"{spec.pixel_scale_arcsec:g}″ pixels"] if spec.pixel_scale_arcsec else []
     name = spec.survey or card.provenance.data or "unnamed data"
     return f"{name} ({', '.join(facts)})" if facts else name

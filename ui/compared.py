@@ -28,9 +28,14 @@ def choose(about: Subject) -> list[Ask]:
     with row:
         links.follow("compare_what", "compare", [CHECKPOINTS, METHODS], "comparison")
         what = st.segmented_control(
-            "Compare", [CHECKPOINTS, METHODS], default=CHECKPOINTS, required=True, key="compare_what",
-            persist_state="session", format_func=str.capitalize,
-        )  # fmt: skip
+            "Compare",
+            [CHECKPOINTS, METHODS],
+            default=CHECKPOINTS,
+            required=True,
+            key="compare_what",
+            persist_state="session",
+            format_func=str.capitalize,
+        )
     links.keep("compare", [what])
     return _methods(about, row) if what == METHODS else _checkpoints(about, row)
 
@@ -56,9 +61,13 @@ def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Ask]:
     with row:
         with st.container(width=300):
             chosen = st.multiselect(
-                f"{about.card.name} with", others, key="compare_with", max_selections=MOST - 1,
-                persist_state="session", placeholder="Choose checkpoints",
-            )  # fmt: skip
+                f"{about.card.name} with",
+                others,
+                key="compare_with",
+                max_selections=MOST - 1,
+                persist_state="session",
+                placeholder="Choose checkpoints",
+            )
         compared = [about.card, *(cards[name] for name in chosen)]
         method = methods.choose_one(compared, "compare_method")
         common = [name for name in about.card.label_names if all(name in card.label_names for card in compared)]

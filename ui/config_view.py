@@ -33,9 +33,12 @@ def draw(run: Run) -> None:
     rows = [{"Key": key, f"In the {name}": old or "empty", "In this run": new} for key, (old, new) in table.items()]
     if rows:
         st.dataframe(
-            pd.DataFrame(rows), hide_index=True, row_height=28, alt=f"What differs from the {name}",
+            pd.DataFrame(rows),
+            hide_index=True,
+            row_height=28,
+            alt=f"What differs from the {name}",
             height="content" if len(rows) <= 12 else 28 * 13,
-        )  # fmt: skip
+        )
     else:
         st.caption(f"Nothing differs from the {name}.")
     text = recipes.to_yaml(run.config)
@@ -43,7 +46,12 @@ def draw(run: Run) -> None:
         st.code(text, language="yaml", height=320)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "YAML", text, f"{run.config.name}.yaml", "application/yaml", on_click="ignore", icon=":material/download:",
+            "YAML",
+            text,
+            f"{run.config.name}.yaml",
+            "application/yaml",
+            on_click="ignore",
+            icon=":material/download:",
             key=f"get-yaml-{run.id}",
-        )  # fmt: skip
+        )
         st.caption(f"Folder: `{run.path}`")

@@ -39,9 +39,13 @@ def gallery(data: DataSet, config: RunConfig) -> None:
             except ExplorerError as error:
                 st.caption(plain(error))
             st.button(
-                data.label_names[item.label], key=f"data_item_{index}", type="tertiary", help=plain(item.name),
-                on_click=st.session_state.update, args=({"data_item": index},),
-            )  # fmt: skip
+                data.label_names[item.label],
+                key=f"data_item_{index}",
+                type="tertiary",
+                help=plain(item.name),
+                on_click=st.session_state.update,
+                args=({"data_item": index},),
+            )
     st.pagination(pages, default=number, key="data_page")
 
 
@@ -76,9 +80,10 @@ def one(data: DataSet, data_dir: str, config: RunConfig, width: int) -> None:
         spec = datasets.input_spec(data, config)
         views = augment.preview(cutout, spec, config, EPOCHS, index=index)
         st.image(
-            train_look.tiled([views], spec), width="stretch",
+            train_look.tiled([views], spec),
+            width="stretch",
             caption="The same cutout in the first epochs of a training with default augmentation",
-        )  # fmt: skip
+        )
     except ExplorerError as error:
         st.warning(plain(error))
 
@@ -87,25 +92,35 @@ def copies(data: DataSet, config: RunConfig, split: str) -> None:
     """Draw the cutouts that may be one source or one image in two parts of the split, when asked."""
     st.caption("Copies in training and validation make a model look better than it is.")
     everywhere = st.toggle("Also copies within one part", key="data_within")
-    st.button("Look for copies", key="data_copies", icon=":material/content_copy:",
-              on_click=st.session_state.update, args=({"data_look": True},))  # fmt: skip
+    st.button(
+        "Look for copies",
+        key="data_copies",
+        icon=":material/content_copy:",
+        on_click=st.session_state.update,
+        args=({"data_look": True},),
+    )
     if not st.session_state.pop("data_look", False):
         return
     with st.spinner("Comparing positions and pixels"):
         parts = splits.split(data, split, 0, 0, config.field_of_view)
-        pairs = duplicates(data, stretched(data, datasets.input_spec(data, config), allowed=1.0),
-                           None if everywhere else parts)  # fmt: skip
+        pairs = duplicates(
+            data, stretched(data, datasets.input_spec(data, config), allowed=1.0), None if everywhere else parts
+        )
     if not pairs:
         st.success("None was found.")
         return
     part = {int(i): name for name, indices in zip(parts._fields, parts, strict=True) for i in indices}
     rows = [
         {
-            "one": data.items[pair.one].name, "in": part.get(pair.one, ""), "other": data.items[pair.other].name,
-            "and in": part.get(pair.other, ""), "why": KINDS[pair.kind], "″ or correlation": pair.amount,
+            "one": data.items[pair.one].name,
+            "in": part.get(pair.one, ""),
+            "other": data.items[pair.other].name,
+            "and in": part.get(pair.other, ""),
+            "why": KINDS[pair.kind],
+            "″ or correlation": pair.amount,
         }
         for pair in pairs
-    ]  # fmt: skip
+    ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Cutouts that may be copies of one another")
     st.caption(f"{len(pairs)} pairs, split {plain(split)}, fold 0 held out.")
 

@@ -31,9 +31,12 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
     """Draw the distance of every head and layer, in arcsec where there is a pixel scale."""
     kinds = {entry.kind == "example" for entry in state.entries().values()}
     over = st.segmented_control(
-        "Measured on", [ONE, *([OWN] if False in kinds else []), *([EXAMPLES] if True in kinds else [])],
-        default=ONE, required=True, key=key("far_over"),
-    )  # fmt: skip
+        "Measured on",
+        [ONE, *([OWN] if False in kinds else []), *([EXAMPLES] if True in kinds else [])],
+        default=ONE,
+        required=True,
+        key=key("far_over"),
+    )
     if over == ONE:
         pixel = attention_view.input_pixel(cutout, window, card.input_spec.img_size)
         _plot(key, attention_loaders.distances(card, cutout), None, pixel)
@@ -45,9 +48,11 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
         return
     hashes = tuple(each.sha256 for each in cutouts)
     found = slow.run(
-        st.empty(), f"far_{card.name}_{hash(hashes)}", f"Attention of {len(cutouts)} cutouts",
+        st.empty(),
+        f"far_{card.name}_{hash(hashes)}",
+        f"Attention of {len(cutouts)} cutouts",
         lambda: loaders.remembered("distances", card, cutouts[0], hashes, lambda: _measure(card, cutouts)),
-    )  # fmt: skip
+    )
     if found is None:
         return
     pixels = [_input_pixel(card, each) for each in cutouts]
@@ -98,7 +103,10 @@ def _plot(key: Key, distances: Sequence[FloatArray], spread: Sequence[FloatArray
 
     chart = key("distances")
     st.plotly_chart(
-        distance_plot(distances, spread=spread, arcsec=arcsec, chosen=chosen), key=chart,
-        on_select=attention_view.pick(chart, take), selection_mode="points", config={"displayModeBar": False},
+        distance_plot(distances, spread=spread, arcsec=arcsec, chosen=chosen),
+        key=chart,
+        on_select=attention_view.pick(chart, take),
+        selection_mode="points",
+        config={"displayModeBar": False},
         alt="Attention distance of each head against the layers",
-    )  # fmt: skip
+    )

@@ -46,6 +46,12 @@ def draw_all(items: Sequence[export.Item], cutout: Cutout, *, key: str = "get_al
 
 def _button(label: str, make: Callable[[], bytes], stem: str, suffix: str, text: str, key: str) -> None:
     st.download_button(
-        label, make, f"{stem}.{suffix}", MIME[suffix], on_click="ignore", icon=":material/download:", help=text,
+        label,
+        make,
+        f"{stem}.{suffix}",
+        MIME[suffix],
+        on_click="ignore",
+        icon=":material/download:",
+        help=text,
         key=f"{key}_{suffix}",
-    )  # fmt: skip
+    )

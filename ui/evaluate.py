@@ -18,8 +18,12 @@ from .text import plain
 
 SHOWN = 24
 NAMES = {
-    "held out": "Test, else validation", "validation": "Validation", "test": "Test", "train": "Training", "all": "All",
-}  # fmt: skip
+    "held out": "Test, else validation",
+    "validation": "Validation",
+    "test": "Test",
+    "train": "Training",
+    "all": "All",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,23 +87,38 @@ def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
             st.caption("The bundled simulator")
         else:
             folder = st.selectbox(
-                "Data set", list(roots), format_func=lambda path: roots.get(path, path),
+                "Data set",
+                list(roots),
+                format_func=lambda path: roots.get(path, path),
                 key=f"evaluate_dir_{card.name}",
-                accept_new_options=True, help="A folder below the data roots with classes of this checkpoint.",
-            )  # fmt: skip
+                accept_new_options=True,
+                help="A folder below the data roots with classes of this checkpoint.",
+            )
         kinds = list(splits.KINDS)
         split = st.selectbox(
-            "Split", kinds, index=kinds.index(own.split) if own.split in kinds else 0,
-            key=f"evaluate_split_{card.name}", width=150,
-        )  # fmt: skip
+            "Split",
+            kinds,
+            index=kinds.index(own.split) if own.split in kinds else 0,
+            key=f"evaluate_split_{card.name}",
+            width=150,
+        )
         fold = st.number_input(
-            "Fold", 0, 99, own.fold, key=f"evaluate_fold_{card.name}", width=110,
+            "Fold",
+            0,
+            99,
+            own.fold,
+            key=f"evaluate_fold_{card.name}",
+            width=110,
             help="Another fold than the card's may hold cutouts that it was trained on.",
-        )  # fmt: skip
+        )
         part = st.selectbox(
-            "Part", list(NAMES), format_func=NAMES.__getitem__, key=f"evaluate_part_{card.name}", width=200,
+            "Part",
+            list(NAMES),
+            format_func=NAMES.__getitem__,
+            key=f"evaluate_part_{card.name}",
+            width=200,
             help="All needs no split. The training part says how well the training cutouts were learnt by heart.",
-        )  # fmt: skip
+        )
         st.form_submit_button(
             "Evaluate",
             icon=":material/play_arrow:",
@@ -145,9 +164,13 @@ def _gallery(card: Checkpoint, done: Done) -> None:
             st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
             take = partial(state.borrow, item, done.data_dir)
             if st.button(
-                "Explore", key=f"mistake_{mistake.index}", type="tertiary", icon=":material/explore:", on_click=take,
+                "Explore",
+                key=f"mistake_{mistake.index}",
+                type="tertiary",
+                icon=":material/explore:",
+                on_click=take,
                 help=plain(item.name),
-            ):  # fmt: skip
+            ):
                 st.switch_page("pages/explore.py")
     if len(mistakes) > SHOWN:
         st.caption(f"The first {SHOWN} of them.")

@@ -25,9 +25,10 @@ from .text import plain
 from .viewport import Viewport
 
 CONFIG = {
-    "displaylogo": False, "scrollZoom": True,
+    "displaylogo": False,
+    "scrollZoom": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
-}  # fmt: skip
+}
 # Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
 AROUND, LEFT = 158, 64
 WANTED = "wanted_method"
@@ -51,9 +52,13 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
     method, reason = _method(card)
     with place:
         st.selectbox(
-            "Explanation", methods.of_the_sky(), key="method", width=190, on_change=_want,
+            "Explanation",
+            methods.of_the_sky(),
+            key="method",
+            width=190,
+            on_change=_want,
             format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
-        )  # fmt: skip
+        )
         explainer = explainers.EXPLAINERS[method]
         with st.popover("Options", icon=":material/settings:"):
             st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
@@ -65,9 +70,11 @@ def controls(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
         explanation = slow.run(
-            st.empty(), f"explore_{cutout.sha256[:8]}_{card.name}_{key}", explainer.TITLE,
+            st.empty(),
+            f"explore_{cutout.sha256[:8]}_{card.name}_{key}",
+            explainer.TITLE,
             lambda: loaders.explanation(card, cutout, *key),
-        )  # fmt: skip
+        )
     except ExplorerError as error:
         st.info(plain(error))
         return None
@@ -102,9 +109,15 @@ def sky_chart(cutout: Cutout, view: SkyView, window: Window | None, *, whole_cut
 
 
 def panels_chart(
-    cutout: Cutout, view: SkyView, window: Window | None, seen: FloatArray | None, answer: Answer | None, *,
-    whole_cutout: bool, screen: Viewport,
-) -> None:  # fmt: skip
+    cutout: Cutout,
+    view: SkyView,
+    window: Window | None,
+    seen: FloatArray | None,
+    answer: Answer | None,
+    *,
+    whole_cutout: bool,
+    screen: Viewport,
+) -> None:
     """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
     count = 1 + (seen is not None) + (answer is not None)
     if screen.narrow:
@@ -113,9 +126,15 @@ def panels_chart(
         count -= 1
     side = min((screen.width - LEFT) / max(count, 2) - 12, 560)
     figure = sky_panels(
-        cutout, view, window=window, seen=seen, explanation=answer.explanation if answer else None,
-        overlay=answer.overlay if answer else None, whole_cutout=whole_cutout, height=round(side) + AROUND,
+        cutout,
+        view,
+        window=window,
+        seen=seen,
+        explanation=answer.explanation if answer else None,
+        overlay=answer.overlay if answer else None,
+        whole_cutout=whole_cutout,
+        height=round(side) + AROUND,
         show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
         stamp=answer.stamp if answer else "",
-    )  # fmt: skip
+    )
     st.plotly_chart(figure, key="panels", config=CONFIG, alt=f"Sky, model input and explanation of {cutout.name}")

@@ -40,10 +40,17 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     progress.empty()
     _mark([entry.key for entry in files])
     st.dataframe(
-        pd.DataFrame(rows, columns=list(COLUMNS)), column_config=COLUMNS, hide_index=True, row_height=46,
+        pd.DataFrame(rows, columns=list(COLUMNS)),
+        column_config=COLUMNS,
+        hide_index=True,
+        row_height=46,
         height=min(38 + 46 * len(rows), 340),
-        key="files", on_select=_pick, selection_mode="single-cell", placeholder="", alt="Files with their labels",
-    )  # fmt: skip
+        key="files",
+        on_select=_pick,
+        selection_mode="single-cell",
+        placeholder="",
+        alt="Files with their labels",
+    )
     return problems
 
 
@@ -54,9 +61,13 @@ def draw_problems(problems: dict[str, str]) -> None:
         box = st.container(height=260) if len(lines) > 8 else st.container()
         box.error(lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines))
         st.button(
-            "Forget unreadable files" if len(lines) > 1 else "Forget this file", key="forget_unreadable",
-            type="tertiary", icon=":material/close:", on_click=state.forget_uploads, args=(list(problems),),
-        )  # fmt: skip
+            "Forget unreadable files" if len(lines) > 1 else "Forget this file",
+            key="forget_unreadable",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=state.forget_uploads,
+            args=(list(problems),),
+        )
 
 
 @memory.kept

@@ -33,18 +33,34 @@ def area(config: RunConfig) -> None:
     is_waiting = check is not None and not check.is_done
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Launch", type="primary", icon=":material/play_arrow:", disabled=is_waiting, key="train_launch",
-            on_click=_want, args=(config, True), help="Checks first; the run starts when nothing is wrong.",
-        )  # fmt: skip
+            "Launch",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=is_waiting,
+            key="train_launch",
+            on_click=_want,
+            args=(config, True),
+            help="Checks first; the run starts when nothing is wrong.",
+        )
         st.button(
-            "Check only", icon=":material/fact_check:", disabled=is_waiting, key="train_check_only",
-            on_click=_want, args=(config, False), help="Reads every file, tries a few steps, measures time and memory.",
-        )  # fmt: skip
+            "Check only",
+            icon=":material/fact_check:",
+            disabled=is_waiting,
+            key="train_check_only",
+            on_click=_want,
+            args=(config, False),
+            help="Reads every file, tries a few steps, measures time and memory.",
+        )
         st.download_button(
-            "YAML", recipes.to_yaml(config, differences=True), f"{config.name}.yaml", "application/yaml",
-            on_click="ignore", icon=":material/download:", key="train_yaml_out",
+            "YAML",
+            recipes.to_yaml(config, differences=True),
+            f"{config.name}.yaml",
+            "application/yaml",
+            on_click="ignore",
+            icon=":material/download:",
+            key="train_yaml_out",
             help="The keys that differ from the defaults; start from this file another time.",
-        )  # fmt: skip
+        )
         if is_waiting:
             _wait(check)
     if check is None or is_waiting:

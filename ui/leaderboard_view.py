@@ -34,9 +34,12 @@ def draw(cards: list[Checkpoint]) -> None:
         st.caption("No checkpoint yet: train one on the Train page.")
         return
     setting = st.selectbox(
-        "Measured on", list(groups), key="board_setting", format_func=lambda name: f"{name} ({len(groups[name])})",
+        "Measured on",
+        list(groups),
+        key="board_setting",
+        format_func=lambda name: f"{name} ({len(groups[name])})",
         help="Figures on other cutouts, on another split or fold, or on what was trained on cannot be compared.",
-    )  # fmt: skip
+    )
     chosen = groups[setting]
     frame = leaderboard.table(chosen)
     if any(card.provenance.simulated for card in chosen):
@@ -49,15 +52,31 @@ def draw(cards: list[Checkpoint]) -> None:
         frame.insert(4, "forward (ms)", [by_name[name][1] for name in frame["checkpoint"]])
     numbers = [name for name in frame.columns if frame[name].dtype.kind == "f"]
     st.dataframe(
-        frame, hide_index=True, alt=f"Checkpoints measured on {setting}",
+        frame,
+        hide_index=True,
+        alt=f"Checkpoints measured on {setting}",
         column_config={name: st.column_config.NumberColumn(format="%.3f") for name in numbers}
         | {name: st.column_config.TextColumn(label) for name, label in WIDE.items()},
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
-        st.download_button("CSV", leaderboard.to_csv(frame), "leaderboard.csv", "text/csv", on_click="ignore",
-                           icon=":material/download:", key="board_csv")  # fmt: skip
-        st.download_button("LaTeX", leaderboard.to_latex(frame, setting), "leaderboard.tex", "application/x-tex",
-                           on_click="ignore", icon=":material/download:", key="board_tex")  # fmt: skip
+        st.download_button(
+            "CSV",
+            leaderboard.to_csv(frame),
+            "leaderboard.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key="board_csv",
+        )
+        st.download_button(
+            "LaTeX",
+            leaderboard.to_latex(frame, setting),
+            "leaderboard.tex",
+            "application/x-tex",
+            on_click="ignore",
+            icon=":material/download:",
+            key="board_tex",
+        )
     _plots(frame)
 
 
@@ -68,11 +87,19 @@ def _plots(frame: pd.DataFrame) -> None:
         return
     cells = st.grid(2, min_column_width=360, gap="medium")
     with cells.cell():
-        st.plotly_chart(figures.score_bars(frame, score), key="board_bars", config={"displaylogo": False},
-                        alt=f"{score} of each checkpoint")  # fmt: skip
+        st.plotly_chart(
+            figures.score_bars(frame, score),
+            key="board_bars",
+            config={"displaylogo": False},
+            alt=f"{score} of each checkpoint",
+        )
     with cells.cell():
-        st.plotly_chart(figures.against_parameters(frame, score), key="board_size", config={"displaylogo": False},
-                        alt=f"{score} against the number of parameters")  # fmt: skip
+        st.plotly_chart(
+            figures.against_parameters(frame, score),
+            key="board_size",
+            config={"displaylogo": False},
+            alt=f"{score} against the number of parameters",
+        )
 
 
 def _cost_or_reason(card: Checkpoint) -> tuple[float, float]:

@@ -74,9 +74,15 @@ def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
         if entry.source is not None:
             return entry.source()
         return cutouts.read(
-            source, name=entry.name, plane=reading.plane, row0=reading.row0, position=reading.position,
-            box=reading.box, size_arcsec=reading.size_arcsec, keep_zeros=reading.keep_zeros,
-        )  # fmt: skip
+            source,
+            name=entry.name,
+            plane=reading.plane,
+            row0=reading.row0,
+            position=reading.position,
+            box=reading.box,
+            size_arcsec=reading.size_arcsec,
+            keep_zeros=reading.keep_zeros,
+        )
     except CutoutError as error:
         return error
 

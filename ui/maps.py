@@ -69,11 +69,15 @@ def look_controls(cutout: Cutout, *, key: str) -> Look:
         view, whole_cutout = sky_controls.sky_view(cutout)
     overlay = sky_controls.overlay_style()
     units = st.segmented_control(
-        "One scale for all, in units of", [RELATIVE, RAW], default=RELATIVE, required=True, key=f"{key}_scale",
+        "One scale for all, in units of",
+        [RELATIVE, RAW],
+        default=RELATIVE,
+        required=True,
+        key=f"{key}_scale",
         persist_state="session",
         help="Methods differ in unit: relative to its largest value, each fills the scale. Raw values show which map "
         "is strong, among maps of one unit.",
-    )  # fmt: skip
+    )
     return Look(view, whole_cutout, overlay, units == RELATIVE)
 
 
@@ -95,9 +99,11 @@ def answer(place: DeltaGenerator, cutout: Cutout, ask: Ask) -> Explanation | Non
     label = f"{methods.title(ask.method)}, {ask.card.name}"
     try:
         return slow.run(
-            place, f"{cutout.sha256[:16]}_{ask.name}", plain(label),
+            place,
+            f"{cutout.sha256[:16]}_{ask.name}",
+            plain(label),
             lambda: loaders.explanation(ask.card, cutout, *ask.key),
-        )  # fmt: skip
+        )
     except ExplorerError as error:
         place.info(plain(error))
         return None
@@ -121,9 +127,7 @@ def side(width: int, columns: int) -> int:
 def draw_sky(cutout: Cutout, window: Window | None, look: Look, height: int, *, key: str) -> None:
     """Draw the sky panel that stands beside the maps."""
     st.markdown(f"**{plain(cutout.name)}**" if len(cutout.name) < 30 else "**Sky**")
-    figure = sky_panels(
-        cutout, look.view, window=window, show=("sky",), whole_cutout=look.whole_cutout, height=height
-    )  # fmt: skip
+    figure = sky_panels(cutout, look.view, window=window, show=("sky",), whole_cutout=look.whole_cutout, height=height)
     st.plotly_chart(figure, key=key, config=CONFIG, alt=f"Sky image of {cutout.name}")
 
 
@@ -132,14 +136,18 @@ def draw_map(
 ) -> None:
     """Draw the maps of one explanation over the sky; of several panels the user chooses one."""
     if len(drawn.titles) > 1:
-        panel = st.selectbox(
-            "Map", range(len(drawn.titles)), format_func=lambda i: drawn.titles[i], key=f"{key}_panel"
-        )  # fmt: skip
+        panel = st.selectbox("Map", range(len(drawn.titles)), format_func=lambda i: drawn.titles[i], key=f"{key}_panel")
         overlay = replace(overlay, panel=panel)
     figure = sky_panels(
-        cutout, look.view, window=window, explanation=drawn, overlay=overlay, show=("explanation",),
-        whole_cutout=look.whole_cutout, height=height,
-    )  # fmt: skip
+        cutout,
+        look.view,
+        window=window,
+        explanation=drawn,
+        overlay=overlay,
+        show=("explanation",),
+        whole_cutout=look.whole_cutout,
+        height=height,
+    )
     st.plotly_chart(figure, key=key, config=CONFIG, alt=drawn.titles[overlay.panel])
 
 

@@ -44,9 +44,15 @@ def choose_many(card: Checkpoint, key: str, most: int) -> list[str]:
     wanted = st.session_state.get(key, [name for name in FIRST if name in possible][:2])
     st.session_state[key] = [name for name in wanted if name in possible][:most]
     chosen: list[str] = st.multiselect(
-        "Methods", possible, key=key, format_func=title, max_selections=most, persist_state="session",
-        placeholder="Choose methods", help=f"Up to {most}, side by side.",
-    )  # fmt: skip
+        "Methods",
+        possible,
+        key=key,
+        format_func=title,
+        max_selections=most,
+        persist_state="session",
+        placeholder="Choose methods",
+        help=f"Up to {most}, side by side.",
+    )
     links.keep("method", chosen)
     return chosen
 
@@ -76,17 +82,23 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
     tag = f"{key}_{card.name}_{order[0]}"  # another prediction starts anew
     links.follow(f"{tag}_label", "label", order, "label")
     target = st.selectbox(
-        "Explained label", order, key=f"{tag}_label", width=180,
+        "Explained label",
+        order,
+        key=f"{tag}_label",
+        width=180,
         format_func=lambda name: f"{name} (predicted)" if name == order[0] else name,
-    )  # fmt: skip
+    )
     others = [ALONE, *(name for name in order if name != target)]
     links.follow(f"{tag}_against_{target}", "against", others[1:], "label")
     against = st.selectbox(
-        "Rather than", others, key=f"{tag}_against_{target}", width=180,
+        "Rather than",
+        others,
+        key=f"{tag}_against_{target}",
+        width=180,
         format_func=lambda name: f"{name} (runner-up)" if name == order[1] and target == order[0] else name,
         help="Explains the difference of two logits: what speaks for one label and not for the other. Attention is "
         "the same for every label.",
-    )  # fmt: skip
+    )
     compared = None if against == ALONE else against
     links.keep("label", [target] if target != order[0] else [])
     links.keep("against", [compared] if compared else [])

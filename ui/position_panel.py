@@ -41,9 +41,14 @@ def _similarity(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> N
         resize = None
         if gy == gx and not attention_loaders.is_rotary(card):
             side = st.number_input(
-                "Interpolated to", 2, 24, gy, key=key("resize"), width=130,
+                "Interpolated to",
+                2,
+                24,
+                gy,
+                key=key("resize"),
+                width=130,
                 help=f"Rows and columns of patches, as for another image size. Trained with {gy}.",
-            )  # fmt: skip
+            )
             resize = None if side == gy else int(side)
         grid, matrix = attention_loaders.similarity(card, resize)
         part = "position" if resize is None else f"position{resize}"  # another grid, other rows and columns
@@ -56,9 +61,11 @@ def _similarity(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> N
         attention_view.draw_positions(key, part, grid, matrix, patch)
     st.caption(f"{plain(tile.caption)} Left: the chosen patch against all. Right: one such tile for every patch.")
     downloads.draw(
-        tile, cutout, export.Provenance(card, "position_similarity", card.label_names[0], dict(options)),
+        tile,
+        cutout,
+        export.Provenance(card, "position_similarity", card.label_names[0], dict(options)),
         key="get_position",
-    )  # fmt: skip
+    )
 
 
 def _bias(key: Key, card: Checkpoint) -> None:
@@ -66,7 +73,7 @@ def _bias(key: Key, card: Checkpoint) -> None:
     found = attention_loaders.position_biases(card)
     number = st.selectbox(
         "Layer with a position bias", range(len(found)), format_func=lambda i: found[i].name, key=key("bias"), width=300
-    )  # fmt: skip
+    )
     chosen = found[number]
     gates = "" if chosen.gate is None else " Share of position: " + ", ".join(f"{gate:.2f}" for gate in chosen.gate)
     names = [f"head {head + 1}" for head in range(len(chosen.kernel))]
@@ -86,7 +93,5 @@ def _filters(key: Key, card: Checkpoint) -> None:
 
 
 def _tiles(maps: FloatArray, rows: list[str], columns: list[str], key: str, alt: str) -> None:
-    figure = overview(
-        maps, colour_map=SIGNED_MAP, row_names=rows, column_names=columns, signed=True, tile_height=96
-    )  # fmt: skip
+    figure = overview(maps, colour_map=SIGNED_MAP, row_names=rows, column_names=columns, signed=True, tile_height=96)
     st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)

@@ -58,9 +58,11 @@ def draw(report: Report, key: str) -> None:
             "Confusion", ["Counts", "Shares of the true class"], default="Counts", required=True, key=f"{key}_confusion"
         )
         st.plotly_chart(
-            figures.confusion(report, normalised=normalised != "Counts"), key=f"{key}_matrix",
-            config={"displaylogo": False}, alt="Confusion matrix, true classes down, predicted across",
-        )  # fmt: skip
+            figures.confusion(report, normalised=normalised != "Counts"),
+            key=f"{key}_matrix",
+            config={"displaylogo": False},
+            alt="Confusion matrix, true classes down, predicted across",
+        )
     with cells.cell():
         table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=COLUMNS)
         table.loc[list(report.absent), ["Precision", "Recall", "F1"]] = math.nan  # 0/0
@@ -76,8 +78,12 @@ def draw(report: Report, key: str) -> None:
         st.plotly_chart(figures.roc(report), key=f"{key}_roc", config={"displaylogo": False}, alt="ROC of each class")
     with cells.cell():
         st.markdown("**Reliability of the top score**")
-        st.plotly_chart(figures.reliability(report), key=f"{key}_reliability", config={"displaylogo": False},
-                        alt="Accuracy against mean top score")  # fmt: skip
+        st.plotly_chart(
+            figures.reliability(report),
+            key=f"{key}_reliability",
+            config={"displaylogo": False},
+            alt="Accuracy against mean top score",
+        )
         st.caption("On the dotted line a score of 0.8 would be right in 80 of 100 cases.")
 
 
@@ -85,7 +91,21 @@ def downloads(report: Report, where: str, key: str) -> None:
     """Draw the buttons that give the table of classes, with what had been seen, as CSV and LaTeX."""
     frame, caption = report_table.table(report), report_table.caption(report, where)
     with st.container(horizontal=True):
-        st.download_button("CSV", leaderboard.to_csv(frame), "report.csv", "text/csv", on_click="ignore",
-                           icon=":material/download:", key=f"{key}_csv")  # fmt: skip
-        st.download_button("LaTeX", leaderboard.to_latex(frame, caption), "report.tex", "application/x-tex",
-                           on_click="ignore", icon=":material/download:", key=f"{key}_tex")  # fmt: skip
+        st.download_button(
+            "CSV",
+            leaderboard.to_csv(frame),
+            "report.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"{key}_csv",
+        )
+        st.download_button(
+            "LaTeX",
+            leaderboard.to_latex(frame, caption),
+            "report.tex",
+            "application/x-tex",
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"{key}_tex",
+        )

@@ -28,9 +28,13 @@ def draw(run: Run) -> None:
         elif may_act:
             _when_ended(run)
         if may_act and st.button(
-            "Run again with changes", key=f"again-{run.id}", icon=":material/edit:", on_click=_again, args=(run,),
+            "Run again with changes",
+            key=f"again-{run.id}",
+            icon=":material/edit:",
+            on_click=_again,
+            args=(run,),
             help="Fills the Train page with this configuration.",
-        ):  # fmt: skip
+        ):
             st.switch_page("pages/train.py")
         if may_act and not run.is_active:
             _delete(run)
@@ -38,22 +42,36 @@ def draw(run: Run) -> None:
 
 def _explore(run: Run, checkpoint: str) -> None:
     if st.button(
-        "Use it in Explore", key=f"explore-{run.id}", icon=":material/explore:", type="primary", on_click=_choose,
+        "Use it in Explore",
+        key=f"explore-{run.id}",
+        icon=":material/explore:",
+        type="primary",
+        on_click=_choose,
         args=(checkpoint,),
-    ):  # fmt: skip
+    ):
         st.switch_page("pages/explore.py")
 
 
 def _while_active(run: Run) -> None:
     is_stopping = (run.path / "stop").exists()
     st.button(
-        "Stop after saving", key=f"stop-{run.id}", icon=":material/stop_circle:", disabled=is_stopping,
-        on_click=_act, args=(_stop, run), help="Finishes the step, saves the full state and ends.",
-    )  # fmt: skip
+        "Stop after saving",
+        key=f"stop-{run.id}",
+        icon=":material/stop_circle:",
+        disabled=is_stopping,
+        on_click=_act,
+        args=(_stop, run),
+        help="Finishes the step, saves the full state and ends.",
+    )
     st.button(
-        "Kill now", key=f"kill-{run.id}", icon=":material/dangerous:", type="tertiary", on_click=_act,
-        args=(_kill, run), help="Ends the processes at once; work since the last save is lost.",
-    )  # fmt: skip
+        "Kill now",
+        key=f"kill-{run.id}",
+        icon=":material/dangerous:",
+        type="tertiary",
+        on_click=_act,
+        args=(_kill, run),
+        help="Ends the processes at once; work since the last save is lost.",
+    )
     if is_stopping:
         st.caption("Stopping: finishing the step and saving.")
 
@@ -63,13 +81,21 @@ def _when_ended(run: Run) -> None:
         return
     if (run.path / "last.ckpt").exists():
         st.button(
-            "Keep as checkpoint", key=f"keep-{run.id}", icon=":material/bookmark_add:", on_click=_act,
-            args=(_keep, run), help="Trains no further: the saved state is tested and becomes a checkpoint.",
-        )  # fmt: skip
+            "Keep as checkpoint",
+            key=f"keep-{run.id}",
+            icon=":material/bookmark_add:",
+            on_click=_act,
+            args=(_keep, run),
+            help="Trains no further: the saved state is tested and becomes a checkpoint.",
+        )
     st.button(
-        "Resume", key=f"resume-{run.id}", icon=":material/resume:", on_click=_act, args=(_resume, run),
+        "Resume",
+        key=f"resume-{run.id}",
+        icon=":material/resume:",
+        on_click=_act,
+        args=(_resume, run),
         help="Continues from the last saved state, or from the start when none was saved.",
-    )  # fmt: skip
+    )
 
 
 def _delete(run: Run) -> None:

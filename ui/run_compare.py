@@ -27,13 +27,19 @@ def draw(chosen: Sequence[Run]) -> None:
         for name, run in zip(names, ordered, strict=True)
     ]
     st.plotly_chart(
-        overlaid(lines), key="compared-curves", config={"displaylogo": False},
+        overlaid(lines),
+        key="compared-curves",
+        config={"displaylogo": False},
         alt="Losses and macro F1 of the chosen runs against epochs",
-    )  # fmt: skip
+    )
     st.dataframe(
-        _scores(ordered, names), hide_index=True, row_height=30, column_config=_formats(), placeholder="",
+        _scores(ordered, names),
+        hide_index=True,
+        row_height=30,
+        column_config=_formats(),
+        placeholder="",
         alt="Scores of the chosen runs and their distance from the first",
-    )  # fmt: skip
+    )
     st.markdown("**Keys that differ**")
     table = {key: row for key, row in differing([run.config for run in ordered]).items() if key != "name"}
     if table:

@@ -12,9 +12,14 @@ from vlass_explorer.figures.curves import MACHINE, curves
 from vlass_explorer.schema import Run
 
 METRICS = {
-    "macro_f1": "Macro F1", "accuracy": "Accuracy", "val_macro_f1": "Macro F1", "best_macro_f1": "Best macro F1",
-    "val_accuracy": "Accuracy", "val_loss": "Loss, validation", "train_loss": "Loss, training",
-}  # fmt: skip
+    "macro_f1": "Macro F1",
+    "accuracy": "Accuracy",
+    "val_macro_f1": "Macro F1",
+    "best_macro_f1": "Best macro F1",
+    "val_accuracy": "Accuracy",
+    "val_loss": "Loss, validation",
+    "train_loss": "Loss, training",
+}
 """What is shown of the latest metrics; scores are of the validation fold."""
 LOG_LINES = 200
 
@@ -28,9 +33,11 @@ def draw(run: Run) -> None:
     steps = steps_per_epoch(run)
     if series:
         st.plotly_chart(
-            curves(series, steps_per_epoch=steps, epochs=run.config.epochs), key=f"curves-{run.id}",
-            config={"displaylogo": False}, alt=f"Loss and macro F1 of the run {run.config.name} against epochs",
-        )  # fmt: skip
+            curves(series, steps_per_epoch=steps, epochs=run.config.epochs),
+            key=f"curves-{run.id}",
+            config={"displaylogo": False},
+            alt=f"Loss and macro F1 of the run {run.config.name} against epochs",
+        )
     elif run.is_active:
         st.caption("Curves appear after the first steps.")
     views = ["Log", "Configuration", *(["Machine"] if series else [])]
@@ -46,8 +53,10 @@ def draw(run: Run) -> None:
         panels = [panel for panel in MACHINE if any(key in series for key, _, _ in panel[1])]
         st.plotly_chart(
             curves(series, steps_per_epoch=steps, epochs=run.config.epochs, panels=panels, height=240),
-            key=f"machine-{run.id}", config={"displaylogo": False}, alt="Learning rate, throughput and memory",
-        )  # fmt: skip
+            key=f"machine-{run.id}",
+            config={"displaylogo": False},
+            alt="Learning rate, throughput and memory",
+        )
     elif view == "Configuration":
         config_view.draw(run)
     elif view == "Log":

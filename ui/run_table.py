@@ -45,10 +45,18 @@ def draw(listing: list[Run]) -> list[Run]:
     if has_moved:
         st.session_state[WIDGET] = now
     st.dataframe(
-        _table(listing), hide_index=True, key=WIDGET, on_select=_choose, selection_mode="multi-row", row_height=30,
-        selection_default=None if has_moved else now, height="content" if len(ids) <= 8 else 30 * 9,
-        column_config=COLUMNS, placeholder="", alt=f"All {len(ids)} runs",
-    )  # fmt: skip
+        _table(listing),
+        hide_index=True,
+        key=WIDGET,
+        on_select=_choose,
+        selection_mode="multi-row",
+        row_height=30,
+        selection_default=None if has_moved else now,
+        height="content" if len(ids) <= 8 else 30 * 9,
+        column_config=COLUMNS,
+        placeholder="",
+        alt=f"All {len(ids)} runs",
+    )
     by_id = {run.id: run for run in listing}
     return [by_id[run_id] for run_id in chosen]
 
@@ -68,12 +76,16 @@ COLUMNS = {
 def _table(listing: list[Run]) -> pd.DataFrame:
     rows = [
         {
-            "Run": run.config.name, "Phase": phase(run), "Progress": int(100 * min(max(run.progress, 0.0), 1.0)),
-            "Left": duration(run.eta_seconds) if run.eta_seconds is not None else "", "Macro F1": score(run),
-            "Device": run.device or run.config.device, "Age": age(run),
+            "Run": run.config.name,
+            "Phase": phase(run),
+            "Progress": int(100 * min(max(run.progress, 0.0), 1.0)),
+            "Left": duration(run.eta_seconds) if run.eta_seconds is not None else "",
+            "Macro F1": score(run),
+            "Device": run.device or run.config.device,
+            "Age": age(run),
         }
         for run in listing
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows).astype({"Macro F1": float})
 
 

@@ -8,9 +8,12 @@ from vlass_explorer.schema import Run
 
 BADGES = {"queued": "gray", "finished": "green", "stopped": "orange", "failed": "red", "lost": "red"}
 ICONS = {
-    "queued": ":material/hourglass_empty:", "finished": ":material/check_circle:", "stopped": ":material/stop_circle:",
-    "failed": ":material/error:", "lost": ":material/help:",
-}  # fmt: skip
+    "queued": ":material/hourglass_empty:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
+    "lost": ":material/help:",
+}
 WORKING = ":material/play_circle:"
 
 

@@ -18,15 +18,26 @@ def export(card: Checkpoint) -> None:
     """Draw the downloads of one checkpoint: the folder as ZIP, and ONNX once it has been made and checked."""
     with st.container(horizontal=True):
         st.download_button(
-            "ZIP", lambda: checkpoints.pack(card), f"{card.name}.zip", "application/zip", on_click="ignore",
-            icon=":material/folder_zip:", key="export_zip", help="The folder as it is; import it on another machine.",
-        )  # fmt: skip
+            "ZIP",
+            lambda: checkpoints.pack(card),
+            f"{card.name}.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            key="export_zip",
+            help="The folder as it is; import it on another machine.",
+        )
         made = st.session_state.get("onnx")
         if made and made[0] == card.sha256:
             st.download_button(
-                "ONNX", made[1], f"{card.name}.onnx", "application/octet-stream", on_click="ignore",
-                icon=":material/download:", key="export_onnx_file",
-            )  # fmt: skip
+                "ONNX",
+                made[1],
+                f"{card.name}.onnx",
+                "application/octet-stream",
+                on_click="ignore",
+                icon=":material/download:",
+                key="export_onnx_file",
+            )
             st.caption("ONNX Runtime gives the same logits.")
         elif st.button("Make ONNX", icon=":material/sync_alt:", key="export_onnx", help="Takes up to a minute."):
             try:
@@ -49,7 +60,7 @@ def rename_and_delete(card: Checkpoint, may_change: bool) -> None:
         st.markdown(f"{plain(card.name)} and its card are removed from the disk. This cannot be undone.")
         st.button(
             "Delete it", type="primary", key="delete_for_good", on_click=boundary.told(checkpoints.delete), args=(card,)
-        )  # fmt: skip
+        )
 
 
 def _rename(card: Checkpoint) -> None:
@@ -67,8 +78,10 @@ def bring_in(may_change: bool) -> None:
         return
     file = st.file_uploader(
         "Checkpoint (.zip), state dict (.safetensors), torch or Lightning checkpoint (.ckpt, .pt, .pth)",
-        type=["zip", "safetensors", "ckpt", "pt", "pth"], key="import_file", max_upload_size=LARGEST_MB,
-    )  # fmt: skip
+        type=["zip", "safetensors", "ckpt", "pt", "pth"],
+        key="import_file",
+        max_upload_size=LARGEST_MB,
+    )
     if file is None:
         st.caption("Nothing in a file is executed: torch files are read as weights only.")
         return
@@ -84,9 +97,11 @@ def bring_in(may_change: bool) -> None:
             card = checkpoints.unpack(file.getvalue(), name)
         else:
             card = checkpoints.adopt(
-                file.getvalue(), name=name, **given,
+                file.getvalue(),
+                name=name,
+                **given,
                 provenance=Provenance(data="not stated", other={"imported_from": file.name}),
-            )  # fmt: skip
+            )
     except ExplorerError as error:
         st.error(plain(error))
     else:
@@ -113,7 +128,12 @@ def _description() -> dict:
         "model_args": arguments | ({"patch_size": int(patch)} if patch else {}),
         "label_names": [name.strip() for name in labels.split(",") if name.strip()],
         "input_spec": InputSpec(
-            stretch=stretch, field_of_view=field, img_size=int(side), in_chans=int(channels), mean=(mean,), std=(std,),
+            stretch=stretch,
+            field_of_view=field,
+            img_size=int(side),
+            in_chans=int(channels),
+            mean=(mean,),
+            std=(std,),
             unit=None,
         ),
-    }  # fmt: skip
+    }

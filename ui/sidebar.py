@@ -75,9 +75,13 @@ def _drop_zone() -> None:
     turn = st.session_state.setdefault("upload_turn", 0)
     key = f"upload_{turn}"
     st.file_uploader(
-        "Drop cutouts", accept_multiple_files=True, key=key, on_change=boundary.told(_take), args=(key,),
+        "Drop cutouts",
+        accept_multiple_files=True,
+        key=key,
+        on_change=boundary.told(_take),
+        args=(key,),
         help=f"{FORMATS}, packed ones too. They stay in this browser session.",
-    )  # fmt: skip
+    )
     if left_out := st.session_state.pop("uploads_left_out", 0):
         st.caption(
             f"A browser session keeps {state.MOST_FILES} uploads and {state.MOST_BYTES >> 30} GiB: the oldest "
@@ -85,8 +89,13 @@ def _drop_zone() -> None:
         )
     if uploads := st.session_state.get("uploads"):
         word = "file" if len(uploads) == 1 else "files"
-        st.button(f"Forget {len(uploads)} uploaded {word}", type="tertiary", icon=":material/close:",
-                  on_click=state.forget_uploads, key="forget")  # fmt: skip
+        st.button(
+            f"Forget {len(uploads)} uploaded {word}",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=state.forget_uploads,
+            key="forget",
+        )
 
 
 def _take(key: str) -> None:
@@ -113,8 +122,11 @@ def _follow_link(cards: list[Checkpoint]) -> None:
         else:
             st.toast(f"There is no checkpoint {plain(name)}.", icon=":material/link_off:")
     if (name := st.query_params.get("example")) is not None:
-        keys = [key for key, entry in state.entries().items() if entry.kind == "example"
-                and name in (entry.name, entry.name.split(".")[0])]  # fmt: skip
+        keys = [
+            key
+            for key, entry in state.entries().items()
+            if entry.kind == "example" and name in (entry.name, entry.name.split(".")[0])
+        ]
         if keys:
             state.choose(keys[0])
         else:
@@ -122,8 +134,10 @@ def _follow_link(cards: list[Checkpoint]) -> None:
 
 
 def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:
-    wanted = {"checkpoint": card.name if card else None,
-              "example": entry.name if entry and entry.kind == "example" else None}  # fmt: skip
+    wanted = {
+        "checkpoint": card.name if card else None,
+        "example": entry.name if entry and entry.kind == "example" else None,
+    }
     for key, value in wanted.items():
         if value is None:
             st.query_params.pop(key, None)

@@ -22,23 +22,38 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
     """Draw the display controls; return the view and whether the whole cutout is shown first."""
     factor, unit = colours.display_unit(cutout.unit)
     extent = st.segmented_control(
-        "Show", ["Field of view", "Whole cutout"], default="Field of view", required=True, key="extent",
+        "Show",
+        ["Field of view", "Whole cutout"],
+        default="Field of view",
+        required=True,
+        key="extent",
         persist_state="session",
-    )  # fmt: skip
+    )
     stretch = st.segmented_control(
-        "Stretch", colours.STRETCHES, default="asinh", required=True, key="stretch", persist_state="session",
+        "Stretch",
+        colours.STRETCHES,
+        default="asinh",
+        required=True,
+        key="stretch",
+        persist_state="session",
         help="asinh is linear up to about 3 rms and logarithmic above. The model has a stretch of its own.",
-    )  # fmt: skip
+    )
     colour_map = st.selectbox("Colour map", colours.SKY_MAPS, key="colour_map", persist_state="session")
     has_noise = colours.sky_rms(cutout) is not None
     contours = st.toggle(
-        "Contours at −3, 3, 6, 12, 24 … rms", key="contours", disabled=not has_noise, persist_state="session",
-        help=None if has_noise else "Off: this file has no rms in units of brightness.",
-    )  # fmt: skip
-    percentile = st.select_slider(
-        "Upper limit, percentile of the pixels", colours.PERCENTILES, value=99.9, key="percentile",
+        "Contours at −3, 3, 6, 12, 24 … rms",
+        key="contours",
+        disabled=not has_noise,
         persist_state="session",
-    )  # fmt: skip
+        help=None if has_noise else "Off: this file has no rms in units of brightness.",
+    )
+    percentile = st.select_slider(
+        "Upper limit, percentile of the pixels",
+        colours.PERCENTILES,
+        value=99.9,
+        key="percentile",
+        persist_state="session",
+    )
     limits = None
     if st.toggle("Limits by hand", key="by_hand"):
         low, high = (factor * v for v in colours.limits(cutout, SkyView(percentile=percentile)))
@@ -66,7 +81,14 @@ def overlay_style() -> Overlay:
     """Draw how any explanation lies over the sky, in the row of the caller."""
     style = st.selectbox("Overlay", list(OVERLAYS), key="overlay", persist_state="session", width=190)
     opacity = st.slider(
-        "Opacity", 0.0, 1.0, 0.6, 0.05, key="opacity", persist_state="session", disabled=style == "Lines over sky",
+        "Opacity",
+        0.0,
+        1.0,
+        0.6,
+        0.05,
+        key="opacity",
+        persist_state="session",
+        disabled=style == "Lines over sky",
         width=150,
-    )  # fmt: skip
+    )
     return Overlay(opacity, OVERLAYS[style])

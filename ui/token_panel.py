@@ -31,9 +31,10 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction:
     top = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         after = st.toggle(
-            "After self-attention", key=key("token_after"),
+            "After self-attention",
+            key=key("token_after"),
             help="Off: what each token gathers. On: what it is made of once the tokens have read each other.",
-        )  # fmt: skip
+        )
         every = attention_loaders.tokens(card, cutout, after)
         st.session_state.setdefault(key("tokenizer"), len(every) - 1)
         tokenizer = st.selectbox(
@@ -65,10 +66,15 @@ def _overview(key: Key, every: tuple[TokenMaps, ...], tokenizer: int, token: int
     maps = np.stack([np.concatenate([each.maps.mean(0, keepdims=True), each.maps]) for each in every])
     rows, columns = maps.shape[:2]
     figure = overview(
-        maps, colour_map=UNSIGNED_MAP, row_names=[f"{row + 1}" for row in range(rows)], row_word="tokenizer",
-        column_names=[MEAN, *(f"{number}" for number in range(1, columns))], column_word="token",
-        chosen=(tokenizer, token), tile_height=min(76, (width - 70) // columns),
-    )  # fmt: skip
+        maps,
+        colour_map=UNSIGNED_MAP,
+        row_names=[f"{row + 1}" for row in range(rows)],
+        row_word="tokenizer",
+        column_names=[MEAN, *(f"{number}" for number in range(1, columns))],
+        column_word="token",
+        chosen=(tokenizer, token),
+        tile_height=min(76, (width - 70) // columns),
+    )
 
     def take(tile: int) -> None:
         row, column = divmod(tile, columns)
@@ -76,21 +82,30 @@ def _overview(key: Key, every: tuple[TokenMaps, ...], tokenizer: int, token: int
 
     chart = key("token_overview")
     st.plotly_chart(
-        figure, key=chart, on_select=attention_view.pick(chart, take), selection_mode="points",
-        config={"displayModeBar": False}, alt=f"Maps of {columns - 1} tokens of {rows} tokenizers; click one",
-    )  # fmt: skip
+        figure,
+        key=chart,
+        on_select=attention_view.pick(chart, take),
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt=f"Maps of {columns - 1} tokens of {rows} tokenizers; click one",
+    )
 
 
 def _numbers(found: TokenMaps, arcsec: float | None) -> None:
     """A row a token: how evenly, how locally and how widely it gathers."""
     columns = {
-        "Token": np.arange(1, len(found.maps) + 1), "Entropy": found.entropy, "Even": 100 * found.entropy_share,
-        "Local": 100 * found.localness, "Spread": found.spread if arcsec is None else arcsec * found.spread,
-    }  # fmt: skip
+        "Token": np.arange(1, len(found.maps) + 1),
+        "Entropy": found.entropy,
+        "Even": 100 * found.entropy_share,
+        "Local": 100 * found.localness,
+        "Spread": found.spread if arcsec is None else arcsec * found.spread,
+    }
     unit = "px" if arcsec is None else "″"
     number = st.column_config.NumberColumn
     st.dataframe(
-        pd.DataFrame(columns), hide_index=True, height=attention_view.PANEL_HEIGHT - 20,
+        pd.DataFrame(columns),
+        hide_index=True,
+        height=attention_view.PANEL_HEIGHT - 20,
         alt="Entropy, localness and spread of every token",
         column_config={
             "Token": number(width=48),
@@ -99,4 +114,4 @@ def _numbers(found: TokenMaps, arcsec: float | None) -> None:
             "Local": number(format="%.0f %%", width=54, help="Share inside the 3 x 3 cells around the strongest."),
             "Spread": number(f"Spread ({unit})", format="%.1f", width=74, help="Mean distance from the centroid."),
         },
-    )  # fmt: skip
+    )

@@ -29,10 +29,13 @@ def choice(start: Start) -> tuple[str, str]:
     _follow(start, names, bundled)
     places = " or ".join(f"`{root}`" for root in roots) or "a data root (none is set up)"
     chosen = st.selectbox(
-        "Data set", [*names, *bundled], key="train_data", accept_new_options=True,
+        "Data set",
+        [*names, *bundled],
+        key="train_data",
+        accept_new_options=True,
         help=f"A folder below {places} with a labels.csv (path, label, optional fold) or one folder a class. "
         "Type a path for one that is not listed.",
-    )  # fmt: skip
+    )
     if settings.uploads() is not None:
         _upload(roots)
     if chosen in bundled:
@@ -117,9 +120,12 @@ def summary(data: datasets.DataSet) -> None:
     table = pd.DataFrame({"Class": list(counts), "Cutouts": list(counts.values())})
     bar = st.column_config.ProgressColumn("Cutouts", format="localized", min_value=0, max_value=max(counts.values()))
     st.dataframe(
-        table, hide_index=True, column_config={"Cutouts": bar}, row_height=26,
+        table,
+        hide_index=True,
+        column_config={"Cutouts": bar},
+        row_height=26,
         alt=f"Cutouts of each of {len(counts)} classes, {sum(counts.values()):,} in all",
-    )  # fmt: skip
+    )
     folds = len({item.fold for item in data.items if item.fold is not None})
     facts = [data.title, f"{len(data):,} cutouts"]
     facts += [" at ".join(filter(None, (data.survey, f"{data.frequency_ghz:g} GHz" if data.frequency_ghz else "")))]

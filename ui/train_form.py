@@ -16,14 +16,28 @@ TYPES = get_type_hints(RunConfig)
 ESSENTIAL = ("epochs", "batch_size", "learning_rate", "img_size", "fold", "device")
 ELSEWHERE = ("recipe", "dataset", "data_dir", "architecture", "weights", "tune", "tune_blocks", "name", "train_count")
 """Fields that the other steps decide."""
-GROUPS = {"name": "Data", "architecture": "Model", "img_size": "Input", "epochs": "Optimisation",
-          "rotate": "Augmentation", "seed": "Machine"}  # fmt: skip
+GROUPS = {
+    "name": "Data",
+    "architecture": "Model",
+    "img_size": "Input",
+    "epochs": "Optimisation",
+    "rotate": "Augmentation",
+    "seed": "Machine",
+}
 """First field of each group -> its title; RunConfig is in this order."""
 LABELS = {
-    "tune": "Train", "img_size": "Image size", "fold": "Validation fold", "in_chans": "Channels",
-    "ema": "Averaging (EMA)", "clip_grad": "Gradient clip", "beta2": "Beta 2", "field_of_view": "Field of view (″)",
-    "field_of_view_pixels": "Field of view (px)", "cutmix": "CutMix", "name": "Name of the checkpoint it becomes",
-}  # fmt: skip
+    "tune": "Train",
+    "img_size": "Image size",
+    "fold": "Validation fold",
+    "in_chans": "Channels",
+    "ema": "Averaging (EMA)",
+    "clip_grad": "Gradient clip",
+    "beta2": "Beta 2",
+    "field_of_view": "Field of view (″)",
+    "field_of_view_pixels": "Field of view (px)",
+    "cutmix": "CutMix",
+    "name": "Name of the checkpoint it becomes",
+}
 
 
 def groups() -> dict[str, list[str]]:

@@ -17,8 +17,17 @@ from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig, UnreadableItem
 
 COLUMNS, GAP = 8, 3
-SEEN = ("dataset", "data_dir", "stretch", "field_of_view", "field_of_view_pixels", "normalisation", "img_size",
-        "in_chans", "seed")  # fmt: skip
+SEEN = (
+    "dataset",
+    "data_dir",
+    "stretch",
+    "field_of_view",
+    "field_of_view_pixels",
+    "normalisation",
+    "img_size",
+    "in_chans",
+    "seed",
+)
 """Fields that decide how a cutout looks, beside those of the augmentation."""
 
 
@@ -38,9 +47,10 @@ def draw(config: RunConfig) -> None:
             st.error(plain(sentence))
         try:
             st.image(
-                _augmented(config, start, changed), width="stretch",
+                _augmented(config, start, changed),
+                width="stretch",
                 caption="The first cutout of each class in the first epochs, with this augmentation",
-            )  # fmt: skip
+            )
         except ExplorerError as error:
             st.error(plain(error))
 

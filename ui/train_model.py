@@ -15,9 +15,15 @@ from vlass_explorer.recipes.values import nearest
 from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig
 
 FIRST = (
-    "vit_tiny_patch16_224", "vit_small_patch16_224", "deit_tiny_distilled_patch16_224", "convit_tiny", "resnet18",
-    "mobilenetv3_small_100", "efficientnet_b0", "convnext_atto",
-)  # fmt: skip
+    "vit_tiny_patch16_224",
+    "vit_small_patch16_224",
+    "deit_tiny_distilled_patch16_224",
+    "convit_tiny",
+    "resnet18",
+    "mobilenetv3_small_100",
+    "efficientnet_b0",
+    "convnext_atto",
+)
 """Architectures at the top of the list, after those of this project."""
 SOURCES = {"none": "random", "imagenet": "ImageNet", "checkpoint": "checkpoint"}
 
@@ -34,9 +40,13 @@ def choice(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunCo
     names = architectures()
     listed = [config.architecture, *names] if config.architecture not in names else names
     architecture = st.selectbox(
-        "Architecture", listed, index=listed.index(config.architecture), key=f"train_architecture_{origin}",
-        accept_new_options=True, help=f"{len(names):,} names: type a part of one. A pretrained tag may follow a dot.",
-    )  # fmt: skip
+        "Architecture",
+        listed,
+        index=listed.index(config.architecture),
+        key=f"train_architecture_{origin}",
+        accept_new_options=True,
+        help=f"{len(names):,} names: type a part of one. A pretrained tag may follow a dot.",
+    )
     config = replace(config, architecture=known(architecture or ""))
     config = _weights(config, cards, f"{origin}_{config.architecture}")
     with st.grid(2, min_column_width=118):
@@ -59,9 +69,14 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
             start, config = "none", replace(config, weights="none")
     sources = [name for name in SOURCES if name != "checkpoint" or fitting]
     source = st.segmented_control(
-        "Weights", sources, default=start, required=True, key=f"train_weights_{origin}", format_func=SOURCES.get,
+        "Weights",
+        sources,
+        default=start,
+        required=True,
+        key=f"train_weights_{origin}",
+        format_func=SOURCES.get,
         help="Where the weights start. ImageNet weights are downloaded once and expect three channels.",
-    )  # fmt: skip
+    )
     if source == "checkpoint":
         index = fitting.index(config.weights) if config.weights in fitting else 0
         chosen = st.selectbox(

@@ -28,11 +28,15 @@ CHART = {"displayModeBar": False}
 def choose_checks() -> list[str]:
     """Draw the choice of what is measured on each map, in the row of the caller."""
     return st.pills(
-        "Measured trust", CHECKS, selection_mode="multi", default=CHECKS[:1], key="trust_checks",
+        "Measured trust",
+        CHECKS,
+        selection_mode="multi",
+        default=CHECKS[:1],
+        key="trust_checks",
         persist_state="session",
         help="Flips and rotations take eight explanations a map, random weights nine: seconds for attention, a minute "
         "for methods of many steps.",
-    )  # fmt: skip
+    )
 
 
 def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[str], *, key: str) -> None:
@@ -49,8 +53,10 @@ def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[st
             _table(rows, known)
             st.plotly_chart(
                 faithfulness_curves(faith, unit="softmax score" if ask.against is None else "logit difference"),
-                key=f"{key}_faith", config=CHART, alt=f"Deletion and insertion curves, gap {faith.gap:.2f}",
-            )  # fmt: skip
+                key=f"{key}_faith",
+                config=CHART,
+                alt=f"Deletion and insertion curves, gap {faith.gap:.2f}",
+            )
             st.caption(plain(faith.protocol))
         if TURNS in checks and ask.options.get("query") is not None:
             known["Turns with the sky"] = "off: the chosen patch stays where it is"
@@ -59,9 +65,11 @@ def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[st
         _table(rows, known)
         if WEIGHTS in checks and (random := _measured(_randomisation, cutout, ask, explanation, WEIGHTS, key)):
             st.plotly_chart(
-                randomisation_curve(random), key=f"{key}_random", config=CHART,
+                randomisation_curve(random),
+                key=f"{key}_random",
+                config=CHART,
                 alt=f"Similarity under random weights, at the end {random.last:.2f}",
-            )  # fmt: skip
+            )
             st.caption(
                 f"Similarity to the map of a random model: {random.last:.2f}. Near 0, the map shows the weights."
             )
@@ -74,9 +82,11 @@ def _measured(
 ) -> Found | None:
     """One measure with its progress, done once; None where it was stopped."""
     return slow.run(
-        st.empty(), f"{key}_{kind}_{ask.name}", kind,
+        st.empty(),
+        f"{key}_{kind}_{ask.name}",
+        kind,
         lambda: loaders.remembered(kind, ask.card, cutout, ask.key, lambda: work(cutout, ask, explanation)),
-    )  # fmt: skip
+    )
 
 
 def _table(place: DeltaGenerator, rows: dict[str, str]) -> None:
@@ -104,9 +114,12 @@ def _emission(cutout: Cutout, ask: Ask, explanation: Explanation) -> str:
 def _faithfulness(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Faithfulness:
     _, target, _, against = ask.key
     return trust.faithfulness(
-        loaders.asked_model(ask.card, against), loaders.tensor(ask.card, cutout), target, explanation.maps[0],
+        loaders.asked_model(ask.card, against),
+        loaders.tensor(ask.card, cutout),
+        target,
+        explanation.maps[0],
         score="softmax" if against is None else "logit",
-    )  # fmt: skip
+    )
 
 
 def _symmetry(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Symmetry:

@@ -27,9 +27,11 @@ def draw(prediction: Prediction, checkpoint: str) -> None:
             st.subheader(plain(prediction.label), anchor=False)
             st.caption(f"softmax score {score:.2f} from {plain(checkpoint)}")
     st.plotly_chart(
-        bars(prediction), key="bars", config={"displayModeBar": False},
+        bars(prediction),
+        key="bars",
+        config={"displayModeBar": False},
         alt=f"Softmax scores, highest: {prediction.label} {score:.2f}",
-    )  # fmt: skip
+    )
 
 
 def draw_small(prediction: Prediction, target: str, against: str | None, *, key: str) -> None:

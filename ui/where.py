@@ -16,9 +16,13 @@ def reading_again(entry: state.Entry, problem: CutoutError) -> None:
     how = state.reading(entry)
     if how != state.Reading():
         st.button(
-            "Read the file as it is", key="read_plainly", icon=":material/undo:", on_click=state.read_as,
-            args=(entry, state.Reading()), help="Without the plane, part and orientation that were chosen for it.",
-        )  # fmt: skip
+            "Read the file as it is",
+            key="read_plainly",
+            icon=":material/undo:",
+            on_click=state.read_as,
+            args=(entry, state.Reading()),
+            help="Without the plane, part and orientation that were chosen for it.",
+        )
     if isinstance(problem, NeedsPart) or how.is_part:
         _position_form(entry)
 
@@ -53,21 +57,30 @@ def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
     plane, row0, keep_zeros = old.plane, old.row0, old.keep_zeros
     if cutout.planes > 1:
         plane = st.number_input(
-            "Plane", 0, cutout.planes - 1, old.plane, key=f"plane_{entry.key}",
+            "Plane",
+            0,
+            cutout.planes - 1,
+            old.plane,
+            key=f"plane_{entry.key}",
             help=f"Plane of a cube or page of a TIFF: 0 to {cutout.planes - 1}.",
-        )  # fmt: skip
+        )
     if cutout.kind != "fits":
         first = st.segmented_control(
-            "First row of the file", ["Top", "Bottom"], default="Bottom" if old.row0 == "south" else "Top",
-            required=True, key=f"row0_{entry.key}",
+            "First row of the file",
+            ["Top", "Bottom"],
+            default="Bottom" if old.row0 == "south" else "Top",
+            required=True,
+            key=f"row0_{entry.key}",
             help="Pictures have their first row on top. Some data sets store them as FITS does, bottom row first.",
-        )  # fmt: skip
+        )
         row0 = "south" if first == "Bottom" else None
     if cutout.blanked or old.keep_zeros:
         keep_zeros = st.toggle(
-            "Keep zeros", old.keep_zeros, key=f"keep_zeros_{entry.key}",
+            "Keep zeros",
+            old.keep_zeros,
+            key=f"keep_zeros_{entry.key}",
             help="An edge where every pixel has one value is taken as no data; keep it where it was measured.",
-        )  # fmt: skip
+        )
     chosen = replace(old, plane=int(plane), row0=row0, keep_zeros=keep_zeros)
     if chosen != old:
         state.read_as(entry, chosen)

@@ -22,10 +22,33 @@ from . import schema
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "attention", "attribution", "augment", "backbones", "catalogue", "checkpoints", "cutouts",
-    "datasets", "evaluation", "explainers", "export", "figures", "foreign", "headed", "launchers", "layers", "measure",
-    "predict", "preprocess", "progress", "recipes", "runs", "schema", "trust", "validity",
-]  # fmt: skip
+    "__version__",
+    "attention",
+    "attribution",
+    "augment",
+    "backbones",
+    "catalogue",
+    "checkpoints",
+    "cutouts",
+    "datasets",
+    "evaluation",
+    "explainers",
+    "export",
+    "figures",
+    "foreign",
+    "headed",
+    "launchers",
+    "layers",
+    "measure",
+    "predict",
+    "preprocess",
+    "progress",
+    "recipes",
+    "runs",
+    "schema",
+    "trust",
+    "validity",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -45,7 +45,15 @@ def entry(num_classes: int, input_size: tuple[int, int, int], first_conv: Any, *
     """timm's configuration of a model without published weights, whose input (chan, y, x) is taken as it comes."""
     chans = input_size[0]
     return {
-        "url": "", "num_classes": num_classes, "input_size": input_size, "pool_size": None, "mean": (0.0,) * chans,
-        "std": (1.0,) * chans, "interpolation": "bilinear", "crop_pct": 1.0, "first_conv": first_conv,
-        "classifier": "head", **others,
-    }  # fmt: skip
+        "url": "",
+        "num_classes": num_classes,
+        "input_size": input_size,
+        "pool_size": None,
+        "mean": (0.0,) * chans,
+        "std": (1.0,) * chans,
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+        "first_conv": first_conv,
+        "classifier": "head",
+        **others,
+    }

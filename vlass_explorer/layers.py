@@ -40,9 +40,12 @@ class FeatureMap:
         """What an explanation says about the layer."""
         _, gy, gx = self.values.shape
         return {
-            "layer": self.layer, "layout": self.layout, "prefix_tokens": self.prefix_tokens,
-            "grid_rows": gy, "grid_columns": gx,
-        }  # fmt: skip
+            "layer": self.layer,
+            "layout": self.layout,
+            "prefix_tokens": self.prefix_tokens,
+            "grid_rows": gy,
+            "grid_columns": gx,
+        }
 
 
 @dataclass
@@ -107,9 +110,12 @@ def feature_map(model: nn.Module, x: Tensor, target: int, layer: str = "") -> Fe
         if gradient is None:
             gradient = torch.zeros_like(found.output)
         return FeatureMap(
-            found.name, found.place[0], found.place[2],
-            found.arranged(found.output.detach()), found.arranged(gradient),
-        )  # fmt: skip
+            found.name,
+            found.place[0],
+            found.place[2],
+            found.arranged(found.output.detach()),
+            found.arranged(gradient),
+        )
 
 
 def _record(model: nn.Module, image: Tensor) -> tuple[Tensor, _Call]:

@@ -65,8 +65,12 @@ PRODUCTS = {
 def check(cutout: Cutout, spec: InputSpec) -> Validity:
     """Level and reasons, the worst first; NaN and what lies beyond the image count as missing data."""
     reasons = [
-        *_product(cutout), *_unit(cutout, spec), *_survey(cutout, spec), *_pixels(cutout), *_field(cutout, spec),
-    ]  # fmt: skip
+        *_product(cutout),
+        *_unit(cutout, spec),
+        *_survey(cutout, spec),
+        *_pixels(cutout),
+        *_field(cutout, spec),
+    ]
     reasons.sort(key=lambda reason: -LEVELS.index(reason[0]))
     return Validity(reasons[0][0] if reasons else "ok", tuple(dict.fromkeys(text for _, text in reasons)))
 

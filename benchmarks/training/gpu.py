@@ -51,9 +51,15 @@ class Clock(pl.Callback):
 def ours(folder: Path) -> float:
     """Images a second of `fit`."""
     config = RunConfig(
-        name="gpu", architecture=ARCHITECTURE, img_size=SIDE, batch_size=BATCH, precision="bf16", epochs=1,
-        warmup_epochs=0, device="cuda:0",
-    )  # fmt: skip
+        name="gpu",
+        architecture=ARCHITECTURE,
+        img_size=SIDE,
+        batch_size=BATCH,
+        precision="bf16",
+        epochs=1,
+        warmup_epochs=0,
+        device="cuda:0",
+    )
     data = noise_set.make(folder, 2 * BATCH)
     spec = datasets.input_spec(data, config)
     images = TrainingImages(data, range(len(data)), spec, config, stretched(data, spec, config))
@@ -106,10 +112,17 @@ def baseline() -> float:
     """Images a second of the plain pipeline."""
     clock = Clock()
     engine = pl.Trainer(
-        accelerator="cuda", devices=1, max_epochs=1, precision="32-true", callbacks=[clock], logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        accelerator="cuda",
+        devices=1,
+        max_epochs=1,
+        precision="32-true",
+        callbacks=[clock],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
         plugins=[LightningEnvironment()],
-    )  # fmt: skip
+    )
     engine.fit(Plain(), DataLoader(Noise(), batch_size=64, num_workers=min(8, os.cpu_count() or 1)))
     return clock.rate(64)
 

@@ -46,9 +46,18 @@ def sky(seed: int = 0, side: int = 120) -> np.ndarray:
 
 def wcs_cards(**changes: object) -> dict[str, object]:
     return {
-        "CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN", "CRVAL1": 180.0, "CRVAL2": 30.0, "CRPIX1": 60.5, "CRPIX2": 60.5,
-        "CDELT1": -1.8 / 3600, "CDELT2": 1.8 / 3600, "CUNIT1": "deg", "CUNIT2": "deg", **changes,
-    }  # fmt: skip
+        "CTYPE1": "RA---SIN",
+        "CTYPE2": "DEC--SIN",
+        "CRVAL1": 180.0,
+        "CRVAL2": 30.0,
+        "CRPIX1": 60.5,
+        "CRPIX2": 60.5,
+        "CDELT1": -1.8 / 3600,
+        "CDELT2": 1.8 / 3600,
+        "CUNIT1": "deg",
+        "CUNIT2": "deg",
+        **changes,
+    }
 
 
 def bomb(side: int = 30_000) -> bytes:

@@ -18,8 +18,29 @@ from .rollout import (
 )
 
 __all__ = [
-    "AttentionGradients", "Call", "HeadFusion", "LayerGraph", "TokenGraph", "attention_gradients", "attention_maps",
-    "batch_attention_maps", "capture", "describe", "distance", "flow", "gated", "has_readout", "layer_map", "layer_row",
-    "padding_share", "position_bias", "positions", "prefix_shares", "relevance", "rollout", "start_words", "supports",
+    "AttentionGradients",
+    "Call",
+    "HeadFusion",
+    "LayerGraph",
+    "TokenGraph",
+    "attention_gradients",
+    "attention_maps",
+    "batch_attention_maps",
+    "capture",
+    "describe",
+    "distance",
+    "flow",
+    "gated",
+    "has_readout",
+    "layer_map",
+    "layer_row",
+    "padding_share",
+    "position_bias",
+    "positions",
+    "prefix_shares",
+    "relevance",
+    "rollout",
+    "start_words",
+    "supports",
     "token_rollout",
-]  # fmt: skip
+]

@@ -225,9 +225,10 @@ def first_of(tokens: Tokens, prefix: int, *, patches: bool = False) -> FloatArra
 def no_row(pooling: object) -> str:
     """Why a pooling is refused."""
     return (
-        f"The head pools tokens by {pooling!r}, which no single row of attention describes." if pooling
+        f"The head pools tokens by {pooling!r}, which no single row of attention describes."
+        if pooling
         else "The model has no pooled read-out."
-    )  # fmt: skip
+    )
 
 
 def only(module: Any, *types: type) -> None:

@@ -55,7 +55,7 @@ def maps_of(graph: TokenGraph, kept: Sequence[Tensor], image: int, x: Tensor) ->
     grid = layers[0].place.before.grid
     return AttentionMaps(
         layers, graph.kind, grid, graph.prefix_tokens, graph.readout, size, graph.registers, graph.notes
-    )  # fmt: skip
+    )
 
 
 class Placing:

@@ -36,12 +36,14 @@ def sample(images: Tensor, window: Window, draws: Sequence[Draw]) -> Tensor:
     # Pixel edges of the source per unit of the window's half sides: rotation acts on the sky, so on the unit square.
     table = np.stack(
         [
-            (window.x0 + window.x1 + 2 * shift_x) / nx - 1, cos * mirror_x / zoom * width / nx,
+            (window.x0 + window.x1 + 2 * shift_x) / nx - 1,
+            cos * mirror_x / zoom * width / nx,
             -sin * mirror_y / zoom * width / nx,
-            (window.y0 + window.y1 + 2 * shift_y) / ny - 1, sin * mirror_x / zoom * height / ny,
+            (window.y0 + window.y1 + 2 * shift_y) / ny - 1,
+            sin * mirror_x / zoom * height / ny,
             cos * mirror_y / zoom * height / ny,
         ]
-    )  # fmt: skip
+    )
     x0, xx, xy, y0, yx, yy = torch.from_numpy(table).to(device, torch.float32)[..., None, None]
     x = (torch.arange(width, device=device) * 2 + 1 - width)[None, None] / width
     y = (torch.arange(height, device=device) * 2 + 1 - height)[None, :, None] / height

@@ -45,9 +45,14 @@ class StnCnn(Headed):
         last.bias = nn.Parameter(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
         self.regressor = nn.Sequential(nn.Linear(10 * (((side - 6) // 2 - 4) // 2) ** 2, 32), nn.ReLU(), last)
         self.features = nn.Sequential(
-            nn.Conv2d(in_chans, 10, 5), nn.MaxPool2d(2), nn.ReLU(),
-            nn.Conv2d(10, 20, 5), nn.Dropout2d(0.5), nn.MaxPool2d(2), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(in_chans, 10, 5),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Conv2d(10, 20, 5),
+            nn.Dropout2d(0.5),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+        )
         self.hidden = nn.Sequential(nn.Linear(20 * (((side - 4) // 2 - 4) // 2) ** 2, 50), nn.ReLU())
         self.head_drop = nn.Dropout(drop_rate)
         self.reset_classifier(num_classes)

@@ -20,4 +20,4 @@ __all__ = [
     "CONFIG", "MLP_HEAD", "SEEN", "WEIGHTS", "adopt", "as_stored", "check_name", "classifiers", "create", "delete",
     "find", "folder", "inherited", "listing", "load", "merged", "model_card", "pack", "problems", "read", "rename", "save",
     "seen", "start_of", "taking_over", "unpack", "update", "with_mlp_head",
-]  # fmt: skip
+]

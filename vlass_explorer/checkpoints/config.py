@@ -26,7 +26,7 @@ MAX_LABELS = 10_000
 FORBIDDEN_ARGS = {
     "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "num_classes",
     "scriptable", "exportable", "no_jit", "model_name", "device", "dtype",
-}  # fmt: skip
+}
 
 
 def plain(value: Any) -> Any:

@@ -131,7 +131,7 @@ def adopt(
         (folder() if root is None else root) / check_name(name), model.float().eval(), architecture=architecture,
         model_args=model_args, label_names=label_names, input_spec=input_spec, reports=Reports(),
         provenance=provenance,
-    )  # fmt: skip
+    )
 
 
 def _state(content: bytes) -> Mapping[str, Tensor]:

@@ -37,7 +37,7 @@ PLAIN: tuple[tuple[str, tuple[str, str] | None], ...] = (
         r"Invalid keyword|not follow|non-standard|Verification|Card |parameterized",
         ("A header card breaks the FITS standard.", "{} header cards break the FITS standard."),
     ),
-)  # fmt: skip
+)
 OTHER = ("The reader met one more oddity of the file.", "The reader met {} more oddities of the file.")
 
 # Lines that only frame the warning that follows them.

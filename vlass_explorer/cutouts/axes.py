@@ -18,10 +18,26 @@ A_GHZ = {"": 1e9, "HZ": 1e9, "KHZ": 1e6, "MHZ": 1e3, "GHZ": 1.0, "THZ": 1e-3}
 # Reference frames that AIPS, Miriad and others write behind the type; any other suffix is no algorithm of the standard.
 SUFFIXES = re.compile(r"^(?:|-(?:LSR|LSRK|LSRD|HEL|BAR|OBS|GEO|TOPO|CMB|GAL|LOG|TAB|[FWAV]2[FWAV]))$")
 STOKES = {
-    0: "beam", 1: "I", 2: "Q", 3: "U", 4: "V", 5: "polarised intensity", 6: "fractional polarisation",
-    7: "polarisation angle", 8: "alpha", 9: "optical depth", 10: "Faraday depth",
-    -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX",
-}  # fmt: skip
+    0: "beam",
+    1: "I",
+    2: "Q",
+    3: "U",
+    4: "V",
+    5: "polarised intensity",
+    6: "fractional polarisation",
+    7: "polarisation angle",
+    8: "alpha",
+    9: "optical depth",
+    10: "Faraday depth",
+    -1: "RR",
+    -2: "LL",
+    -3: "RL",
+    -4: "LR",
+    -5: "XX",
+    -6: "YY",
+    -7: "XY",
+    -8: "YX",
+}
 """Codes of the STOKES axis: the standard's, and those above 4 as AIPS writes them."""
 
 

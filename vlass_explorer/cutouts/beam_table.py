@@ -74,9 +74,12 @@ def _rows(table: fits.BinTableHDU) -> NDArray[np.float64]:
     columns = {column.name.upper(): column for column in table.columns}
     rows = []
     for name, unit, default in (
-        ("BMAJ", u.arcsec, "arcsec"), ("BMIN", u.arcsec, "arcsec"), ("BPA", u.deg, "deg"), ("CHAN", None, None),
+        ("BMAJ", u.arcsec, "arcsec"),
+        ("BMIN", u.arcsec, "arcsec"),
+        ("BPA", u.deg, "deg"),
+        ("CHAN", None, None),
         ("POL", None, None),
-    ):  # fmt: skip
+    ):
         if name not in columns:
             rows.append(np.full(len(table.data), np.nan if name != "BPA" else 0.0))
             continue

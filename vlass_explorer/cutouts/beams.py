@@ -18,9 +18,13 @@ from .numbers import number
 NOMINAL = {"VLASS": 2.5, "FIRST": 5.4, "NVSS": 45.0, "LoTSS": 6.0, "TGSS": 25.0}
 # AIPS and Obit write CLEANBMJ; the others are of single pipelines.
 KEYWORDS = (
-    ("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"), ("BEAMMAJ", "BEAMMIN", "BEAMPA"),
-    ("BEAM_MAJ", "BEAM_MIN", "BEAM_PA"), ("BMAJOR", "BMINOR", "BPA"), ("RESBMAJ", "RESBMIN", "RESBPA"),
-)  # fmt: skip
+    ("BMAJ", "BMIN", "BPA"),
+    ("CLEANBMJ", "CLEANBMN", "CLEANBPA"),
+    ("BEAMMAJ", "BEAMMIN", "BEAMPA"),
+    ("BEAM_MAJ", "BEAM_MIN", "BEAM_PA"),
+    ("BMAJOR", "BMINOR", "BPA"),
+    ("RESBMAJ", "RESBMIN", "RESBPA"),
+)
 FINEST, WIDEST = 1e-9, 1.296e6  # arcsec; what lies beyond is a slip, the whole circle for one
 ARCSEC = {"deg": 3600.0, "arcmin": 60.0, "arcsec": 1.0, "mas": 1e-3, "rad": 206264.806247}
 UNIT = re.compile(r"(?<![a-z])(deg|arcmin|arcsec|asec|mas\b|rad(?=\b|ian))|(?<=\d)\s*(\"|''|′′|″)", re.IGNORECASE)

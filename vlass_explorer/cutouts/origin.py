@@ -19,10 +19,21 @@ VLASS_NAME = re.compile(
 )
 NOMINAL_GHZ = {"VLASS": 3.0, "FIRST": 1.4, "NVSS": 1.4, "LoTSS": 0.144, "TGSS": 0.15, "SUMSS": 0.843}
 SURVEYS = {
-    "vlass": "VLASS", "first": "FIRST", "vla first": "FIRST", "nvss": "NVSS", "lotss": "LoTSS", "tgss": "TGSS",
-    "sumss": "SUMSS", "racs": "RACS", "wise": "WISE", "allwise": "WISE", "unwise": "WISE", "2mass": "2MASS",
-    "sdss": "SDSS", "dss": "DSS",
-}  # fmt: skip
+    "vlass": "VLASS",
+    "first": "FIRST",
+    "vla first": "FIRST",
+    "nvss": "NVSS",
+    "lotss": "LoTSS",
+    "tgss": "TGSS",
+    "sumss": "SUMSS",
+    "racs": "RACS",
+    "wise": "WISE",
+    "allwise": "WISE",
+    "unwise": "WISE",
+    "2mass": "2MASS",
+    "sdss": "SDSS",
+    "dss": "DSS",
+}
 INFRARED = re.compile(r"\b(WISE|2MASS|Spitzer|UKIRT|VISTA|JWST)\b", re.IGNORECASE)
 OPTICAL = re.compile(
     r"\b(SDSS|DSS|UK 48-inch|Schmidt|PS1|Pan-?STARRS|HST|WFPC2|P48|DECam|CFHT|MegaCam)\b", re.IGNORECASE

@@ -19,9 +19,21 @@ PARAMETER = re.compile(r"^PV0*(\d{1,2})_0*(\d{1,2})$")
 SIP = re.compile(r"^(A|B|AP|BP)_(ORDER|\d_\d)$")
 HIGHEST_ORDER = 9  # of a polynomial of the SIP convention
 TABLES = re.compile(r"^(C[PQ]DIS|D2IMDIS)\d$")
-UNITS = {"": "deg", "DEGREE": "deg", "DEGREES": "deg", "DEG": "deg", "ARCSEC": "arcsec", "ARCSECOND": "arcsec",
-         "ARCSECONDS": "arcsec", "ASEC": "arcsec", "ARCMIN": "arcmin", "RAD": "rad", "RADIAN": "rad",
-         "RADIANS": "rad", "MAS": "mas"}  # fmt: skip
+UNITS = {
+    "": "deg",
+    "DEGREE": "deg",
+    "DEGREES": "deg",
+    "DEG": "deg",
+    "ARCSEC": "arcsec",
+    "ARCSECOND": "arcsec",
+    "ARCSECONDS": "arcsec",
+    "ASEC": "arcsec",
+    "ARCMIN": "arcmin",
+    "RAD": "rad",
+    "RADIAN": "rad",
+    "RADIANS": "rad",
+    "MAS": "mas",
+}
 COPIED = ("LONPOLE", "LATPOLE", "MJD-OBS", "RESTFRQ")
 
 

@@ -38,14 +38,22 @@ TYPES = (
 )
 AIPS_CLASS = re.compile(r"IMCLASS\s*=\s*'([A-Z]+\d*)")
 AIPS_CLASSES = (
-    (re.compile(r"^[IQUVRL]BM\d+$"), "psf"), (re.compile(r"^(POLI|POLC|PPOL)"), "polarised intensity"),
-    (re.compile(r"^(POLA|PANG)"), "polarisation angle"), (re.compile(r"^FPOL"), "fractional polarisation"),
-    (re.compile(r"^(SPIX|SPI)"), "alpha"), (re.compile(r"^RMSD?(MAP|IM)?$"), "rms"),
+    (re.compile(r"^[IQUVRL]BM\d+$"), "psf"),
+    (re.compile(r"^(POLI|POLC|PPOL)"), "polarised intensity"),
+    (re.compile(r"^(POLA|PANG)"), "polarisation angle"),
+    (re.compile(r"^FPOL"), "fractional polarisation"),
+    (re.compile(r"^(SPIX|SPI)"), "alpha"),
+    (re.compile(r"^RMSD?(MAP|IM)?$"), "rms"),
     (re.compile(r"^(RM|RMMAP)$"), "Faraday depth"),
-)  # fmt: skip
+)
 OPERATION = re.compile(r"\b(?:mode|OPCODE)\s*=\s*[\"'](poli|pola|lpoli|tpoli|spix)\b", re.IGNORECASE)
-OPERATIONS = {"poli": "polarised intensity", "lpoli": "polarised intensity", "tpoli": "polarised intensity",
-              "pola": "polarisation angle", "spix": "alpha"}  # fmt: skip
+OPERATIONS = {
+    "poli": "polarised intensity",
+    "lpoli": "polarised intensity",
+    "tpoli": "polarised intensity",
+    "pola": "polarisation angle",
+    "spix": "alpha",
+}
 OUTFILE = re.compile(r"\b(?:outfile|fitsimage)\s*=\s*\"([^\"]+)\"")
 
 # CASDA puts the product first and the Stokes parameter second: noiseMap.image.i.SB9602.cont.taylor.0.restored.
@@ -53,13 +61,23 @@ CASDA = re.compile(
     r"^(noiseMap|meanMap|weights?|psf|residual|sensitivity|model|mask|component\w*)\.[\w.-]*\b(?:cont|taylor|SB\d+)",
     re.I,
 )
-CASDA_FIRST = {"noisemap": "rms", "meanmap": "background", "weights": "weights", "weight": "weights", "psf": "psf",
-               "residual": "residual", "sensitivity": "rms", "model": "model", "mask": "mask"}  # fmt: skip
+CASDA_FIRST = {
+    "noisemap": "rms",
+    "meanmap": "background",
+    "weights": "weights",
+    "weight": "weights",
+    "psf": "psf",
+    "residual": "residual",
+    "sensitivity": "rms",
+    "model": "model",
+    "mask": "mask",
+}
 TAYLOR = re.compile(r"(?<![A-Za-z0-9])(?:taylor[._]|tt)([1-9])(?![A-Za-z0-9])")
 STOKES_NAME = re.compile(
     r"^(?:image|restored|weights)\.(?:restored\.)?([QUV])\.|\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter|\.EPOCH\w+\.([QUV])\b"
-    r"|(?:^|[._-])(?:pol|stokes)[._-]?([QUV])(?:[._-]|$)|^RACS[\w+-]*[._]([QUV])\b", re.IGNORECASE,
-)  # fmt: skip
+    r"|(?:^|[._-])(?:pol|stokes)[._-]?([QUV])(?:[._-]|$)|^RACS[\w+-]*[._]([QUV])\b",
+    re.IGNORECASE,
+)
 FARADAY_NAME = re.compile(r"(?:^|[._-])(FDF|RMSF)[._-]", re.IGNORECASE)
 WORDS = (
     (re.compile(r"^(rmsd?|rmsmap|noise|noisemap)$"), "rms"),

@@ -11,9 +11,21 @@ import astropy.units as u
 
 NAMED = {1.0: "Jy/beam", 1e-3: "mJy/beam", 1e-6: "uJy/beam"}
 PREFIXES = {
-    "": 1.0, "m": 1e-3, "milli": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "micro": 1e-6, "n": 1e-9, "nano": 1e-9,
-    "p": 1e-12, "pico": 1e-12, "k": 1e3, "kilo": 1e3, "mega": 1e6,
-}  # fmt: skip
+    "": 1.0,
+    "m": 1e-3,
+    "milli": 1e-3,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "micro": 1e-6,
+    "n": 1e-9,
+    "nano": 1e-9,
+    "p": 1e-12,
+    "pico": 1e-12,
+    "k": 1e3,
+    "kilo": 1e3,
+    "mega": 1e6,
+}
 # Powers of ten as the FITS standard (4.3) and people write them: 10**-3, 10^-3, 10-3, 1e-3, 0.001.
 POWER = re.compile(
     r"^[(x×]?\s*10\s*(?:\*\*|\^)?\s*\(?\s*([+-]\d{1,2}|(?<=[*^(])\d{1,2})\s*\)*\s*[*x×.]?\s*(?=\D)"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .. import cutouts
 from ..schema import CutoutError, DatasetError, pixel_shape
 from . import cache, class_folders, label_words
+from .facts import facts
 from .items import DataSet, Item, chosen
 
 TITLE = "Catalogue beside FITS images"
@@ -42,7 +43,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     rows = class_folders.table_of(tables[0], ("ra", "dec", "label"))
     for number, row in enumerate(rows, 2):
         row["path"] = row.get("name") or f"line {number}"
-    said = class_folders.facts(root)
+    said = facts(root)
     rows = class_folders.labelled(rows, said)
     places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     keep_zeros = bool(said.get("keep_zeros", False))

@@ -14,19 +14,18 @@ What it leaves out is taken from the first cutout.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from .. import cutouts
 from ..foreign import mapped, reason
 from ..schema import Cutout, DatasetError, header_scale
 from . import cache, label_words, layout
+from .facts import facts
 from .items import DataSet, Item, chosen, unreadable
 
 TITLE = "Folder of cutouts"
@@ -34,11 +33,6 @@ LABEL_NAMES = None
 
 SAME_SCALE = 1e-3  # relative; pixels differ by less from the middle of a survey's image to its edge
 TRIED = 20  # cutouts that are tried before a set is told to hold no readable ones
-FACTS = (
-    "title", "label_names", "survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0",
-    "keep_zeros", "labels", "licence", "citation", "simulated", "colour",
-)  # fmt: skip
-TEXTS = ("title", "survey", "unit", "licence", "citation")
 TABLE = "labels.csv"
 
 
@@ -66,36 +60,6 @@ def rows(root: Path) -> list[dict[str, str]]:
             f"{cutouts.FORMATS} files a class."
         )
     return sorted(found, key=lambda row: row["path"])
-
-
-def facts(root: Path) -> dict[str, Any]:
-    """What dataset.yaml says, {} without one; raises DatasetError for keys that are not known."""
-    path = root / "dataset.yaml"
-    if not path.is_file():
-        return {}
-    with mapped(lambda error: DatasetError(f"{path} is not YAML: {reason(error, 200)}.")):
-        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    unknown = sorted(map(str, set(said) - set(FACTS))) if isinstance(said, dict) else ["no keys"]
-    if unknown:
-        raise DatasetError(f"{path} has {', '.join(unknown)}; known keys are {', '.join(FACTS)}.")
-    for kind, word, keys in ((str, "a text", TEXTS), (bool, "true or false", ("simulated", "colour", "keep_zeros"))):
-        if wrong := [key for key in keys if not isinstance(said.get(key), kind | None)]:
-            raise DatasetError(f"{path}: {wrong[0]} is {word}, not {said[wrong[0]]!r}.")
-    if said.get("row0", "south") not in ("south", "north"):
-        raise DatasetError(f"{path}: row0 is south or north, not {said['row0']!r}.")
-    if "beam_arcsec" in said:
-        said["beam_arcsec"] = tuple(said["beam_arcsec"]) if isinstance(said["beam_arcsec"], list) else ()
-        if len(said["beam_arcsec"]) != 2:
-            raise DatasetError(f"{path}: beam_arcsec is a list of two, major and minor axis.")
-    for number in (said.get("frequency_ghz", 1), said.get("pixel_scale_arcsec", 1), *said.get("beam_arcsec", ())):
-        if not isinstance(number, int | float) or not 0 < number < math.inf:
-            raise DatasetError(f"{path}: {number!r} is not a positive number.")
-    if not isinstance(said.get("label_names", []), list):
-        raise DatasetError(f"{path}: label_names is a list.")
-    answers = said.get("labels", {})
-    if not isinstance(answers, dict) or not all(isinstance(to, str | int | float | None) for to in answers.values()):
-        raise DatasetError(f"{path}: labels names a class for a label as written, as {{fri: FRI, nan: null}}.")
-    return dict(said)
 
 
 def assemble(

@@ -12,6 +12,7 @@ from pathlib import Path
 from .. import cutouts
 from ..schema import DatasetError
 from . import class_folders
+from .facts import facts
 from .items import DataSet
 
 TITLE = "Folder of labelled file names"
@@ -41,8 +42,8 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     order = sorted(labels, key=lambda label: (int(label), label) if labels_are_numbers(labels) else (0, label))
     named = dict(zip(order, _names(root, order), strict=True))
     table = [{"path": path.name, "label": named[_label(path)]} for path in files]
-    facts = {"title": root.name, "label_names": list(named.values()), "colour": True, **class_folders.facts(root)}
-    return class_folders.assemble(root, table, facts, seed=seed, count=count)
+    said = {"title": root.name, "label_names": list(named.values()), "colour": True, **facts(root)}
+    return class_folders.assemble(root, table, said, seed=seed, count=count)
 
 
 def labels_are_numbers(labels: set[str]) -> bool:

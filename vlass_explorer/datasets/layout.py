@@ -9,9 +9,14 @@ from .. import cutouts
 from ..schema import DatasetError
 
 PARTS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 def part_named(name: str, classes: Collection[str] = ()) -> str:

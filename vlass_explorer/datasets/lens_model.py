@@ -46,15 +46,33 @@ class Instrument:
 # Euclid VIS and HST WFC3 F160W as lenstronomy describes them.
 INSTRUMENTS = {
     "Model_I": Instrument(150, 0.05, 0.087),
-    "Model_II": Instrument(64, 0.101, 0.16, {
-        "read_noise": 4.2, "ccd_gain": 3.1, "exposure_time": 566.0, "sky_brightness": 22.3,
-        "magnitude_zero_point": 25.72, "num_exposures": 4,
-    }),
-    "Model_III": Instrument(64, 0.08, 0.08, {
-        "read_noise": 4.0, "ccd_gain": 2.5, "exposure_time": 5400.0, "sky_brightness": 22.3,
-        "magnitude_zero_point": 25.96, "num_exposures": 1,
-    }),
-}  # fmt: skip
+    "Model_II": Instrument(
+        64,
+        0.101,
+        0.16,
+        {
+            "read_noise": 4.2,
+            "ccd_gain": 3.1,
+            "exposure_time": 566.0,
+            "sky_brightness": 22.3,
+            "magnitude_zero_point": 25.72,
+            "num_exposures": 4,
+        },
+    ),
+    "Model_III": Instrument(
+        64,
+        0.08,
+        0.08,
+        {
+            "read_noise": 4.0,
+            "ccd_gain": 2.5,
+            "exposure_time": 5400.0,
+            "sky_brightness": 22.3,
+            "magnitude_zero_point": 25.96,
+            "num_exposures": 1,
+        },
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -96,16 +114,24 @@ def draw(substructure: str, random: np.random.Generator) -> Lens:
     ellipticity, shear = random.uniform(0.0, 0.2), random.uniform(0.0, 0.05)
     sheared = random.uniform(0, np.pi)
     halo = {
-        "theta_E": einstein_radius(HALO), "e1": ellipticity * np.cos(2 * turn), "e2": ellipticity * np.sin(2 * turn),
-        "center_x": 0.0, "center_y": 0.0,
-    }  # fmt: skip
+        "theta_E": einstein_radius(HALO),
+        "e1": ellipticity * np.cos(2 * turn),
+        "e2": ellipticity * np.sin(2 * turn),
+        "center_x": 0.0,
+        "center_y": 0.0,
+    }
     tide = {"gamma1": shear * np.cos(2 * sheared), "gamma2": shear * np.sin(2 * sheared)}
     x, y = random.uniform(-0.35, 0.35, 2)
     e1, e2 = random.uniform(-0.15, 0.15, 2)
     source = {
-        "R_sersic": random.uniform(0.15, 0.35), "n_sersic": random.uniform(0.8, 2.0), "e1": e1, "e2": e2,
-        "center_x": x, "center_y": y, "magnitude": random.uniform(*MAGNITUDE),
-    }  # fmt: skip
+        "R_sersic": random.uniform(0.15, 0.35),
+        "n_sersic": random.uniform(0.8, 2.0),
+        "e1": e1,
+        "e2": e2,
+        "center_x": x,
+        "center_y": y,
+        "magnitude": random.uniform(*MAGNITUDE),
+    }
     axion = None
     points = np.zeros((0, 3))
     if substructure == "cdm":

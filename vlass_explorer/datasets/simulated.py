@@ -22,6 +22,7 @@ from ..augment import beam_noise
 from ..measure import noise
 from ..schema import Beam, Cutout, DatasetError, InputSpec, Origin
 from . import class_folders, sky_model
+from .facts import FACTS
 from .items import DataSet, Item
 
 TITLE = "Simulated VLASS"
@@ -105,7 +106,7 @@ def write(root: Path, count: int, seed: int = 0, size: int = SIZE) -> DataSet:
         csv.writer(file).writerows([("path", "label", "ra", "dec", "fold"), *rows])
     about = _data_set([])
     # ``labels`` says in dataset.yaml which folders are labels; in a data set it is the array of them.
-    facts = [key for key in class_folders.FACTS if key != "labels"]
+    facts = [key for key in FACTS if key != "labels"]
     said = {key: getattr(about, key) for key in facts if getattr(about, key, None) is not None}
     said["label_names"], said["beam_arcsec"] = list(LABEL_NAMES), [*(about.beam_arcsec or ())]
     (root / "dataset.yaml").write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")

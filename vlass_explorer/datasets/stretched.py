@@ -40,8 +40,15 @@ from .items import DataSet, Item, unreadable
 FORMAT = 3  # changes when what is written, or how a stretch computes it, changes
 # Fields of InputSpec that decide the stretched pixels and the field of view.
 SPEC = (
-    "stretch", "clip_sigma", "softening", "percentiles", "field_of_view", "field_of_view_pixels", "unit", "colour",
-)  # fmt: skip
+    "stretch",
+    "clip_sigma",
+    "softening",
+    "percentiles",
+    "field_of_view",
+    "field_of_view_pixels",
+    "unit",
+    "colour",
+)
 ZOOM, SHIFT = 0.25, 16.0  # reach of every entry, so that usual augmentations share one
 TOLD = 20  # unreadable files after which no more are looked for
 

@@ -60,9 +60,12 @@ def explain(
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
         attribution = FeatureAblation(counted(private(model), count + 1)).attribute(
-            x, target=target, feature_mask=torch.from_numpy(labels)[None, None].to(x.device),
-            perturbations_per_eval=BATCH_SIZE, baselines=baseline_image(model, x, baseline),
-        )  # fmt: skip
+            x,
+            target=target,
+            feature_mask=torch.from_numpy(labels)[None, None].to(x.device),
+            perturbations_per_eval=BATCH_SIZE,
+            baselines=baseline_image(model, x, baseline),
+        )
     values = attribution[0, 0][None].float().cpu().numpy()
     what = "cells" if regions == "grid" else f"{count - 1} islands of emission above 5 rms and the rest"
     return Explanation(

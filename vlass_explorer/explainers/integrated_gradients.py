@@ -58,7 +58,7 @@ def explain(
         for steps in plan:
             attribution = method.attribute(
                 x, start, target=target, n_steps=steps, internal_batch_size=BATCH_SIZE
-            ).detach()  # fmt: skip
+            ).detach()
             error = completeness_error(float(attribution.double().sum()), difference)
             if error <= TOLERANCE:
                 break

@@ -50,9 +50,13 @@ def explain(
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
         attribution = Occlusion(counted(private(model), places + 1)).attribute(
-            x, (chans, side, side), strides=(chans, step, step), target=target, perturbations_per_eval=BATCH_SIZE,
+            x,
+            (chans, side, side),
+            strides=(chans, step, step),
+            target=target,
+            perturbations_per_eval=BATCH_SIZE,
             baselines=baseline_image(model, x, baseline),
-        )  # fmt: skip
+        )
     return Explanation(
         maps=attribution[0, 0][None].float().cpu().numpy(),  # all channels are covered at once and show the same
         titles=(f"{TITLE}, {side} pixels",),

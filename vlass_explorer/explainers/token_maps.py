@@ -72,8 +72,12 @@ def explain(
     if token is None:
         maps, titles = np.concatenate([maps.mean(0, keepdims=True), maps]), [f"Mean of the tokens, {which}", *titles]
     mean = "" if token is not None else "mean_"
-    measured = {"entropy_nats": found.entropy, "entropy_share": found.entropy_share,
-                "localness_share": found.localness, "spread_pixels": found.spread}  # fmt: skip
+    measured = {
+        "entropy_nats": found.entropy,
+        "entropy_share": found.entropy_share,
+        "localness_share": found.localness,
+        "spread_pixels": found.spread,
+    }
     return Explanation(
         maps=maps,
         titles=tuple(titles),
@@ -117,6 +121,9 @@ def _measured(maps: FloatArray) -> TokenMaps:
     near = np.maximum(abs(rows - rows[strongest, None]), abs(columns - columns[strongest, None])) <= 1
     apart = np.hypot(rows - (cells @ rows)[:, None], columns - (cells @ columns)[:, None])
     return TokenMaps(
-        maps, entropy, entropy / max(np.log(cells.shape[1]), 1e-12), np.sum(cells * near, axis=1),
+        maps,
+        entropy,
+        entropy / max(np.log(cells.shape[1]), 1e-12),
+        np.sum(cells * near, axis=1),
         STRIDE * np.sum(cells * apart, axis=1),
-    )  # fmt: skip
+    )

@@ -13,6 +13,20 @@ from .regions import has_regions, regions_bytes, top_patches
 from .sheet import sheet_bytes
 
 __all__ = [
-    "Item", "Provenance", "covering_wcs", "cube_bytes", "fits_bytes", "has_regions", "manifest", "manifest_json",
-    "manifests_json", "png_bytes", "regions_bytes", "safe_stem", "sheet_bytes", "top_patches", "unique_stem", "write",
-]  # fmt: skip
+    "Item",
+    "Provenance",
+    "covering_wcs",
+    "cube_bytes",
+    "fits_bytes",
+    "has_regions",
+    "manifest",
+    "manifest_json",
+    "manifests_json",
+    "png_bytes",
+    "regions_bytes",
+    "safe_stem",
+    "sheet_bytes",
+    "top_patches",
+    "unique_stem",
+    "write",
+]

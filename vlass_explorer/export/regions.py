@@ -38,10 +38,8 @@ def top_patches(relevance: FloatArray, window: Window, count: int = COUNT) -> li
     blocks = np.add.reduceat(np.add.reduceat(values, starts[0][:-1], axis=0), starts[1][:-1], axis=1)
     y, x = (
         first + size * edges / side
-        for first, size, edges, side in zip(
-            (window.y0, window.x0), window.shape, starts, values.shape, strict=True
-        )
-    )  # fmt: skip
+        for first, size, edges, side in zip((window.y0, window.x0), window.shape, starts, values.shape, strict=True)
+    )
     order = np.argsort(-np.abs(blocks), axis=None, kind="stable")[:count]
     found = []
     for row, column in zip(*np.unravel_index(order, blocks.shape), strict=True):

@@ -55,9 +55,12 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
 
 
 def _scales(
-    picture: Image.Image, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, signed: bool,
+    picture: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    signed: bool,
     cutout: Cutout,
-) -> None:  # fmt: skip
+) -> None:
     """The colour bars and the name of the cutout along the lower edge."""
     y, x = picture.height - 2 * LINE, MARGIN
     for low, name in ((0, UNSIGNED_MAP), *([(-1, SIGNED_MAP)] if signed else [])):

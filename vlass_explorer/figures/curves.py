@@ -76,12 +76,19 @@ def overlaid(
 
 def _line(points: Points, steps: float, name: str, colour: str, number: int, *, shown: bool) -> dict[str, object]:
     return {
-        "type": "scatter", "x": [step / steps for step, _ in points], "y": [value for _, value in points],
-        "name": name, "legendgroup": name, "showlegend": shown, **_axes(number),
-        "mode": "lines+markers" if len(points) < 60 else "lines", "line": {"color": colour, "width": 2},
-        "marker": {"size": 5}, "cliponaxis": False,
+        "type": "scatter",
+        "x": [step / steps for step, _ in points],
+        "y": [value for _, value in points],
+        "name": name,
+        "legendgroup": name,
+        "showlegend": shown,
+        **_axes(number),
+        "mode": "lines+markers" if len(points) < 60 else "lines",
+        "line": {"color": colour, "width": 2},
+        "marker": {"size": 5},
+        "cliponaxis": False,
         "hovertemplate": f"{name} %{{y:.4g}}<br>epoch %{{x:.4g}}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def _axes(number: int) -> dict[str, str]:
@@ -93,22 +100,39 @@ def _figure(traces: list[dict[str, object]], titles: Sequence[str], end: int | N
     gap = 0.1 / max(1, len(titles) - 1)
     side = (1 - gap * (len(titles) - 1)) / len(titles)
     layout: dict[str, object] = {
-        "height": height, "margin": {"l": 8, "r": 8, "t": 28, "b": 8}, "hovermode": "x",
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
+        "hovermode": "x",
         "legend": {"orientation": "h", "y": -0.3, "x": 1, "xanchor": "right", "yanchor": "top"},
         "annotations": [
-            {"text": title, "x": number * (side + gap), "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left",
-             "yanchor": "bottom", "yshift": 4, "showarrow": False, "font": {"size": 13}}
+            {
+                "text": title,
+                "x": number * (side + gap),
+                "y": 1,
+                "xref": "paper",
+                "yref": "paper",
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "yshift": 4,
+                "showarrow": False,
+                "font": {"size": 13},
+            }
             for number, title in enumerate(titles)
         ],
-    }  # fmt: skip
+    }
     for number, title in enumerate(titles):
         names = _axes(number)
         left = number * (side + gap)
         layout[names["xaxis"].replace("x", "xaxis")] = {
-            "domain": [left, left + side], "anchor": names["yaxis"], "title": {"text": "epoch"},
-            "rangemode": "tozero", **({"range": [0, end]} if end else {}),
-        }  # fmt: skip
+            "domain": [left, left + side],
+            "anchor": names["yaxis"],
+            "title": {"text": "epoch"},
+            "rangemode": "tozero",
+            **({"range": [0, end]} if end else {}),
+        }
         layout[names["yaxis"].replace("y", "yaxis")] = {
-            "anchor": names["xaxis"], "rangemode": "tozero", **({"range": [0, 1]} if title in SHARES else {}),
-        }  # fmt: skip
+            "anchor": names["xaxis"],
+            "rangemode": "tozero",
+            **({"range": [0, 1]} if title in SHARES else {}),
+        }
     return go.Figure({"data": traces, "layout": layout})

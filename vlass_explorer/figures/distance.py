@@ -13,9 +13,13 @@ HEAD, MEAN = "rgba(31,111,139,0.65)", "#c2410c"
 
 
 def distance_plot(
-    distances: Sequence[FloatArray], *, spread: Sequence[FloatArray] | None = None, arcsec: float | None = None,
-    chosen: tuple[int, int | None] | None = None, height: int = 320,
-) -> go.Figure:  # fmt: skip
+    distances: Sequence[FloatArray],
+    *,
+    spread: Sequence[FloatArray] | None = None,
+    arcsec: float | None = None,
+    chosen: tuple[int, int | None] | None = None,
+    height: int = 320,
+) -> go.Figure:
     """Draw one point a head (layer across, mean distance up) and a line through the means of the layers.
 
     ``distances``: one array (head,) a layer, in pixels of the model input, NaN where no patch asks; ``spread``: the
@@ -35,22 +39,31 @@ def distance_plot(
     beside = 0.0 if bars is None else 0.5 * ((heads + 0.5) / (heads.max() + 1) - 0.5)
     figure = go.Figure()
     figure.add_scatter(
-        x=layers + 1 + beside, y=values, mode="markers", name="heads",
+        x=layers + 1 + beside,
+        y=values,
+        mode="markers",
+        name="heads",
         error_y=None if bars is None else {"array": bars, "thickness": 1, "width": 2},
         text=[f"layer {layer + 1}, head {head + 1}" for layer, head in zip(layers, heads, strict=True)],
         customdata=np.stack([layers, heads], axis=1),
         marker={"size": 9, "color": HEAD, "line": {"width": ring, "color": MEAN}},
         hovertemplate=f"%{{text}}<br>%{{y:.1f}} {unit}<extra></extra>",
-    )  # fmt: skip
+    )
     means = [factor * float(each.mean()) for each in distances]
     figure.add_scatter(
-        x=np.arange(len(means)) + 1, y=means, mode="lines", name="mean of the heads", hoverinfo="skip",
+        x=np.arange(len(means)) + 1,
+        y=means,
+        mode="lines",
+        name="mean of the heads",
+        hoverinfo="skip",
         line={"color": MEAN, "width": 1.5, "dash": "dot"},
-    )  # fmt: skip
+    )
     figure.update_xaxes(title="layer", dtick=1 if len(means) <= 16 else None, zeroline=False, fixedrange=True)
     figure.update_yaxes(title=f"attention distance ({unit})", rangemode="tozero", fixedrange=True)
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 28, "b": 8}, hovermode="closest",
+        height=height,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        hovermode="closest",
         legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     return figure

@@ -23,39 +23,55 @@ def confusion(report: Report, *, normalised: bool = False) -> go.Figure:
     names = [escape(name) for name in report.label_names]
     text = [[f"{v:.2f}" if normalised else f"{v:.0f}" for v in row] for row in (shares if normalised else counts)]
     trace = {
-        "type": "heatmap", "x": names, "y": names, "z": shares.astype(np.float32), "zmin": 0, "zmax": 1,
-        "colorscale": "Blues", "showscale": False, "text": text, "texttemplate": "%{text}", "xgap": 2, "ygap": 2,
+        "type": "heatmap",
+        "x": names,
+        "y": names,
+        "z": shares.astype(np.float32),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": "Blues",
+        "showscale": False,
+        "text": text,
+        "texttemplate": "%{text}",
+        "xgap": 2,
+        "ygap": 2,
         "customdata": counts.astype(np.float32),
         "hovertemplate": "true %{y}, predicted %{x}<br>%{customdata:.0f} cutouts, %{z:.1%} of the class<extra></extra>",
-    }  # fmt: skip
+    }
     layout: dict[str, Any] = {
         "xaxis": {"title": "predicted", "side": "bottom", "fixedrange": True, "automargin": True},
         "yaxis": {"title": "true", "autorange": "reversed", "fixedrange": True, "automargin": True},
-        "height": 110 + 46 * len(names), "margin": MARGIN,
-    }  # fmt: skip
+        "height": 110 + 46 * len(names),
+        "margin": MARGIN,
+    }
     return go.Figure({"data": [trace], "layout": layout})
 
 
 def roc(report: Report, *, height: int = 340) -> go.Figure:
     """One curve a class against the rest, with its area; the diagonal is a coin."""
     figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, showlegend=False,
-                       hoverinfo="skip")  # fmt: skip
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, showlegend=False, hoverinfo="skip"
+    )
     for index, name in enumerate(report.label_names):
         if (curve := report.roc.get(name)) is None:
             continue
         area = report.per_class[name]["auroc"]
         figure.add_scatter(
-            x=curve.false_positive, y=curve.true_positive, mode="lines", name=f"{escape(name)} {area:.3f}",
+            x=curve.false_positive,
+            y=curve.true_positive,
+            mode="lines",
+            name=f"{escape(name)} {area:.3f}",
             line={"color": SERIES[index % len(SERIES)], "width": 2},
             hovertemplate=f"{escape(name)}<br>false positives %{{x:.3f}}<br>true positives %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title_text="false positive rate", range=[0, 1], fixedrange=True)
     figure.update_yaxes(title_text="true positive rate", range=[0, 1.02], fixedrange=True)
     figure.update_layout(
-        height=height, margin=MARGIN,
+        height=height,
+        margin=MARGIN,
         legend={"x": 0.98, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "title": {"text": "AUROC"}},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -63,16 +79,21 @@ def reliability(report: Report, *, height: int = 340) -> go.Figure:
     """Accuracy against the mean top score of each bin; on the diagonal a score would be a probability."""
     bins = [row for row in report.reliability if row[0]]
     figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, showlegend=False,
-                       hoverinfo="skip")  # fmt: skip
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, showlegend=False, hoverinfo="skip"
+    )
     counts = [row[0] for row in bins]
     largest = max(counts, default=1)
     figure.add_scatter(
-        x=[row[1] for row in bins], y=[row[2] for row in bins], mode="lines+markers", showlegend=False,
-        line={"color": BLUE, "width": 1}, customdata=counts,
+        x=[row[1] for row in bins],
+        y=[row[2] for row in bins],
+        mode="lines+markers",
+        showlegend=False,
+        line={"color": BLUE, "width": 1},
+        customdata=counts,
         marker={"color": BLUE, "size": [6 + 18 * (n / largest) ** 0.5 for n in counts]},
         hovertemplate="top score %{x:.2f}<br>accuracy %{y:.2f}<br>%{customdata} cutouts<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(title_text="mean top score", range=[0, 1.02], fixedrange=True)
     figure.update_yaxes(title_text="accuracy", range=[0, 1.02], fixedrange=True)
     figure.update_layout(height=height, margin=MARGIN)
@@ -84,15 +105,23 @@ def score_bars(frame: pd.DataFrame, column: str) -> go.Figure:
     known = frame.dropna(subset=[column]).sort_values(column, ascending=False)
     names = [escape(name) for name in known["checkpoint"]]
     trace = {
-        "type": "bar", "orientation": "h", "x": known[column].to_numpy(np.float32), "y": names,
-        "text": [f"{value:.3f}" for value in known[column]], "textposition": "outside", "cliponaxis": False,
-        "marker": {"color": BLUE}, "hovertemplate": "%{y}<br>" + column + " %{x:.4f}<extra></extra>",
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "x": known[column].to_numpy(np.float32),
+        "y": names,
+        "text": [f"{value:.3f}" for value in known[column]],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": BLUE},
+        "hovertemplate": "%{y}<br>" + column + " %{x:.4f}<extra></extra>",
+    }
     layout: dict[str, Any] = {
         "xaxis": {"range": [0, 1.12], "title": column, "fixedrange": True, "tickvals": [0, 0.5, 1]},
         "yaxis": {"autorange": "reversed", "automargin": True, "fixedrange": True},
-        "height": 70 + 32 * max(len(names), 1), "margin": MARGIN, "bargap": 0.35,
-    }  # fmt: skip
+        "height": 70 + 32 * max(len(names), 1),
+        "margin": MARGIN,
+        "bargap": 0.35,
+    }
     return go.Figure({"data": [trace], "layout": layout})
 
 
@@ -105,11 +134,15 @@ def against_parameters(frame: pd.DataFrame, column: str, *, height: int = 340) -
     known = frame.dropna(subset=[column])
     figure = go.Figure()
     figure.add_scatter(
-        x=known["parameters (M)"], y=known[column], mode="markers+text",
+        x=known["parameters (M)"],
+        y=known[column],
+        mode="markers+text",
         text=[escape(name) for name in known["checkpoint"]],
-        textposition="top center", marker={"color": BLUE, "size": 11}, cliponaxis=False,
+        textposition="top center",
+        marker={"color": BLUE, "size": 11},
+        cliponaxis=False,
         hovertemplate="%{text}<br>%{x:.3g} million parameters<br>" + column + " %{y:.4f}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(title_text="parameters (million)", type="log", tickvals=TICKS, fixedrange=True)
     low = float(known[column].min()) if len(known) else 0.0
     figure.update_yaxes(title_text=column, range=[max(0.0, low - 0.08), 1.02], fixedrange=True)

@@ -31,11 +31,13 @@ def layer_player(
     rest = [each.to_plotly_json() for each in figure.layout.annotations[1:]]
     figure.frames = [
         go.Frame(
-            name=name, data=[{"type": "heatmap", "z": panel.astype("float32")}], traces=[number],
+            name=name,
+            data=[{"type": "heatmap", "z": panel.astype("float32")}],
+            traces=[number],
             layout={"annotations": [title | {"text": f"<b>{text}</b>"}, *rest]},
         )
         for name, panel, text in zip(names, explanation.maps, explanation.titles, strict=True)
-    ]  # fmt: skip
+    ]
     figure.layout.updatemenus = [_buttons()]  # instead of those of the panel
     figure.layout.sliders = [_slider(names)]
     return figure
@@ -48,12 +50,31 @@ def _buttons() -> dict[str, object]:
         {"label": "Play", "method": "animate", "args": [None, play]},
         {"label": "Pause", "method": "animate", "args": [[None], pause]},
     ]
-    return {"type": "buttons", "direction": "right", "buttons": buttons, "showactive": False, "x": 0, "xanchor": "left",
-            "y": 0, "yanchor": "top", "pad": {"t": 118}, "font": {"size": 11}}  # fmt: skip
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "buttons": buttons,
+        "showactive": False,
+        "x": 0,
+        "xanchor": "left",
+        "y": 0,
+        "yanchor": "top",
+        "pad": {"t": 118},
+        "font": {"size": 11},
+    }
 
 
 def _slider(names: Sequence[str]) -> dict[str, object]:
     show = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
     steps = [{"label": name, "method": "animate", "args": [[name], show]} for name in names]
-    return {"steps": steps, "active": 0, "x": 0.36, "len": 0.64, "y": 0, "yanchor": "top", "pad": {"t": 100, "b": 0},
-            "currentvalue": {"prefix": "Layer ", "font": {"size": 12}}, "font": {"size": 10}}  # fmt: skip
+    return {
+        "steps": steps,
+        "active": 0,
+        "x": 0.36,
+        "len": 0.64,
+        "y": 0,
+        "yanchor": "top",
+        "pad": {"t": 100, "b": 0},
+        "currentvalue": {"prefix": "Layer ", "font": {"size": 12}},
+        "font": {"size": 10},
+    }

@@ -14,16 +14,34 @@ def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
     """Layout of ``count`` panels side by side on matching axes with square pixels; zooming one zooms all."""
     bottom, top, left, right = box
     layout: dict[str, Any] = {
-        "height": height, "margin": {"l": 52, "r": 12, "t": 28, "b": 130, "pad": 0}, "annotations": [],
-        "showlegend": False, "plot_bgcolor": NO_DATA, "dragmode": "zoom", "hoverlabel": {"font": {"size": 12}},
-    }  # fmt: skip
+        "height": height,
+        "margin": {"l": 52, "r": 12, "t": 28, "b": 130, "pad": 0},
+        "annotations": [],
+        "showlegend": False,
+        "plot_bgcolor": NO_DATA,
+        "dragmode": "zoom",
+        "hoverlabel": {"font": {"size": 12}},
+    }
     for i in range(count):
         suffix, gap = "" if i == 0 else str(i + 1), 0.035
         x_domain = [i / count + gap * i / count, (i + 1) / count - gap * (count - 1 - i) / count]
-        base = {"constrain": "domain", "showgrid": False, "zeroline": False, "ticks": "outside", "ticklen": 4,
-                "tickfont": {"size": 11}, "nticks": 6, "showline": False}  # fmt: skip
-        layout[f"xaxis{suffix}"] = {**base, "range": [left, right], "domain": x_domain, "anchor": f"y{suffix}",
-                                    "title": {"text": axes.titles[1], "font": {"size": 12}, "standoff": 4}}  # fmt: skip
+        base = {
+            "constrain": "domain",
+            "showgrid": False,
+            "zeroline": False,
+            "ticks": "outside",
+            "ticklen": 4,
+            "tickfont": {"size": 11},
+            "nticks": 6,
+            "showline": False,
+        }
+        layout[f"xaxis{suffix}"] = {
+            **base,
+            "range": [left, right],
+            "domain": x_domain,
+            "anchor": f"y{suffix}",
+            "title": {"text": axes.titles[1], "font": {"size": 12}, "standoff": 4},
+        }
         layout[f"yaxis{suffix}"] = {**base, "range": [bottom, top], "domain": [0, 1], "anchor": f"x{suffix}"}
         if i == 0:  # the other panels follow, square pixels and all
             title = {"text": axes.titles[0], "font": {"size": 12}, "standoff": 4}
@@ -51,17 +69,33 @@ def instead_of_bar(layout: dict[str, Any], suffix: str, text: str) -> None:
     """Say where a colour bar would be why there is none."""
     place = bar_place(layout, suffix)
     layout["annotations"].append(
-        {**{key: place[key] for key in ("x", "xanchor", "y", "yanchor")}, "text": escape(text), "xref": "paper",
-         "yref": "paper", "showarrow": False, "font": {"size": 12}}
-    )  # fmt: skip
+        {
+            **{key: place[key] for key in ("x", "xanchor", "y", "yanchor")},
+            "text": escape(text),
+            "xref": "paper",
+            "yref": "paper",
+            "showarrow": False,
+            "font": {"size": 12},
+        }
+    )
 
 
 def title(layout: dict[str, Any], suffix: str, text: str) -> None:
     """Write a panel's title above its left edge, as text."""
     layout["annotations"].append(
-        {"text": f"<b>{escape(text)}</b>", "x": 0, "xref": f"x{suffix} domain", "xanchor": "left", "y": 1,
-         "yref": f"y{suffix} domain", "yanchor": "bottom", "yshift": 3, "showarrow": False, "font": {"size": 13}}
-    )  # fmt: skip
+        {
+            "text": f"<b>{escape(text)}</b>",
+            "x": 0,
+            "xref": f"x{suffix} domain",
+            "xanchor": "left",
+            "y": 1,
+            "yref": f"y{suffix} domain",
+            "yanchor": "bottom",
+            "yshift": 3,
+            "showarrow": False,
+            "font": {"size": 13},
+        }
+    )
 
 
 def blink(layout: dict[str, Any], number: int, suffix: str, opacity: float) -> None:
@@ -72,18 +106,40 @@ def blink(layout: dict[str, Any], number: int, suffix: str, opacity: float) -> N
     ]
     x, below = layout[f"xaxis{suffix}"]["domain"], 100 / _plot_height(layout)
     layout["updatemenus"] = [
-        {"type": "buttons", "direction": "right", "buttons": buttons, "active": 1, "showactive": True, "x": x[1],
-         "xanchor": "right", "y": -below, "yanchor": "top", "pad": {"t": 0, "r": 0}, "font": {"size": 10},
-         "bgcolor": "rgba(138,146,156,0.18)", "bordercolor": "rgba(138,146,156,0.5)"}
-    ]  # fmt: skip
+        {
+            "type": "buttons",
+            "direction": "right",
+            "buttons": buttons,
+            "active": 1,
+            "showactive": True,
+            "x": x[1],
+            "xanchor": "right",
+            "y": -below,
+            "yanchor": "top",
+            "pad": {"t": 0, "r": 0},
+            "font": {"size": 10},
+            "bgcolor": "rgba(138,146,156,0.18)",
+            "bordercolor": "rgba(138,146,156,0.5)",
+        }
+    ]
 
 
 def stamp(layout: dict[str, Any], text: str) -> None:
     """Write small text at the lower left; the annotation that is added last is drawn last."""
     layout["annotations"].append(
-        {"text": escape(text), "x": 0, "xref": "paper", "xanchor": "left", "y": 0, "yref": "paper", "yanchor": "top",
-         "yshift": -104, "showarrow": False, "font": {"size": 9, "color": "#8a929c"}}
-    )  # fmt: skip
+        {
+            "text": escape(text),
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 0,
+            "yref": "paper",
+            "yanchor": "top",
+            "yshift": -104,
+            "showarrow": False,
+            "font": {"size": 9, "color": "#8a929c"},
+        }
+    )
 
 
 def _plot_height(layout: dict[str, Any]) -> float:
@@ -92,5 +148,13 @@ def _plot_height(layout: dict[str, Any]) -> float:
 
 def colour_bar(title: str, **more: Any) -> dict[str, Any]:
     """A thin horizontal colour bar with its title below."""
-    return {"title": {"text": title, "side": "bottom", "font": {"size": 12}}, "orientation": "h", "thickness": 8,
-            "outlinewidth": 0, "ticks": "outside", "ticklen": 3, "tickfont": {"size": 11}, **more}  # fmt: skip
+    return {
+        "title": {"text": title, "side": "bottom", "font": {"size": 12}},
+        "orientation": "h",
+        "thickness": 8,
+        "outlinewidth": 0,
+        "ticks": "outside",
+        "ticklen": 3,
+        "tickfont": {"size": 11},
+        **more,
+    }

@@ -109,7 +109,7 @@ def compass(frame: Frame, box: Box, colour: str, panel: int) -> list[dict[str, A
                 "arrowsize": 1,
                 "arrowwidth": 1.5,
                 "arrowcolor": colour,
-            }  # fmt: skip
+            }
         )
         label = {"x": x + way[1] * size * 1.35, "y": y + way[0] * size * 1.35, "text": text, "showarrow": False}
         arrows.append({**label, "xref": f"x{axis}", "yref": f"y{axis}", "font": {"color": colour, "size": 11}})

@@ -89,15 +89,27 @@ def overview(
     texts = [f"{row_word} {row_names[r]}, {column_word} {column_names[c]}" for r, c in zip(row, column, strict=True)]
     figure = go.Figure(
         go.Scatter(
-            x=column, y=row, mode="markers", text=texts, hovertemplate="%{text}<extra></extra>",
+            x=column,
+            y=row,
+            mode="markers",
+            text=texts,
+            hovertemplate="%{text}<extra></extra>",
             marker={"size": 6, "symbol": "square", "color": "rgba(0,0,0,0)", "line": {"width": 0}},
-            selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+            selected={"marker": {"opacity": 0}},
+            unselected={"marker": {"opacity": 0}},
         )
-    )  # fmt: skip
+    )
     figure.add_layout_image(
-        source=f"data:image/png;base64,{image}", xref="x", yref="y", x=-0.5, y=-0.5, sizex=columns, sizey=rows,
-        sizing="stretch", layer="below",
-    )  # fmt: skip
+        source=f"data:image/png;base64,{image}",
+        xref="x",
+        yref="y",
+        x=-0.5,
+        y=-0.5,
+        sizex=columns,
+        sizey=rows,
+        sizing="stretch",
+        layer="below",
+    )
     if chosen is not None:
         y, x = chosen
         figure.add_shape(
@@ -105,16 +117,30 @@ def overview(
         )
     axis = {"constrain": "domain", "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
     figure.update_xaxes(
-        range=[-0.5, columns - 0.5], side="top", constraintoward="left", tickvals=list(range(columns)),
-        ticktext=column_names, title={"text": column_word, "standoff": 2}, **axis,
-    )  # fmt: skip
+        range=[-0.5, columns - 0.5],
+        side="top",
+        constraintoward="left",
+        tickvals=list(range(columns)),
+        ticktext=column_names,
+        title={"text": column_word, "standoff": 2},
+        **axis,
+    )
     figure.update_yaxes(
-        range=[rows - 0.5, -0.5], tickvals=list(range(rows)), ticktext=row_names,
-        title={"text": row_word, "standoff": 2}, scaleanchor="x",
-        scaleratio=maps.shape[2] / maps.shape[3], constraintoward="top", **axis,
-    )  # fmt: skip
+        range=[rows - 0.5, -0.5],
+        tickvals=list(range(rows)),
+        ticktext=row_names,
+        title={"text": row_word, "standoff": 2},
+        scaleanchor="x",
+        scaleratio=maps.shape[2] / maps.shape[3],
+        constraintoward="top",
+        **axis,
+    )
     figure.update_layout(
-        height=rows * tile_height + 60, margin={"l": 8, "r": 8, "t": 52, "b": 8}, dragmode=False, showlegend=False,
-        hovermode="closest", hoverdistance=-1,  # the nearest marker wherever on its tile the pointer is
-    )  # fmt: skip
+        height=rows * tile_height + 60,
+        margin={"l": 8, "r": 8, "t": 52, "b": 8},
+        dragmode=False,
+        showlegend=False,
+        hovermode="closest",
+        hoverdistance=-1,  # the nearest marker wherever on its tile the pointer is
+    )
     return figure

@@ -27,17 +27,33 @@ def bars(prediction: Prediction, *, most: int = 12) -> go.Figure:
     logits = prediction.logits[order].astype(np.float32)
     names = [escape(prediction.label_names[i]) for i in order]
     trace = {
-        "type": "bar", "orientation": "h", "x": scores, "y": names, "customdata": logits,
-        "marker": {"color": colours, "line": {"width": 0}}, "cliponaxis": False,
-        "text": [f"{score:.3f}" for score in scores], "textposition": "outside", "textfont": {"size": 12},
+        "type": "bar",
+        "orientation": "h",
+        "x": scores,
+        "y": names,
+        "customdata": logits,
+        "marker": {"color": colours, "line": {"width": 0}},
+        "cliponaxis": False,
+        "text": [f"{score:.3f}" for score in scores],
+        "textposition": "outside",
+        "textfont": {"size": 12},
         "hovertemplate": "%{y}<br>softmax score %{x:.4f}<br>logit %{customdata:.3f}<extra></extra>",
-    }  # fmt: skip
+    }
     title = {"text": "softmax score", "font": {"size": 12}, "standoff": 4}
     layout = {
-        "xaxis": {"range": [0, 1.18], "tickvals": [0, 0.5, 1], "showgrid": False, "zeroline": False,
-                  "ticks": "outside", "fixedrange": True, "title": title},
+        "xaxis": {
+            "range": [0, 1.18],
+            "tickvals": [0, 0.5, 1],
+            "showgrid": False,
+            "zeroline": False,
+            "ticks": "outside",
+            "fixedrange": True,
+            "title": title,
+        },
         "yaxis": {"autorange": "reversed", "showgrid": False, "ticks": "", "fixedrange": True, "automargin": True},
-        "height": 58 + 30 * len(order), "margin": {"l": 8, "r": 8, "t": 4, "b": 40}, "bargap": 0.35,
+        "height": 58 + 30 * len(order),
+        "margin": {"l": 8, "r": 8, "t": 4, "b": 40},
+        "bargap": 0.35,
         "showlegend": False,
-    }  # fmt: skip
+    }
     return go.Figure({"data": [trace], "layout": layout})

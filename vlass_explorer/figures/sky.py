@@ -61,8 +61,11 @@ def sky_panels(
     axes = frame(cutout)
     full = whole(cutout)
     box = _box(axes, full if whole_cutout or window is None else window, full)
-    kept = [name for name in show if name == "sky" or (name == "seen" and seen is not None)
-            or (name == "explanation" and explanation is not None)]  # fmt: skip
+    kept = [
+        name
+        for name in show
+        if name == "sky" or (name == "seen" and seen is not None) or (name == "explanation" and explanation is not None)
+    ]
     span = colours.limits(cutout, view, None if whole_cutout else window)
     traces: list[Trace] = []
     layout = panels.panels(len(kept), axes, box, height)
@@ -127,9 +130,17 @@ def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
         hover += "<br>S/N %{text:.1f}"
     bar = panels.colour_bar(escape(unit), tickvals=ticks, ticktext=texts)
     traces = [
-        _heatmap(levels, axes.grid(window, pixels.shape), zmin=0, zmax=255, colorscale=colours.scale(view.colour_map),
-                 **values, hovertemplate=hover + "<extra></extra>", colorbar=bar)
-    ]  # fmt: skip
+        _heatmap(
+            levels,
+            axes.grid(window, pixels.shape),
+            zmin=0,
+            zmax=255,
+            colorscale=colours.scale(view.colour_map),
+            **values,
+            hovertemplate=hover + "<extra></extra>",
+            colorbar=bar,
+        )
+    ]
     if view.contours and rms is not None:
         at = marks.levels(rms, float(np.nanmax(pixels)))
         ink = "#1b1f24" if view.colour_map == "gray_r" else "#d9f3ff"
@@ -162,16 +173,20 @@ def _furniture(
 def _seen(seen: FloatArray, view: SkyView, axes: Frame, window: Window) -> Trace:
     if seen.ndim == 3:
         return {
-            "type": "image", "z": np.round(seen * 255).astype(np.uint8),
+            "type": "image",
+            "z": np.round(seen * 255).astype(np.uint8),
             **axes.grid(window, (seen.shape[0], seen.shape[1])),
             "hovertemplate": "red %{z[0]}, green %{z[1]}, blue %{z[2]} of 255<extra>model input</extra>",
-        }  # fmt: skip
+        }
     return _heatmap(
-        seen.astype(np.float32), axes.grid(window, (seen.shape[0], seen.shape[1])), zmin=0, zmax=1,
+        seen.astype(np.float32),
+        axes.grid(window, (seen.shape[0], seen.shape[1])),
+        zmin=0,
+        zmax=1,
         colorscale=colours.scale(view.colour_map),
         colorbar=panels.colour_bar("model input, scaled 0 to 1", tickvals=[0, 0.5, 1]),
         hovertemplate="%{z:.3f}<extra>model input</extra>",
-    )  # fmt: skip
+    )
 
 
 def _explanation(
@@ -183,8 +198,17 @@ def _explanation(
     traces: list[Trace] = []
     if pixels.size:
         levels, _ = _levels(cutout, view, span, pixels)
-        traces.append(_heatmap(levels, axes.grid(inside, (pixels.shape[0], pixels.shape[1])), zmin=0, zmax=255,
-                               colorscale=colours.scale("gray"), showscale=False, hoverinfo="skip"))  # fmt: skip
+        traces.append(
+            _heatmap(
+                levels,
+                axes.grid(inside, (pixels.shape[0], pixels.shape[1])),
+                zmin=0,
+                zmax=255,
+                colorscale=colours.scale("gray"),
+                showscale=False,
+                hoverinfo="skip",
+            )
+        )
     top, bottom = float(np.nanmax(relevance)), float(np.nanmin(relevance))
     if explanation.signed:
         top = max(abs(top), abs(bottom)) or 1.0
@@ -200,10 +224,15 @@ def _explanation(
     lines_only = overlay.contours == "explanation over sky"
     # The heat map stays for its colour bar and hover text even where lines alone are drawn.
     traces.append(
-        _heatmap(relevance, axes.grid(window, shape), **scale, opacity=0.0 if lines_only else overlay.opacity,
-                 colorbar=panels.colour_bar(escape(unit), nticks=4),
-                 hovertemplate="%{z:.4~g}<extra></extra>")
-    )  # fmt: skip
+        _heatmap(
+            relevance,
+            axes.grid(window, shape),
+            **scale,
+            opacity=0.0 if lines_only else overlay.opacity,
+            colorbar=panels.colour_bar(escape(unit), nticks=4),
+            hovertemplate="%{z:.4~g}<extra></extra>",
+        )
+    )
     if lines_only:
         traces += _relevance_lines(relevance, axes, window, scale["zmin"], scale["zmax"])
     elif overlay.contours == "sky over explanation" and pixels.size:

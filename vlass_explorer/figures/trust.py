@@ -25,14 +25,22 @@ def faithfulness_curves(found: Faithfulness, *, unit: str = "softmax score", hei
         ("insertion", found.insertion, found.insertion_auc, INSERTION),
     ):
         figure.add_scatter(
-            x=share, y=values.astype(np.float32), name=f"{name} {area:.2f}", mode="lines",
-            line={"color": colour, "width": 2}, hovertemplate=f"{name}: %{{y:.3f}} at %{{x:.0f}} %<extra></extra>",
-        )  # fmt: skip
+            x=share,
+            y=values.astype(np.float32),
+            name=f"{name} {area:.2f}",
+            mode="lines",
+            line={"color": colour, "width": 2},
+            hovertemplate=f"{name}: %{{y:.3f}} at %{{x:.0f}} %<extra></extra>",
+        )
     chance = float(np.mean([*found.random_deletion_aucs, *found.random_insertion_aucs]))
     figure.add_scatter(
-        x=[0, 100], y=[chance, chance], name=f"random {chance:.2f}", mode="lines", hoverinfo="skip",
+        x=[0, 100],
+        y=[chance, chance],
+        name=f"random {chance:.2f}",
+        mode="lines",
+        hoverinfo="skip",
         line={"color": RANDOM, "width": 1.5, "dash": "dot"},
-    )  # fmt: skip
+    )
     return _small(figure, "pixels changed (%)", escape(unit), height)
 
 
@@ -42,11 +50,16 @@ def randomisation_curve(found: Randomisation, *, height: int = 190) -> go.Figure
     names = ["trained", *map(escape, found.layers)]
     figure = go.Figure(
         go.Scatter(
-            x=points, y=[1.0, *found.similarities], mode="lines+markers", text=names, showlegend=False,
-            line={"color": INSERTION, "width": 2}, marker={"size": 5},
+            x=points,
+            y=[1.0, *found.similarities],
+            mode="lines+markers",
+            text=names,
+            showlegend=False,
+            line={"color": INSERTION, "width": 2},
+            marker={"size": 5},
             hovertemplate="down to %{text}<br>similarity %{y:.2f}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_yaxes(range=[min(-0.1, *found.similarities), 1.05])
     figure.update_xaxes(tickvals=[0, len(points) - 1], ticktext=["trained", "all random"])
     name = {"spearman": "rank correlation", "ssim": "SSIM"}[found.similarity]
@@ -58,7 +71,9 @@ def _small(figure: go.Figure, x: str, y: str, height: int) -> go.Figure:
     figure.update_xaxes(title={"text": x, "font": {"size": 11}, "standoff": 2}, showgrid=False, **axis)
     figure.update_yaxes(title={"text": y, "font": {"size": 11}, "standoff": 2}, **axis)
     figure.update_layout(
-        height=height, margin={"l": 44, "r": 8, "t": 30, "b": 36}, hovermode="closest",
+        height=height,
+        margin={"l": 44, "r": 8, "t": 30, "b": 36},
+        hovermode="closest",
         legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "font": {"size": 10}},
-    )  # fmt: skip
+    )
     return figure

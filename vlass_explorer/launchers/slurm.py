@@ -116,10 +116,13 @@ def _submit(
 
     executor = submitit.SlurmExecutor(folder)
     asked = {
-        "partition": resources.partition, "account": resources.account, "qos": resources.qos,
-        "constraint": resources.constraint, "mem": f"{resources.memory_gb * 1024:.0f}MB" if resources.memory_gb else "",
+        "partition": resources.partition,
+        "account": resources.account,
+        "qos": resources.qos,
+        "constraint": resources.constraint,
+        "mem": f"{resources.memory_gb * 1024:.0f}MB" if resources.memory_gb else "",
         "gpus_per_node": 0 if config.device == "cpu" else config.devices,
-    }  # fmt: skip
+    }
     exports = [f"export {key}={shlex.quote(value)}" for key, value in (variables or {}).items()]
     executor.update_parameters(
         job_name=config.name,

@@ -14,19 +14,63 @@ from vlass_explorer.schema import ConfigError, RunConfig
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _POSITIVE = (
-    "epochs", "batch_size", "img_size", "field_of_view", "field_of_view_pixels", "distill_temperature", "layer_decay",
-    "decay_epochs", "decay_rate", "accumulate", "devices", "nodes",
-)  # fmt: skip
+    "epochs",
+    "batch_size",
+    "img_size",
+    "field_of_view",
+    "field_of_view_pixels",
+    "distill_temperature",
+    "layer_decay",
+    "decay_epochs",
+    "decay_rate",
+    "accumulate",
+    "devices",
+    "nodes",
+)
 _NOT_NEGATIVE = (
-    "learning_rate", "weight_decay", "warmup_epochs", "restart_epoch", "restart_rate", "mixup", "clip_grad", "shift",
-    "zoom", "workers", "save_every", "tune_blocks", "patch_size", "train_count", "fold", "class_weight_power",
-    "balance", "seed", "split_seed", "keep_patches", "cutmix", "patience", "min_delta", "min_rate",
-)  # fmt: skip
+    "learning_rate",
+    "weight_decay",
+    "warmup_epochs",
+    "restart_epoch",
+    "restart_rate",
+    "mixup",
+    "clip_grad",
+    "shift",
+    "zoom",
+    "workers",
+    "save_every",
+    "tune_blocks",
+    "patch_size",
+    "train_count",
+    "fold",
+    "class_weight_power",
+    "balance",
+    "seed",
+    "split_seed",
+    "keep_patches",
+    "cutmix",
+    "patience",
+    "min_delta",
+    "min_rate",
+)
 _SHARES = (
-    "drop_rate", "drop_path_rate", "label_smoothing", "ema", "flip", "noise", "reclip", "distill_weight", "beta2",
-    "mixup_probability", "momentum", "layer_decay", "blur", "rotate_probability", "move_probability",
+    "drop_rate",
+    "drop_path_rate",
+    "label_smoothing",
+    "ema",
+    "flip",
+    "noise",
+    "reclip",
+    "distill_weight",
+    "beta2",
+    "mixup_probability",
+    "momentum",
+    "layer_decay",
+    "blur",
+    "rotate_probability",
+    "move_probability",
     "allow_unreadable",
-)  # fmt: skip
+)
 _BELOW_ONE = ("ema", "drop_rate", "drop_path_rate", "beta2", "label_smoothing", "momentum", "allow_unreadable")
 LOGGERS = ("tensorboard", "wandb", "wandb-offline")
 

@@ -7,7 +7,29 @@ from .records import append_metrics, beat, log_tail, metrics, read_report, read_
 from .turns import places
 
 __all__ = [
-    "Curves", "Points", "alive", "append_metrics", "at_work", "beat", "create", "delete", "exclusive", "find",
-    "identity", "listing", "log_tail", "metrics", "new_attempt", "places", "queue", "read", "read_report",
-    "read_status", "request_stop", "rewind", "root", "write_json", "write_status",
-]  # fmt: skip
+    "Curves",
+    "Points",
+    "alive",
+    "append_metrics",
+    "at_work",
+    "beat",
+    "create",
+    "delete",
+    "exclusive",
+    "find",
+    "identity",
+    "listing",
+    "log_tail",
+    "metrics",
+    "new_attempt",
+    "places",
+    "queue",
+    "read",
+    "read_report",
+    "read_status",
+    "request_stop",
+    "rewind",
+    "root",
+    "write_json",
+    "write_status",
+]

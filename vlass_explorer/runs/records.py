@@ -14,9 +14,20 @@ from vlass_explorer.foreign import mapped, reason
 from vlass_explorer.schema import Phase, Run, RunError
 
 KINDS: Mapping[str, Any] = {
-    "created": str, "queued": str, "heartbeat": str, "phase": str, "reason": str, "device": str, "checkpoint": str,
-    "step": int, "total_steps": int, "epoch": int, "eta_seconds": int | float, "metrics": dict, "process": dict,
-}  # fmt: skip
+    "created": str,
+    "queued": str,
+    "heartbeat": str,
+    "phase": str,
+    "reason": str,
+    "device": str,
+    "checkpoint": str,
+    "step": int,
+    "total_steps": int,
+    "epoch": int,
+    "eta_seconds": int | float,
+    "metrics": dict,
+    "process": dict,
+}
 """What the values of status.json are, where they are there."""
 _TAIL_BYTES = 65536
 

@@ -31,16 +31,19 @@ def wants(run: Run, device: str) -> bool:
 def waiting(found: Sequence[Run], device: str) -> list[Run]:
     """Queued runs of a device, oldest first; also those that still come up: the first does not lose to the fast."""
     queued = [
-        run for run in found
+        run
+        for run in found
         if run.phase == "queued" and wants(run, device) and (run.device or (run.path / "process.json").exists())
-    ]  # fmt: skip
+    ]
     return sorted(queued, key=lambda run: (run.created, run.id))
 
 
 def busy(found: Sequence[Run], device: str) -> list[Run]:
     """Runs whose living process on this machine trains on a device or waits for it."""
     return [
-        run for run in found
-        if run.is_active and wants(run, device)
+        run
+        for run in found
+        if run.is_active
+        and wants(run, device)
         and alive(read_status(run.path).get("process") or read_process(run.path))
-    ]  # fmt: skip
+    ]

@@ -19,14 +19,28 @@ Sentence = str
 SEPARATOR = " | "
 SENTENCES = "tuple[Sentence, ...]"
 KINDS: dict[str, Kind] = {
-    "str": "text", "str | None": "text", "Sentence | None": "text", SENTENCES: "text", "float | None": "float",
-    "int | None": "int", "bool | None": "bool",
-}  # fmt: skip
+    "str": "text",
+    "str | None": "text",
+    "Sentence | None": "text",
+    SENTENCES: "text",
+    "float | None": "float",
+    "int | None": "int",
+    "bool | None": "bool",
+}
 """Annotation of a field of a Row → kind of its column."""
 SIGNS = {
-    "″": " arcsec", "′": " arcmin", "×": " x ", "σ": " sigma", "°": " deg", "–": "-", "−": "-", "µ": "u", "…": "...",
-    "→": "->", "√": "sqrt ",
-}  # fmt: skip
+    "″": " arcsec",
+    "′": " arcmin",
+    "×": " x ",
+    "σ": " sigma",
+    "°": " deg",
+    "–": "-",
+    "−": "-",
+    "µ": "u",
+    "…": "...",
+    "→": "->",
+    "√": "sqrt ",
+}
 SCORE = "score_"
 SCORE_UCD = "stat.confidenceLevel;src.class;stat.uncalib"
 

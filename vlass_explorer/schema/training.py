@@ -11,14 +11,30 @@ from pathlib import Path
 from typing import Literal
 
 Phase = Literal[
-    "queued", "starting", "loading data", "training", "validating", "saving", "testing",
-    "finished", "stopped", "failed", "lost",
-]  # fmt: skip
+    "queued",
+    "starting",
+    "loading data",
+    "training",
+    "validating",
+    "saving",
+    "testing",
+    "finished",
+    "stopped",
+    "failed",
+    "lost",
+]
 
 INHERITED = (
-    "architecture", "head", "patch_size", "img_size", "in_chans", "stretch", "field_of_view", "field_of_view_pixels",
+    "architecture",
+    "head",
+    "patch_size",
+    "img_size",
+    "in_chans",
+    "stretch",
+    "field_of_view",
+    "field_of_view_pixels",
     "normalisation",
-)  # fmt: skip
+)
 """Fields of RunConfig that a run takes over from the checkpoint it starts from, unless they are given."""
 
 

@@ -7,6 +7,15 @@ from .randomisation import Randomisation, randomisation
 from .symmetry import Symmetry, symmetry
 
 __all__ = [
-    "Faithfulness", "Randomisation", "Score", "Symmetry", "emission_mask", "emission_share", "entropy",
-    "faithfulness", "randomisation", "sparseness", "symmetry",
-]  # fmt: skip
+    "Faithfulness",
+    "Randomisation",
+    "Score",
+    "Symmetry",
+    "emission_mask",
+    "emission_share",
+    "entropy",
+    "faithfulness",
+    "randomisation",
+    "sparseness",
+    "symmetry",
+]

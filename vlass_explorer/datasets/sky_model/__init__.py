@@ -20,7 +20,28 @@ from .resolved_out import kept_fraction, transmission
 from .structures import filament, jet, lobe
 
 __all__ = [
-    "FWHM", "MORPHOLOGIES", "Component", "FlatGrid", "Grid", "NoiseKind", "Observation", "RadioGalaxy", "SkyGrid",
-    "autocorrelation", "beam_covariance", "filament", "jet", "kept_fraction", "lobe", "neighbours", "noise",
-    "observe", "peak_fraction", "placed", "projected", "radio_galaxy", "sky_position", "transmission",
-]  # fmt: skip
+    "FWHM",
+    "MORPHOLOGIES",
+    "Component",
+    "FlatGrid",
+    "Grid",
+    "NoiseKind",
+    "Observation",
+    "RadioGalaxy",
+    "SkyGrid",
+    "autocorrelation",
+    "beam_covariance",
+    "filament",
+    "jet",
+    "kept_fraction",
+    "lobe",
+    "neighbours",
+    "noise",
+    "observe",
+    "peak_fraction",
+    "placed",
+    "projected",
+    "radio_galaxy",
+    "sky_position",
+    "transmission",
+]

@@ -16,8 +16,11 @@ from ...schema.rows import table_columns
 
 PANDAS: dict[Kind, str] = {"text": "str", "float": "float64", "int": "Int64", "bool": "boolean"}
 PARSERS: dict[Kind, Callable[[str], Cell]] = {
-    "text": str, "float": float, "int": int, "bool": lambda text: text == "True",
-}  # fmt: skip
+    "text": str,
+    "float": float,
+    "int": int,
+    "bool": lambda text: text == "True",
+}
 
 
 def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> bytes:
@@ -38,10 +41,7 @@ def read(data: bytes) -> tuple[list[str], list[list[Any]]]:
     names = next(lines, [])
     known = {column.name: column.kind for column in table_columns()}
     kinds = [known.get(name, "float" if name.startswith(SCORE) else "text") for name in names]
-    rows = [
-        [PARSERS[kind](text) if text else None for kind, text in zip(kinds, line, strict=True)]
-        for line in lines
-    ]  # fmt: skip
+    rows = [[PARSERS[kind](text) if text else None for kind, text in zip(kinds, line, strict=True)] for line in lines]
     return names, rows
 
 

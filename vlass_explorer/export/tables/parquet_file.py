@@ -22,8 +22,11 @@ from . import votable_file
 from .csv_file import PANDAS
 
 ARROW: dict[Kind, pa.DataType] = {
-    "text": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(),
-}  # fmt: skip
+    "text": pa.string(),
+    "float": pa.float64(),
+    "int": pa.int64(),
+    "bool": pa.bool_(),
+}
 
 
 def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> bytes:
