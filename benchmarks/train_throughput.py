@@ -29,14 +29,14 @@ from training import noise_set
 from train.batches import Batches
 from train.callbacks import Recorder
 from train.fit import quiet, trainer
-from train.images import TrainingImages
-from train.loss import cross_entropy, targets
 from train.module import Classifier
-from train.network import build
-from train.schedule import rate
 from train.stopping import StopSignal
 from vlass_explorer import datasets, runs
 from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.learning.images import TrainingImages
+from vlass_explorer.learning.loss import cross_entropy, targets
+from vlass_explorer.learning.network import build
+from vlass_explorer.learning.schedule import rate
 from vlass_explorer.schema import RunConfig
 
 

@@ -20,7 +20,7 @@ RANKS = [
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
     {"validity", "predict", "explainers", "evaluation"},
-    {"trust"},
+    {"trust", "learning"},
     {"figures", "export"},
     {"runs", "launchers", "catalogue"},
     {"cli", "__main__", "__init__"},

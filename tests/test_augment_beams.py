@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from train.images import TrainingImages
 from vlass_explorer.augment import Draw, augment, beam_noise, pipeline, preview
 from vlass_explorer.datasets import DataSet, Item
 from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.learning.images import TrainingImages
 from vlass_explorer.preprocess import to_tensor
 from vlass_explorer.schema import Cutout, InputSpec, Noise, RunConfig, Window
 

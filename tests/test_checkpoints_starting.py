@@ -16,11 +16,11 @@ import torch
 
 from train.__main__ import configuration, parser
 from train.checks import check
-from train.data import load
 from train.fit import run as train
 from vlass_explorer import checkpoints, datasets, preprocess, recipes, runs
 from vlass_explorer.datasets import DataSet, Item
 from vlass_explorer.launchers import local
+from vlass_explorer.learning.data import load
 from vlass_explorer.schema import CheckpointError, InputSpec, RunConfig
 
 SPEC = InputSpec(

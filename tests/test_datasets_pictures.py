@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from train.data import load
 from vlass_explorer import cutouts, datasets, preprocess
 from vlass_explorer.datasets import cifar10, label_prefix, splits
+from vlass_explorer.learning.data import load
 from vlass_explorer.schema import DatasetError, InputSpec, RunConfig
 
 RANDOM = np.random.default_rng(0)

@@ -11,12 +11,12 @@ import tiny_set
 import torch
 from torch import Tensor
 
-from train.best import Best
 from train.callbacks import validated
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.evaluation import metrics
 from vlass_explorer.evaluation.scores import softmax
+from vlass_explorer.learning.best import Best
 from vlass_explorer.schema import RunConfig
 
 NAMES = ("a", "b", "c")

@@ -16,8 +16,8 @@ import tiny_set
 import torch
 
 from train import checks, dryrun
-from train.data import load, open_data_set, split_indices
 from vlass_explorer import recipes
+from vlass_explorer.learning.data import load, open_data_set, split_indices
 from vlass_explorer.schema import RunConfig
 
 

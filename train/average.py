@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from vlass_explorer import checkpoints
 from vlass_explorer.evaluation import averaging, evaluate_images, parts, unseen
+from vlass_explorer.learning.provenance import inherited
 from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, Seen
 
 from .cards import card_of
 from .device import resolve
-from .provenance import inherited
 
 STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vlass_explorer.learning.images import TrainingImages
+from vlass_explorer.learning.seeds import ORDER, generator
 from vlass_explorer.schema import RunConfig
 
 from . import ranks
-from .images import TrainingImages
-from .seeds import ORDER, generator
 
 __all__ = ["Batch", "Batches", "Ordered"]
 

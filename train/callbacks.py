@@ -18,10 +18,10 @@ from torch import Tensor
 from vlass_explorer import runs
 from vlass_explorer.evaluation import metrics
 from vlass_explorer.evaluation.scores import softmax
+from vlass_explorer.learning.best import Best
 from vlass_explorer.schema import RunConfig
 
 from . import loggers, ranks
-from .best import Best
 from .module import Classifier
 from .state import is_finite, of_this_version
 from .stopping import Diverged, StopRequested, StopSignal

@@ -11,11 +11,11 @@ from typing import Any
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
+from vlass_explorer.learning.data import load, open_data_set, split_indices, test_indices
+from vlass_explorer.learning.network import build
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
 
 from . import device, dryrun
-from .data import load, open_data_set, split_indices, test_indices
-from .network import build
 
 NAMED = 20
 DECIDING = ("stretch", "normalisation", "field_of_view")

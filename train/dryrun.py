@@ -12,17 +12,17 @@ import lightning.pytorch as pl
 import psutil
 import torch
 
+from vlass_explorer.learning.data import Data
+from vlass_explorer.learning.loss import class_weights
+from vlass_explorer.learning.network import build
+from vlass_explorer.learning.patches import thin
+from vlass_explorer.learning.start import teachers
 from vlass_explorer.schema import RunConfig
 
 from . import ranks
 from .batches import Ordered
-from .data import Data
 from .fit import quiet, trainer
-from .loss import class_weights
 from .module import Classifier
-from .network import build
-from .patches import thin
-from .start import teachers
 
 STEPS = 2
 """Timed steps, after one that warms up."""

@@ -15,21 +15,21 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.datasets.items import unreadable
+from vlass_explorer.learning.data import load
+from vlass_explorer.learning.loss import class_weights
+from vlass_explorer.learning.network import build
+from vlass_explorer.learning.patches import thin
+from vlass_explorer.learning.schedule import check_optimiser
+from vlass_explorer.learning.start import origin, teachers
 from vlass_explorer.schema import Checkpoint, RunConfig
 
 from . import cluster, loggers, ranks
 from . import device as devices
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
-from .data import load
 from .keep import keep
-from .loss import class_weights
 from .module import Classifier
-from .network import build
-from .patches import thin
 from .reasons import explain
-from .schedule import check_optimiser
-from .start import origin, teachers
 from .state import saved_steps
 from .stopping import StopRequested, StopSignal
 

@@ -11,10 +11,9 @@ from torch import nn
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.evaluation import evaluate_images, unseen
+from vlass_explorer.learning.data import Data
+from vlass_explorer.learning.provenance import Start, provenance, seen
 from vlass_explorer.schema import Checkpoint, Reports, RunConfig
-
-from .data import Data
-from .provenance import Start, provenance, seen
 
 
 def keep(

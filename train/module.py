@@ -10,15 +10,15 @@ from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
 
 from vlass_explorer.evaluation.images import Images
+from vlass_explorer.learning.averages import MovingAverage
+from vlass_explorer.learning.images import TrainingImages
+from vlass_explorer.learning.loss import cross_entropy, distillation, mix, targets, taught
+from vlass_explorer.learning.network import settle
+from vlass_explorer.learning.schedule import optimiser, schedule
+from vlass_explorer.learning.seeds import STEP, mixed
 from vlass_explorer.schema import RunConfig
 
 from .batches import Batch
-from .ema import MovingAverage
-from .images import TrainingImages
-from .loss import cross_entropy, distillation, mix, targets, taught
-from .network import settle
-from .schedule import optimiser, schedule
-from .seeds import STEP, mixed
 from .state import check, of_this_version
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "headed",
     "launchers",
     "layers",
+    "learning",
     "measure",
     "predict",
     "preprocess",

@@ -22,13 +22,13 @@ from torchvision.transforms import v2
 from train.batches import Batches
 from train.callbacks import Recorder
 from train.fit import trainer
-from train.images import TrainingImages
 from train.module import Classifier
-from train.network import build
 from train.stopping import StopSignal
 from training import noise_set
 from vlass_explorer import datasets, runs
 from vlass_explorer.datasets.stretched import stretched
+from vlass_explorer.learning.images import TrainingImages
+from vlass_explorer.learning.network import build
 from vlass_explorer.schema import RunConfig
 
 ARCHITECTURE, SIDE, BATCH, STEPS = "vit_base_patch16_224", 224, 256, 24

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..schema import INHERITED, Checkpoint, CheckpointError, RunConfig
+from ..schema import INHERITED, Ancestor, Checkpoint, CheckpointError, RunConfig
 from .config import WEIGHTS, read_config
 from .heads import MLP_HEAD
 from .shelf import find, read
@@ -42,6 +43,15 @@ def start_of(config: RunConfig) -> Checkpoint | None:
     except CheckpointError:  # none, or one of timm's, which says nothing of ours
         return None
     return read(path.parent)
+
+
+def file_of(config: RunConfig) -> Ancestor | None:
+    """Starting weights of a file that no card describes, by the hash of the file; None for any others."""
+    if not is_file(config.weights):
+        return None
+    path = Path(config.weights).expanduser()
+    with path.open("rb") as file:
+        return Ancestor(path.name, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def inherited(card: Checkpoint) -> dict[str, Any]:

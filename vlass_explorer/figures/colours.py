@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from vlass_explorer.schema import Cutout, FloatArray, Window
+from ..schema import Cutout, FloatArray, Window
 
 # One colour map a meaning, all perceptually uniform: the sky, relevance without a sign, relevance with one.
 SKY_MAPS = ("inferno", "gray", "gray_r", "viridis", "cividis")

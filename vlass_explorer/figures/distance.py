@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import FloatArray
+from ..schema import FloatArray
 
 HEAD, MEAN = "rgba(31,111,139,0.65)", "#c2410c"
 

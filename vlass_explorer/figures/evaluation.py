@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import Report
+from ..schema import Report
 
 BLUE, ORANGE, GREY = "#2a86a6", "#e8590c", "rgba(138,146,156,0.65)"
 SERIES = ("#2a86a6", "#e8590c", "#7a5195", "#5c940d", "#c2255c", "#846358", "#1c7ed6", "#495057")

@@ -11,7 +11,7 @@ from astropy.time import Time
 from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import NDArray
 
-from vlass_explorer.schema import Cutout, Window, sky_steps
+from ..schema import Cutout, Window, sky_steps
 
 J2000 = Time("J2000")
 ARCSEC_UNITS = ((1.0, "″"), (60.0, "′"), (3600.0, "°"))

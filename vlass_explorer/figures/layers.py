@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import Cutout, Explanation, Window
-
+from ..schema import Cutout, Explanation, Window
 from .colours import SkyView
 from .sky import Overlay, sky_panels
 

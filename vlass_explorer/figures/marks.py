@@ -8,8 +8,7 @@ import numpy as np
 from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
-from vlass_explorer.schema import Beam, Window
-
+from ..schema import Beam, Window
 from .frame import Frame
 
 Box = tuple[float, float, float, float]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from vlass_explorer.schema import FloatArray
-
+from ..schema import FloatArray
 from .tokens import CHOSEN
 
 TILE_PIXELS = 96

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import Prediction
+from ..schema import Prediction
 
 FIRST, OTHERS, INVALID = "#2a86a6", "rgba(42,134,166,0.40)", "rgba(138,146,156,0.65)"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlass_explorer.schema import Explanation
+from ..schema import Explanation
 
 RELATIVE = "share of the largest value"
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import Cutout, Explanation, FloatArray, Window
-
+from ..schema import Cutout, Explanation, FloatArray, Window
 from . import colours, marks
 from . import layout as panels
 from .colours import SkyView

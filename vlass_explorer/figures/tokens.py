@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from vlass_explorer.schema import Cutout, Window
-
+from ..schema import Cutout, Window
 from .frame import frame
 
 CHOSEN = "#e8590c"

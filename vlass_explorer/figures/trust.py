@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from vlass_explorer.trust import Faithfulness, Randomisation
+from ..trust import Faithfulness, Randomisation
 
 DELETION, INSERTION, RANDOM = "#c2410c", "#1f6f8b", "#8a929c"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from vlass_explorer.runs.slurm import read_note
-from vlass_explorer.schema import Run
+from ..runs.slurm import read_note
+from ..schema import Run
 
 
 def of(run: Run) -> ModuleType:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vlass_explorer import runs
-from vlass_explorer.schema import ExplorerError, Run, RunConfig, RunError
+from .. import runs
+from ..schema import ExplorerError, Run, RunConfig, RunError
 
 Launch = Callable[[Run], None]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import yaml
 
-from vlass_explorer.recipes import to_yaml
-from vlass_explorer.runs import alive, identity, read, read_status, request_stop, write_json, write_status
-from vlass_explorer.runs.records import read_process
-from vlass_explorer.schema import Run, RunConfig, RunError
+from ..recipes import to_yaml
+from ..runs import alive, identity, read, read_status, request_stop, write_json, write_status
+from ..runs.records import read_process
+from ..schema import Run, RunConfig, RunError
 
 GRACE_SECONDS = 60.0
 """A run that was asked to stop is killed after this time."""

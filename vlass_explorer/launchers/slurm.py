@@ -18,10 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vlass_explorer.runs import read, read_status, request_stop, write_json, write_status
-from vlass_explorer.runs.slurm import NOTE, read_note, read_resources
-from vlass_explorer.schema import ConfigError, Run, RunConfig, RunError
-
+from ..runs import read, read_status, request_stop, write_json, write_status
+from ..runs.slurm import NOTE, read_note, read_resources
+from ..schema import ConfigError, Run, RunConfig, RunError
 from .local import environment
 
 GRACE_SECONDS = 60.0

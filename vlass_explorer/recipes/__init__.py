@@ -13,9 +13,8 @@ from typing import Any
 
 import yaml
 
-from vlass_explorer.foreign import mapped, reason
-from vlass_explorer.schema import INHERITED, ConfigError, RunConfig
-
+from ..foreign import mapped, reason
+from ..schema import INHERITED, ConfigError, RunConfig
 from .values import check, convert, nearest
 
 __all__ = ["check", "classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vlass_explorer.schema import Run
-
+from ..schema import Run
 from .records import metrics
 
 LONGEST = 1000

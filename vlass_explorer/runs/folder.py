@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vlass_explorer.foreign import mapped
-from vlass_explorer.recipes import from_yaml, to_yaml
-from vlass_explorer.schema import ConfigError, Phase, Run, RunConfig, RunError
-
+from ..foreign import mapped
+from ..recipes import from_yaml, to_yaml
+from ..schema import ConfigError, Phase, Run, RunConfig, RunError
 from . import slurm
 from .process import alive
 from .records import read_process, read_status, write_json

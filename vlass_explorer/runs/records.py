@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from vlass_explorer.foreign import mapped, reason
-from vlass_explorer.schema import Phase, Run, RunError
+from ..foreign import mapped, reason
+from ..schema import Phase, Run, RunError
 
 KINDS: Mapping[str, Any] = {
     "created": str,

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vlass_explorer.schema import Phase
-
+from ..schema import Phase
 from .records import read_table
 
 NOTE = "slurm.json"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlass_explorer.schema import Run
-
+from ..schema import Run
 from . import slurm
 from .process import alive
 from .records import read_process, read_status

@@ -9,15 +9,14 @@ from typing import Any
 
 import torch
 
-from vlass_explorer import datasets, preprocess
-from vlass_explorer.checkpoints import starting
-from vlass_explorer.datasets import DataSet
-from vlass_explorer.datasets.stretched import Stretched, stretched
-from vlass_explorer.evaluation.images import Images
-from vlass_explorer.evaluation.parts import open_data_set, split_of
-from vlass_explorer.recipes.values import nearest
-from vlass_explorer.schema import ConfigError, DatasetError, InputSpec, RunConfig
-
+from .. import datasets, preprocess
+from ..checkpoints import starting
+from ..datasets import DataSet
+from ..datasets.stretched import Stretched, stretched
+from ..evaluation.images import Images
+from ..evaluation.parts import open_data_set, split_of
+from ..recipes.values import nearest
+from ..schema import ConfigError, DatasetError, InputSpec, RunConfig
 from .images import TrainingImages
 
 

@@ -13,8 +13,8 @@ import tiny_checkpoint
 import torch
 from safetensors.torch import save_file
 
-from train.network import build, classifier_names, freeze, settle
 from vlass_explorer import checkpoints
+from vlass_explorer.learning.network import build, classifier_names, freeze, settle
 from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, Provenance, Reports, RunConfig
 
 LABELS = ("a", "b")
@@ -211,7 +211,7 @@ def test_what_does_not_fit_is_one_sentence() -> None:
 
 def test_imagenet_without_network_says_what_to_do(repo_root: Path, tmp_path: Path) -> None:
     code = (
-        "from train.network import build\nfrom vlass_explorer.schema import ConfigError, RunConfig\n"
+        "from vlass_explorer.learning.network import build\nfrom vlass_explorer.schema import ConfigError, RunConfig\n"
         "try:\n    build(RunConfig(architecture='resnet10t', weights='imagenet', in_chans=3), ('a', 'b'))\n"
         "except ConfigError as error:\n    print(error)\n"
     )

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlass_explorer.schema import RunConfig
-
+from ..schema import RunConfig
 from .seeds import MIX, generator
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.loss import boxes, class_weights, cross_entropy, distillation, mix, targets, taught
-from train.schedule import rate, scheduled
+from vlass_explorer.learning.loss import boxes, class_weights, cross_entropy, distillation, mix, targets, taught
+from vlass_explorer.learning.schedule import rate, scheduled
 from vlass_explorer.schema import RunConfig
 
 RANDOM = torch.Generator().manual_seed(0)

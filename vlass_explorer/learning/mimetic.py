@@ -6,11 +6,13 @@ the identity, the product of value and projection weights close to its negative,
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
-from vlass_explorer.schema import ConfigError
+from ..schema import ConfigError
 
 # The paper's constants for its product matrices: random part, then identity part.
 QUERY_KEY = (0.7, 0.7)
@@ -43,6 +45,6 @@ def initialise(model: nn.Module) -> None:
         out, value = _factors(*VALUE_PROJECTION, size, size)
         attention.qkv.weight[2 * size :] = value
         attention.proj.weight.copy_(out.T)
-    grid = model.patch_embed.grid_size  # type: ignore[union-attr]
-    sinusoid = build_sincos2d_pos_embed(list(grid), dim=embedding.shape[-1])
+    patch: Any = model.patch_embed
+    sinusoid = build_sincos2d_pos_embed(list(patch.grid_size), dim=embedding.shape[-1])
     embedding[0, embedding.shape[1] - len(sinusoid) :] = 0.5 * sinusoid

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from vlass_explorer import recipes
-
+from .. import recipes
 from .network import build
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from train.best import Best
+from vlass_explorer.learning.best import Best
 from vlass_explorer.schema import RunConfig
 
 

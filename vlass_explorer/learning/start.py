@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints.starting import is_file, named, start_of
-from vlass_explorer.evaluation import unseen
-from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, InputSpec, RunConfig
-
+from .. import checkpoints
+from ..checkpoints.starting import file_of, named, start_of
+from ..evaluation import unseen
+from ..schema import Ancestor, Checkpoint, ConfigError, InputSpec, RunConfig
 from .data import Data
 from .provenance import Start, inherited, outside
 
@@ -105,7 +102,7 @@ def origin(config: RunConfig, data: Data) -> Start:
     )
     card = start_of(config)
     if card is None:
-        return replace(known, started_from=_file(config))
+        return replace(known, started_from=file_of(config))
     saw = saw_validation(card, config, data)
     return replace(
         known,
@@ -113,12 +110,3 @@ def origin(config: RunConfig, data: Data) -> Start:
         started_from=Ancestor(card.name, card.sha256),
         saw_validation="The starting weights were trained on cutouts of this validation fold." if saw else None,
     )
-
-
-def _file(config: RunConfig) -> Ancestor | None:
-    """Starting weights of a file that no card describes, by the hash of the file."""
-    if not is_file(config.weights):
-        return None
-    path = Path(config.weights).expanduser()
-    with path.open("rb") as file:
-        return Ancestor(path.name, hashlib.file_digest(file, "sha256").hexdigest())

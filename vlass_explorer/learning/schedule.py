@@ -11,8 +11,8 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
-from vlass_explorer.recipes.values import nearest
-from vlass_explorer.schema import ConfigError, RunConfig
+from ..recipes.values import nearest
+from ..schema import ConfigError, RunConfig
 
 TIMM = {"step": "step", "restarts": "cosine", "none": "constant"}
 

@@ -13,13 +13,11 @@ import sklearn
 import timm
 import torch
 
-import vlass_explorer
-from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints.starting import is_file, start_of
-from vlass_explorer.datasets import DataSet
-from vlass_explorer.recipes import to_yaml
-from vlass_explorer.schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
-
+from .. import __version__, checkpoints
+from ..checkpoints.starting import is_file, start_of
+from ..datasets import DataSet
+from ..recipes import to_yaml
+from ..schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
 from .data import Data
 
 
@@ -89,7 +87,7 @@ def provenance(run: str, config: RunConfig, data: Data, start: Start) -> Provena
         run=run,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={
-            "vlass_explorer": vlass_explorer.__version__,
+            "vlass_explorer": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "timm": timm.__version__,

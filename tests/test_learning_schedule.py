@@ -9,8 +9,8 @@ import pytest
 import torch
 from timm.scheduler.scheduler import Scheduler
 
-from train.network import build
-from train.schedule import check_optimiser, optimiser, schedule
+from vlass_explorer.learning.network import build
+from vlass_explorer.learning.schedule import check_optimiser, optimiser, schedule
 from vlass_explorer.schema import ConfigError, RunConfig
 
 VIT = RunConfig(architecture="test_vit", img_size=32, patch_size=8, learning_rate=0.5, weight_decay=0.0)

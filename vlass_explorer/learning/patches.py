@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlass_explorer.schema import ConfigError
+from ..schema import ConfigError
 
 JITTER = 0.3
 """Random share of the score, so that a patch of faint emission has its chance."""

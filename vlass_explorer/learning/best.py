@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vlass_explorer.schema import RunConfig
+from ..schema import RunConfig
 
 FALLING = ("val_loss",)
 

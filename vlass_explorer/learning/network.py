@@ -10,11 +10,10 @@ import torch
 from timm.models import group_parameters
 from torch import nn
 
-from vlass_explorer import backbones, checkpoints
-from vlass_explorer.checkpoints import starting
-from vlass_explorer.foreign import mapped, reason
-from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
-
+from .. import backbones, checkpoints
+from ..checkpoints import starting
+from ..foreign import mapped, reason
+from ..schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
 from . import fill, mimetic
 
 # Importing the shelf registers its architectures with timm.

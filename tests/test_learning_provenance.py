@@ -13,9 +13,9 @@ import pytest
 import tiny_set
 
 from train.__main__ import main
-from train.provenance import outside
 from vlass_explorer import checkpoints
 from vlass_explorer.datasets import DataSet
+from vlass_explorer.learning.provenance import outside
 from vlass_explorer.schema import Ancestor, Checkpoint, Overlap, RunConfig
 
 pytestmark = pytest.mark.timeout(300)

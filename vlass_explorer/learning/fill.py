@@ -12,10 +12,10 @@ from timm.layers import resample_abs_pos_embed
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints.weights import named
-from vlass_explorer.foreign import mapped, reason
-from vlass_explorer.schema import Checkpoint, ConfigError
+from .. import checkpoints
+from ..checkpoints.weights import named
+from ..foreign import mapped, reason
+from ..schema import Checkpoint, ConfigError
 
 State = Mapping[str, Tensor]
 
@@ -80,8 +80,9 @@ def _fitted(key: str, found: Tensor, wanted: Tensor, model: nn.Module) -> Tensor
     if found.shape == wanted.shape:
         return found
     if key.endswith("pos_embed") and hasattr(model, "patch_embed"):
-        grid: Any = model.patch_embed.grid_size
-        return resample_abs_pos_embed(found, list(grid), num_prefix_tokens=getattr(model, "num_prefix_tokens", 1))
+        embedding: Any = model.patch_embed
+        grid = list(embedding.grid_size)
+        return resample_abs_pos_embed(found, grid, num_prefix_tokens=getattr(model, "num_prefix_tokens", 1))
     is_filter = found.ndim == wanted.ndim == 4 and found.shape[2:] == wanted.shape[2:]
     if is_filter and found.shape[0] == wanted.shape[0] and {found.shape[1], wanted.shape[1]} == {1, 3}:
         return adapt_input_conv(wanted.shape[1], found if found.shape[1] == 3 else found.repeat(1, 3, 1, 1) / 3)

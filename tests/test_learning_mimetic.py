@@ -8,7 +8,7 @@ import torch
 from timm.layers import build_sincos2d_pos_embed
 
 import vlass_explorer.backbones  # noqa: F401  (registers d4_resnet)
-from train import mimetic
+from vlass_explorer.learning import mimetic
 from vlass_explorer.schema import ConfigError
 
 

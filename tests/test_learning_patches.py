@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 
-from train.patches import thin
+from vlass_explorer.learning.patches import thin
 from vlass_explorer.schema import ConfigError
 
 SMALL = {"vit_tiny_patch16_224": {"depth": 2}, "convit_tiny": {"depth": 2, "local_up_to_layer": 1}}

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vlass_explorer import augment
-from vlass_explorer.datasets import DataSet
-from vlass_explorer.datasets.stretched import Stretched
-from vlass_explorer.evaluation.images import Images
-from vlass_explorer.schema import InputSpec, RunConfig, Window
+from .. import augment
+from ..datasets import DataSet
+from ..datasets.stretched import Stretched
+from ..evaluation.images import Images
+from ..schema import InputSpec, RunConfig, Window
 
 
 class TrainingImages(Images):
