@@ -4,11 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import boundary, viewport
+from ui import boundary
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "assets" / "icon.png")
-SIDEBAR = "collapsed" if viewport.current().narrow else 360
+SIDEBAR = "collapsed" if boundary.viewport().narrow else 360
 st.set_page_config(page_title="VLASS Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR)
 
 PAGES = {  # file in pages/: title, icon

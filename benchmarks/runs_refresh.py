@@ -38,12 +38,12 @@ def page() -> None:
 
     import streamlit as st
 
-    from ui import run_panel, run_table
+    from ui.runs import panel, table
     from vlass_explorer import runs
 
     began = time.perf_counter()
-    chosen = run_table.draw(runs.listing())
-    run_panel.draw(chosen[0])
+    chosen = table.draw(runs.listing())
+    panel.draw(chosen[0])
     st.session_state["seconds"] = time.perf_counter() - began
 
 

@@ -2,18 +2,19 @@
 
 import streamlit as st
 
-from ui import attention_panels, sidebar, subject, viewport
-from ui.entry import through_app
+from ui import boundary, sidebar
+from ui.attention import panels
+from ui.boundary import through_app
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Attention", anchor=False)
-    about = subject.draw(choice)
+    about = sidebar.subject(choice)
     if about is not None:
-        st.caption(f"{subject.sentence(about)} Attention shows where information flowed, not why a class was chosen.")
-        attention_panels.draw(about.card, about.cutout, about.window, about.prediction, screen.width)
+        st.caption(f"{sidebar.sentence(about)} Attention shows where information flowed, not why a class was chosen.")
+        panels.draw(about.card, about.cutout, about.window, about.prediction, screen.width)
 
-viewport.probe()
+boundary.probe()

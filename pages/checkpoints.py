@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from ui import average_form, evaluate, leaderboard_view, loaders, settings, shelf_form, sidebar, viewport
-from ui import card as card_view
-from ui.entry import through_app
+from ui import boundary, loaders, settings, sidebar
+from ui.boundary import through_app
+from ui.shelf import actions, average, evaluate, leaderboard
 from ui.text import plain
 from vlass_explorer import checkpoints
+from vlass_explorer.checkpoints import words
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 if screen.narrow:
     st.set_page_config(initial_sidebar_state="collapsed")
 page, foot = st.container(), st.container()
@@ -22,21 +23,21 @@ with page:
         st.warning(f"{plain(name)} is left out. {plain(problem)}")
     board, report, mean, shelf = st.tabs(["Leaderboard", "Report", "Average", "Export and import"])
     with board:
-        leaderboard_view.draw(loaders.cards())
+        leaderboard.draw(loaders.cards())
     with report:
         if choice.card is None:
             st.caption("Choose a checkpoint on the left.")
         else:
-            st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(card_view.trained_on(choice.card))}")
+            st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(words.trained_on(choice.card))}")
             evaluate.draw(choice.card)
     with mean:
-        average_form.draw(loaders.cards(), may_change)
+        average.draw(loaders.cards(), may_change)
     with shelf:
         if choice.card is not None:
             st.markdown(f"**{plain(choice.card.name)}**")
-            shelf_form.export(choice.card)
-            shelf_form.rename_and_delete(choice.card, may_change)
+            actions.export(choice.card)
+            actions.rename_and_delete(choice.card, may_change)
         st.subheader("Import", anchor=False)
-        shelf_form.bring_in(may_change)
+        actions.bring_in(may_change)
 
-viewport.probe()
+boundary.probe()

@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from ui import compared, maps, methods, numbers, sidebar, subject, verdict, viewport
-from ui.entry import through_app
+from ui import boundary, results, sidebar
+from ui.boundary import through_app
+from ui.look import compared, maps, methods, verdict
 from ui.text import plain
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Compare", anchor=False)
-    about = subject.draw(choice)
+    about = sidebar.subject(choice)
     if about is not None:
         cutout = about.cutout
-        st.caption(subject.sentence(about))
+        st.caption(sidebar.sentence(about))
         asked = compared.choose(about)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             look = maps.look_controls(cutout, key="compare")
@@ -33,7 +34,7 @@ with page:
                 st.markdown(f"**{plain(ask.card.name)}**, {plain(methods.title(ask.method))}")
                 maps.draw_map(cutout, compared.window(ask.card, cutout), scaled, overlay, look, height, key=key)
                 verdict.draw_small(ask.prediction, ask.target, ask.against, key=f"{key}_bars")
-                numbers.draw(explanation)
+                results.numbers(explanation)
         maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="compare_get")
 
-viewport.probe()
+boundary.probe()

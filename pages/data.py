@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from ui import data_view, settings, sidebar, train_data, viewport
-from ui.entry import through_app
+from ui import boundary, settings, sidebar
+from ui.boundary import through_app
 from ui.text import plain
-from ui.train_start import Start
+from ui.training import data_step, gallery
+from ui.training.defaults import Start
 from vlass_explorer.schema import ExplorerError, RunConfig
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 if screen.narrow:
     st.set_page_config(initial_sidebar_state="collapsed")
 sidebar.draw()
@@ -18,18 +19,18 @@ if not settings.data_roots():
     st.info("No data root is set up (VLASS_EXPLORER_DATA_ROOTS); the bundled simulator can still be looked at.")
 try:
     with st.container(width=560):
-        reader, data_dir = train_data.choice(Start(RunConfig(), "data page"))
-        data = train_data.data_set(reader, data_dir, train_data.stamp(data_dir))
-        train_data.summary(data)
-    config = data_view.default_config(data, reader, data_dir)
+        reader, data_dir = data_step.choice(Start(RunConfig(), "data page"))
+        data = data_step.data_set(reader, data_dir, data_step.stamp(data_dir))
+        data_step.summary(data)
+    config = gallery.default_config(data, reader, data_dir)
     pictures, copies = st.tabs(["Cutouts", "Copies"])
     with pictures:
-        data_view.gallery(data, config)
+        gallery.gallery(data, config)
         st.divider()
-        data_view.one(data, data_dir, config, screen.width)
+        gallery.one(data, data_dir, config, screen.width)
     with copies:
-        data_view.copies(data, config, train_data.fitting_split(data, "authors"))
+        gallery.copies(data, config, data_step.fitting_split(data, "authors"))
 except ExplorerError as error:
     st.error(plain(error))
 
-viewport.probe()
+boundary.probe()

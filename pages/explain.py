@@ -2,22 +2,23 @@
 
 import streamlit as st
 
-from ui import maps, methods, numbers, sidebar, subject, trust, viewport
-from ui.entry import through_app
+from ui import boundary, results, sidebar
+from ui.boundary import through_app
+from ui.look import maps, methods, trust
 from ui.text import plain
 
 MOST = 6
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 page, choice = sidebar.beside(screen)
 
 with page:
     st.title("Explain", anchor=False)
-    about = subject.draw(choice)
+    about = sidebar.subject(choice)
     if about is not None:
         cutout, card = about.cutout, about.card
-        st.caption(f"{subject.sentence(about)} A map shows what a method found, and no method is always right.")
+        st.caption(f"{sidebar.sentence(about)} A map shows what a method found, and no method is always right.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             with st.container(width=420):
                 chosen = methods.choose_many(card, "explain_methods", MOST)
@@ -40,11 +41,11 @@ with page:
                 maps.draw_map(
                     cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{ask.method}"
                 )
-                numbers.draw(explanation)
+                results.numbers(explanation)
         for ask, place, explanation in found:  # last, so that all maps stand before the long work
             with place:
                 trust.draw(cutout, ask, explanation, checks, key=f"explain_{card.name}_{ask.method}")
         maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="explain_get")
         methods.draw_unsupported(card)
 
-viewport.probe()
+boundary.probe()

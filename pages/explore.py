@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from ui import downloads, explain, facts, files, loaders, sidebar, sky_controls, verdict, viewport, where
-from ui.entry import through_app
+from ui import boundary, controls, loaders, results, sidebar
+from ui.boundary import through_app
+from ui.look import explain, facts, files, verdict, where
 from ui.text import plain
+from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
 
 through_app()
-screen = viewport.current()
+screen = boundary.viewport()
 header, upper, middle, lower, notes, foot = (st.container() for _ in range(6))
 choice = sidebar.draw(foot if screen.narrow else st.sidebar)
 entry, cutout, card = choice.entry, choice.cutout, choice.card
@@ -23,7 +25,7 @@ elif cutout is None:
 else:
     with header.container(gap="xxsmall"):
         st.subheader(plain(entry.label), anchor=False)
-        st.caption(facts.origin_line(cutout))
+        st.caption(plain(origin_text(cutout)))
 
     prediction = seen = window = refusal = None
     if card is not None:
@@ -35,19 +37,19 @@ else:
 
     with upper.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         with st.popover("Display", icon=":material/tune:"):
-            view, whole_cutout = sky_controls.sky_view(cutout)
+            view, whole_cutout = controls.sky_view(cutout)
         method_place = st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="stretch")
     if screen.narrow:
         with upper:
-            explain.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width)
+            results.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width)
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with lower if screen.narrow else upper:
-        answer = explain.controls(method_place, card, cutout, prediction) if prediction and card else None
+        answer = explain.answer(method_place, card, cutout, prediction) if prediction and card else None
         explain.panels_chart(cutout, view, window, seen, answer, whole_cutout=whole_cutout, screen=screen)
         if answer is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(answer.explanation.caption), width="stretch")
-                downloads.draw(answer.explanation, cutout, answer.provenance)
+                results.downloads(answer.explanation, cutout, answer.provenance)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")
@@ -74,4 +76,4 @@ with choice.place:
 if problems:
     with header:
         files.draw_problems(problems)
-viewport.probe()
+boundary.probe()

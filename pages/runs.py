@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from ui import boundary, entry, run_compare, run_panel, run_table, settings, sidebar, viewport
+from ui import boundary, settings, sidebar
+from ui.runs import compare, panel, table
 from vlass_explorer import runs
 
 REFRESH_SECONDS = 2.0
 
-entry.through_app()
-if viewport.current().narrow:  # the pickers of the sidebar are for other pages
+boundary.through_app()
+if boundary.viewport().narrow:  # the pickers of the sidebar are for other pages
     st.set_page_config(initial_sidebar_state="collapsed")
 sidebar.draw()
 st.title("Runs", anchor=False)
 if not settings.training_allowed():
     st.info("Training from the page is switched off here (VLASS_EXPLORER_TRAINING=off): runs can be looked at only.")
 is_polling = any(run.is_active for run in runs.listing())
-run_table.follow_link(runs.listing())
+table.follow_link(runs.listing())
 
 
 @st.fragment(run_every=REFRESH_SECONDS if is_polling else None)
@@ -29,13 +30,13 @@ def live() -> None:
         st.caption("No run yet. What the Train page launches appears here, with its curves.")
         st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
         return
-    chosen = run_table.draw(listing)
+    chosen = table.draw(listing)
     if len(chosen) == 1:
         st.caption("Select several rows to compare them.")
-        run_panel.draw(chosen[0])
+        panel.draw(chosen[0])
     else:
-        run_compare.draw(chosen)
+        compare.draw(chosen)
 
 
 live()
-viewport.probe()
+boundary.probe()

@@ -16,7 +16,7 @@ CORE = ROOT / "vlass_explorer"
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
     {"schema", "progress", "foreign"},
-    {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment"},
+    {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints"},
     {"validity", "predict", "explainers", "evaluation"},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny_set
 
-from ui import train_data
+from ui.training import data_step
 from vlass_explorer.datasets.fingerprint import fingerprint
 
 
@@ -52,20 +52,20 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_files_that_come_and_go_are_noticed_at_once(folder: Path, change: str) -> None:
-    before = fingerprint(folder, contents=False), fingerprint(folder), train_data.stamp(str(folder))
-    assert before == (fingerprint(folder, contents=False), fingerprint(folder), train_data.stamp(str(folder)))
+    before = fingerprint(folder, contents=False), fingerprint(folder), data_step.stamp(str(folder))
+    assert before == (fingerprint(folder, contents=False), fingerprint(folder), data_step.stamp(str(folder)))
     CHANGES[change](folder)
-    after = fingerprint(folder, contents=False), fingerprint(folder), train_data.stamp(str(folder))
+    after = fingerprint(folder, contents=False), fingerprint(folder), data_step.stamp(str(folder))
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("change", IN_PLACE)
 def test_files_that_are_rewritten_are_noticed(folder: Path, change: str) -> None:
-    before, stamp = fingerprint(folder), train_data.stamp(str(folder))
+    before, stamp = fingerprint(folder), data_step.stamp(str(folder))
     IN_PLACE[change](folder)
     assert fingerprint(folder) != before
-    train_data._contents.clear()  # as time does
-    assert train_data.stamp(str(folder)) != stamp
+    data_step._contents.clear()  # as time does
+    assert data_step.stamp(str(folder)) != stamp
 
 
 def test_what_is_no_part_of_the_set_is_not_noticed(folder: Path, tmp_path: Path) -> None:
@@ -74,4 +74,4 @@ def test_what_is_no_part_of_the_set_is_not_noticed(folder: Path, tmp_path: Path)
     assert fingerprint(folder) == before
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     assert fingerprint(folder) != before  # and comes back
-    assert fingerprint(tmp_path / "nowhere") == "" == train_data.stamp("")
+    assert fingerprint(tmp_path / "nowhere") == "" == data_step.stamp("")

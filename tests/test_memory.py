@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 import tiny_checkpoint
 import torch
-from cachetools import LRUCache
 
-from ui import loaders, memory, settings, state
+from ui import loaders, settings, state
+from vlass_explorer import memory
+from vlass_explorer.memory import Memory
 from vlass_explorer.schema import CheckpointError, Cutout
 
 MB = 1 << 20
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> LRUCache:
-    """A store of 10 MB of its own."""
-    fresh: LRUCache = LRUCache(10 * MB, getsizeof=memory.size)
-    monkeypatch.setattr(memory, "STORE", fresh)
-    return fresh
+def ours() -> Memory:
+    """A memory of 10 MB of its own."""
+    return Memory(10 * MB)
 
 
 def test_sizes_are_those_of_what_is_inside() -> None:
@@ -37,10 +36,10 @@ def test_sizes_are_those_of_what_is_inside() -> None:
     assert memory.size(None) == memory.size(CheckpointError("no")) == memory.SMALL
 
 
-def test_the_store_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(store: LRUCache) -> None:
+def test_the_store_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(ours: Memory) -> None:
     made: list[int] = []
 
-    @memory.kept
+    @ours.kept
     def image(number: int) -> np.ndarray:
         made.append(number)
         return np.zeros((512, 512), np.float32)
@@ -48,30 +47,30 @@ def test_the_store_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(sto
     for number in range(100):
         image(number)
         image(0)  # used all the time, so it stays
-        assert store.currsize <= 10 * MB
+        assert ours.store.currsize <= 10 * MB
     assert made == list(range(100))
-    assert len(store) == 9  # a little more than a megabyte each
+    assert len(ours.store) == 9  # a little more than a megabyte each
     image(98), image(1)
     assert made[100:] == [1]
 
 
-def test_kinds_share_the_room(store: LRUCache) -> None:
-    small = memory.kept(lambda: "a")
-    large = memory.kept(lambda: np.zeros(9 * MB, np.uint8))
-    larger = memory.kept(lambda: np.zeros(11 * MB, np.uint8))
+def test_kinds_share_the_room(ours: Memory) -> None:
+    small = ours.kept(lambda: "a")
+    large = ours.kept(lambda: np.zeros(9 * MB, np.uint8))
+    larger = ours.kept(lambda: np.zeros(11 * MB, np.uint8))
     small.__wrapped__.__qualname__, large.__wrapped__.__qualname__ = "small", "large"
     larger.__wrapped__.__qualname__ = "larger"
     small(), large()
-    assert len(store) == 2
-    assert larger().size == 11 * MB and len(store) == 2  # too large to keep, and it drives nothing out
-    memory.once("more", lambda: np.zeros(2 * MB, np.uint8))
-    assert store.currsize <= 10 * MB and "more" in store
+    assert len(ours.store) == 2
+    assert larger().size == 11 * MB and len(ours.store) == 2  # too large to keep, and it drives nothing out
+    ours.once("more", lambda: np.zeros(2 * MB, np.uint8))
+    assert ours.store.currsize <= 10 * MB and "more" in ours.store
 
 
-def test_sessions_wait_for_one_another_instead_of_making_the_same_twice(store: LRUCache) -> None:
+def test_sessions_wait_for_one_another_instead_of_making_the_same_twice(ours: Memory) -> None:
     made: list[int] = []
 
-    @memory.kept
+    @ours.kept
     def slow(number: int) -> int:
         made.append(number)
         time.sleep(0.05)
@@ -85,13 +84,13 @@ def test_sessions_wait_for_one_another_instead_of_making_the_same_twice(store: L
     assert sorted(made) == [0, 1]
 
 
-def test_what_fails_is_made_again_and_a_stop_leaves_nobody_waiting(store: LRUCache) -> None:
+def test_what_fails_is_made_again_and_a_stop_leaves_nobody_waiting(ours: Memory) -> None:
     tries: list[int] = []
 
     class Stop(BaseException):
         pass
 
-    @memory.kept
+    @ours.kept
     def work() -> str:
         tries.append(1)
         if len(tries) == 1:
@@ -103,7 +102,7 @@ def test_what_fails_is_made_again_and_a_stop_leaves_nobody_waiting(store: LRUCac
     assert work() == work() == "done" and len(tries) == 2
 
 
-def test_a_checkpoint_that_is_mended_is_loaded_anew(tmp_path: Path, store: LRUCache) -> None:
+def test_a_checkpoint_that_is_mended_is_loaded_anew(tmp_path: Path) -> None:
     card = tiny_checkpoint.save(tmp_path / "tiny")
     weights = card.path / "model.safetensors"
     whole = weights.read_bytes()

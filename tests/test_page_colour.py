@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from test_export import CARD, explanation
 
-from ui import data_view, train_look
+from ui.training import gallery, preview
 from vlass_explorer import datasets, export, preprocess
 from vlass_explorer.datasets import cifar10
 from vlass_explorer.datasets.items import array_cutout
@@ -52,17 +52,17 @@ def test_the_data_page_looks_at_a_colour_set_in_colour(cifar: Path) -> None:
     page = opened("data")
     assert page.selectbox(key="train_data").value == "cifar" and "cifar" in page.selectbox(key="train_data").options
     data = datasets.load("cifar10", cifar)
-    config = data_view.default_config(data, "cifar10", str(cifar))
+    config = gallery.default_config(data, "cifar10", str(cifar))
     assert config.in_chans == 3 and datasets.input_spec(data, config).colour
 
 
 def test_a_look_at_a_colour_set_with_three_channels(cifar: Path) -> None:
     opened("train", train_way="Architecture", train_in_chans_architecture_1=3, train_look_on=True)
     config = RunConfig(dataset="cifar10", data_dir=str(cifar), in_chans=3, img_size=32, field_of_view_pixels=32)
-    for sheet in (train_look._montage(config, None, "")[0], train_look._augmented(config, None, "")):
+    for sheet in (preview._montage(config, None, "")[0], preview._augmented(config, None, "")):
         tile = sheet[:32, :32].reshape(-1, 3).astype(int)  # the first cutout of the first class is red
         assert tile[:, 0].max() == 255 and tile[:, 1:].max() == 0
-    grey = train_look._montage(RunConfig(dataset="cifar10", data_dir=str(cifar), img_size=32), None, "")[0]
+    grey = preview._montage(RunConfig(dataset="cifar10", data_dir=str(cifar), img_size=32), None, "")[0]
     assert grey[:32, :32, 2].max() > 0  # inferno
 
 

@@ -12,7 +12,7 @@ import tiny_checkpoint
 import tiny_set
 from train_place import Answer, folders, texts, train_page
 
-from ui import run_check
+from ui.training import dry_run
 from vlass_explorer import runs
 from vlass_explorer.datasets import simulated
 from vlass_explorer.launchers import local
@@ -98,7 +98,7 @@ def test_training_can_be_switched_off(place: Path, monkeypatch: pytest.MonkeyPat
 
 def test_no_request_starts_a_run_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that was open before the switch: its button arrives, and nothing happens."""
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
     launched: list[Run] = []
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
@@ -116,7 +116,7 @@ def test_a_launch_that_is_under_way_is_refused_where_training_is_switched_off(
         monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
         return Answer()
 
-    monkeypatch.setattr(run_check, "start", switched_off)
+    monkeypatch.setattr(dry_run, "start", switched_off)
     monkeypatch.setattr(local, "launch", lambda run: pytest.fail("it was launched"))
     page = train_page().button(key="train_launch").click().run()
     assert len(page.error) == 1 and "switched off" in page.error[0].value and runs.listing() == []

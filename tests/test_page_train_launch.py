@@ -9,7 +9,7 @@ import pytest
 import tiny_checkpoint
 from train_place import MEASURED, Answer, folders, texts, train_page
 
-from ui import run_check
+from ui.training import dry_run
 from vlass_explorer import runs
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import Run, RunConfig
@@ -24,7 +24,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(device="cpu", notes=["Runs on the CPU."]))
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer(device="cpu", notes=["Runs on the CPU."]))
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
     page.button(key="train_launch").click().run()
@@ -36,7 +36,7 @@ def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatc
 
 def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
     monkeypatch.setattr(local, "launch", launched.append)
     train_page().button(key="train_launch").click().run()
     page = train_page()
@@ -55,7 +55,7 @@ def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer(**found))
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer(**found))
     page = train_page()
     page.button(key="train_launch").click().run()
     assert question in page.warning[0].value and runs.listing() == []
@@ -64,7 +64,7 @@ def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[
 
 def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "1")
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
     runs.create(RunConfig(name="waits"))
     page = train_page()
     page.button(key="train_launch").click().run()
@@ -73,7 +73,7 @@ def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_wrong_stops_the_launch(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(errors=["3 files cannot be read: a, b, c."], unreadable={"a": "It is cut short."})
-    monkeypatch.setattr(run_check, "start", lambda config, stamp: answer)
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp: answer)
     page = train_page()
     page.button(key="train_launch").click().run()
     assert "3 files cannot be read" in page.error[0].value and "cut short" in texts(page)
@@ -84,11 +84,11 @@ def test_what_is_wrong_stops_the_launch(place: Path, monkeypatch: pytest.MonkeyP
 def test_the_dry_run_is_a_process_that_finds_an_unreadable_file(place: Path) -> None:
     (place / "data" / "blobs" / "round" / "bad.npy").write_bytes(b"no array")
     config = RunConfig(data_dir=str(place / "data" / "blobs"), split="random", architecture="first_cnn")
-    check = run_check.start(config, 1.0)
+    check = dry_run.start(config, 1.0)
     check.process.wait(timeout=240)
     assert check.is_done
     assert list(check.result["unreadable"]) == ["round/bad.npy"]
     assert check.result["counts"]["train"].keys() == {"long", "round"}
-    broken = run_check.start(replace(config, device="cuda:99"), 1.0)
+    broken = dry_run.start(replace(config, device="cuda:99"), 1.0)
     broken.process.wait(timeout=240)
     assert "cuda:99" in broken.result["errors"][0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.quantities import flux, rounded
+from ui.look.quantities import flux, rounded
 
 
 @pytest.mark.parametrize(

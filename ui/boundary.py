@@ -1,7 +1,8 @@
-"""Where errors end: bad input and a file system that refuses are one sentence, a bug is in the log; the app goes on.
+"""Where a page begins and where its errors end: through app.py, in a window of known width, inside a guard.
 
 ``guarded`` stands around every page (app.py) and every fragment, which Streamlit runs alone; ``told`` around callbacks,
-which it runs before the page. Streamlit's own requests (stop, rerun, another page) are no errors and pass.
+which it runs before the page. Bad input and a file system that refuses are one sentence, a bug is in the log; the app
+goes on. Streamlit's own requests (stop, rerun, another page) are no errors and pass.
 """
 
 from __future__ import annotations
@@ -10,18 +11,82 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
+from ui.text import plain
 from vlass_explorer.foreign import sentence
 from vlass_explorer.schema import ExplorerError
 
-from .text import plain
-
 SAID = "boundary_said"
 """Session key: sentences of callbacks, to be drawn with the page that follows them."""
+NARROW = 900
+"""Windows up to this width in pixels show everything in one column."""
+
+# Reports the width of the main column in steps of 80 pixels, so that a script run follows only a real change.
+_SCRIPT = """
+export default function ({ parentElement, setStateValue, data }) {
+  const bar = parentElement.querySelector("div")
+  let waiting = 0
+  const tell = () => {
+    const width = Math.round(bar.getBoundingClientRect().width / 80) * 80
+    const seen = `${width} ${window.innerWidth <= data.narrow ? "narrow" : "wide"}`
+    if (width > 0 && seen !== data.known) setStateValue("seen", seen)
+  }
+  const observer = new ResizeObserver(() => {
+    clearTimeout(waiting)
+    waiting = setTimeout(tell, 250)
+  })
+  observer.observe(bar)
+  return () => {
+    clearTimeout(waiting)
+    observer.disconnect()
+  }
+}
+"""
+_probe = st.components.v2.component("vlass_explorer_viewport", html="<div></div>", js=_SCRIPT)
 _LOG = logging.getLogger(__name__)
+
+
+def through_app() -> None:
+    """Start again through app.py where this page was run on its own; call it first on a page.
+
+    Streamlit still knows an older kind of app, in which each file in pages/ runs on its own. It assumes that kind until
+    ``st.navigation`` is called for the first time, so a deep link to a restarted server would miss app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+@dataclass(frozen=True)
+class Viewport:
+    """Width of the main column in pixels, and whether the window is narrow."""
+
+    width: int = 960
+    narrow: bool = False
+
+
+def viewport() -> Viewport:
+    """What the browser last told in this browser session; a usual desktop window before it did."""
+    return st.session_state.get("viewport", Viewport())
+
+
+def probe() -> None:
+    """Let the browser tell its width; draws nothing, so call it last."""
+    now = viewport()
+    known = f"{now.width} {'narrow' if now.narrow else 'wide'}"
+    _probe(key="viewport_probe", data={"known": known, "narrow": NARROW}, on_seen_change=_hear)
+
+
+def _hear() -> None:
+    heard = st.session_state["viewport_probe"].get("seen")
+    if heard:
+        width, kind = heard.split()
+        st.session_state["viewport"] = Viewport(min(max(int(width), 240), 4000), kind == "narrow")
 
 
 @contextmanager

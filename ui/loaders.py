@@ -1,6 +1,6 @@
 """Cached steps from a file to what is drawn. Keys: content hash, checkpoint hash and options; every cache is bounded.
 
-Cutouts, models and maps are shared objects that nobody changes (``memory.kept``, bounded by bytes), small results are
+Cutouts, models and maps are shared objects that nobody changes (``MEMORY.kept``, bounded by bytes), small results are
 copies (``st.cache_data``, bounded by count). Bad input travels as the typed error itself, so that a broken file is not
 read again at each click.
 """
@@ -18,7 +18,9 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import attribution, checkpoints, cutouts, explainers, preprocess
+from ui import settings
+from ui.state import Entry, Reading
+from vlass_explorer import attribution, checkpoints, cutouts, explainers, memory, preprocess
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -35,14 +37,19 @@ from vlass_explorer.schema import (
     Window,
 )
 
-from . import memory
-from .state import Entry, Reading
-
 Options = tuple[tuple[str, Any], ...]
 Result = TypeVar("Result")
 
 
-HASHES = memory.KEYS
+def of_entry(entry: Entry) -> tuple[str, str]:
+    """A file of a session by its content; the entry itself would hold the content of a forgotten upload."""
+    return entry.sha256, entry.name
+
+
+MEMORY = memory.Memory(settings.memory(), {Entry: of_entry})
+"""What the server remembers between clicks, for all browser sessions together."""
+HASHES = MEMORY.keys
+"""The ``hash_funcs`` of Streamlit's caches."""
 
 
 def cards() -> list[Checkpoint]:
@@ -67,7 +74,7 @@ def is_readable(entry: Entry) -> bool:
     return not isinstance(_cutout(entry, Reading()), CutoutError)
 
 
-@memory.kept
+@MEMORY.kept
 def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
     source = entry.path if entry.path is not None else entry.content
     try:
@@ -99,7 +106,7 @@ def model(card: Checkpoint) -> nn.Module:
     return _made(_model(card))
 
 
-@memory.kept
+@MEMORY.kept
 def _model(card: Checkpoint) -> nn.Module | CheckpointError:
     try:
         with st.spinner("Loading the checkpoint"):
@@ -108,20 +115,20 @@ def _model(card: Checkpoint) -> nn.Module | CheckpointError:
         return error
 
 
-@memory.kept
+@MEMORY.kept
 def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
     """The model input (1, C, S, S); shared, so never change it; raises InputError where preprocessing refuses it."""
     return preprocess.to_tensor(cutout, card.input_spec)
 
 
-@memory.kept
+@MEMORY.kept
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
     """What the model saw, see ``preprocess.seen``, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
     return preprocess.seen(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
 
-@memory.kept
+@MEMORY.kept
 def _prediction(card: Checkpoint, cutout: Cutout) -> Prediction | ExplorerError:
     try:
         return predicting.predict(model(card), card, [cutout])[0]
@@ -152,10 +159,10 @@ def remembered(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...]
         except ExplorerError as error:
             return error
 
-    return _made(memory.once((kind, memory.of_card(card), memory.of_cutout(cutout), key), answer))
+    return _made(MEMORY.once((kind, memory.of_card(card), memory.of_cutout(cutout), key), answer))
 
 
-@memory.kept
+@MEMORY.kept
 def _contrast(card: Checkpoint, against: int) -> nn.Module:
     return attribution.contrast(model(card), against)
 

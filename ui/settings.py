@@ -34,7 +34,7 @@ from vlass_explorer import checkpoints, datasets
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets.layout import part_named
 from vlass_explorer.datasets.uploads import Bounds
-from vlass_explorer.schema import ConfigError, DatasetError
+from vlass_explorer.schema import ConfigError, DatasetError, RunError
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_LISTING = 200
@@ -44,6 +44,12 @@ ANNOTATIONS = "annotations"
 def training_allowed() -> bool:
     """May the pages start processes? Anything but ``local``, ``slurm`` or no word at all means no."""
     return _launchers() <= {"local", "slurm"}
+
+
+def check_training_allowed() -> None:
+    """RunError where training is off, whoever asks."""
+    if not training_allowed():
+        raise RunError("Training from the page is switched off here (VLASS_EXPLORER_TRAINING).")
 
 
 def cluster_allowed() -> bool:

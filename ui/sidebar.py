@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ui import boundary, loaders, state
+from ui.text import plain
+from vlass_explorer import checkpoints
+from vlass_explorer.checkpoints import words
 from vlass_explorer.cutouts import FORMATS
-from vlass_explorer.schema import Checkpoint, Cutout, CutoutError
-
-from . import boundary, loaders, state, viewport
-from . import card as card_view
-from .text import plain
+from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,20 @@ class Choice:
     """Room below the pickers for what belongs to the page."""
 
 
-def beside(screen: viewport.Viewport) -> tuple[DeltaGenerator, Choice]:
+@dataclass(frozen=True)
+class Subject:
+    """One cutout through one checkpoint."""
+
+    label: str
+    """Name of the file on the page; user text, so show it through ``text.plain``."""
+    cutout: Cutout
+    card: Checkpoint
+    prediction: Prediction
+    window: Window
+    """Part of the cutout that the model saw."""
+
+
+def beside(screen: boundary.Viewport) -> tuple[DeltaGenerator, Choice]:
     """Room for a page and what is chosen; in a narrow window the pickers stand below the page, as on Explore."""
     if screen.narrow:
         st.set_page_config(initial_sidebar_state="collapsed")
@@ -58,7 +71,7 @@ def draw(place: DeltaGenerator | None = None) -> Choice:
         else:
             st.session_state["checkpoint"] = card.name
             st.selectbox("Checkpoint", [c.name for c in cards], key="checkpoint", persist_state="session")
-            card_view.draw(card)
+            _card(card)
         rest = st.container()
     entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
     _keep_link(entry, card)
@@ -69,6 +82,34 @@ def draw(place: DeltaGenerator | None = None) -> Choice:
         except CutoutError as error:
             problem = error
     return Choice(entry, cutout, problem, card, rest)
+
+
+def subject(choice: Choice) -> Subject | None:
+    """The chosen cutout through the chosen checkpoint; where that is not possible the reason is drawn."""
+    if choice.entry is None or choice.card is None:
+        st.info("Choose a cutout and a checkpoint on the left.")
+        return None
+    if choice.cutout is None:
+        st.error(f"{plain(choice.entry.label)}: {plain(choice.problem)}")
+        return None
+    try:
+        prediction = loaders.prediction(choice.card, choice.cutout)
+        _, window = loaders.seen(choice.card, choice.cutout)
+    except ExplorerError as error:
+        st.warning(plain(error))
+        return None
+    return Subject(choice.entry.label, choice.cutout, choice.card, prediction, window)
+
+
+def sentence(about: Subject) -> str:
+    """File, checkpoint and prediction as Markdown on one line."""
+    score = float(about.prediction.probabilities.max())
+    validity = about.prediction.validity.level
+    doubt = {"ok": "", "caution": ", with caution", "outside": ", outside what the checkpoint is for"}[validity]
+    return (
+        f"{plain(about.label)} through {plain(about.card.name)}: {plain(about.prediction.label)}, softmax score "
+        f"{score:.2f}{doubt}."
+    )
 
 
 def _drop_zone() -> None:
@@ -143,3 +184,25 @@ def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:
             st.query_params.pop(key, None)
         elif st.query_params.get(key) != value:
             st.query_params[key] = value
+
+
+def _card(card: Checkpoint) -> None:
+    """Draw the short card, with the whole model card behind a button."""
+    spec = card.input_spec
+    lines = [f"{plain(card.architecture)}, {words.count(card.parameters)} parameters"]
+    lines.append(f"Tells apart {', '.join(plain(name) for name in card.label_names)}")
+    lines.append(f"Trained on {plain(words.trained_on(card))}")
+    if score := words.score(card.reports):
+        lines.append(plain(score))
+    if card.provenance.simulated:
+        st.badge("Trained on simulated data", icon=":material/science:", color="orange")
+    st.caption("  \n".join(lines))
+    size = f"{spec.img_size} × {spec.img_size}"
+    if st.button("Model card", key="model_card", icon=":material/description:", type="tertiary", help=f"Input {size}"):
+        _whole(card)
+
+
+@st.dialog("Model card", width="large")
+@boundary.guarded()
+def _whole(card: Checkpoint) -> None:
+    st.markdown(checkpoints.model_card(card))

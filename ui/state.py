@@ -20,6 +20,10 @@ from vlass_explorer.schema import Checkpoint, Cutout, Row0
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MOST_FILES, MOST_BYTES = 500, 2 << 30
 """What a browser session keeps of uploads; the oldest go first, and the page says so."""
+CHOSEN_RUNS = "runs_chosen"
+"""Session key: ids of the runs in view."""
+AGAIN = "train_again"
+"""Session key: id of the run whose configuration the Train page starts from."""
 FAVOURITE = "first-vit-tiny"
 """Checkpoint that a new session starts with, where it exists: it shows attention."""
 
@@ -127,6 +131,11 @@ def reading(entry: Entry) -> Reading:
 def read_as(entry: Entry, how: Reading) -> None:
     """Read this file so from now on."""
     st.session_state.setdefault("readings", {})[entry.key] = how
+
+
+def choose_runs(*run_ids: str) -> None:
+    """Put runs in view on the Runs page; call it before their table is drawn or from a callback."""
+    st.session_state[CHOSEN_RUNS] = list(run_ids)
 
 
 def chosen_checkpoint(cards: Sequence[Checkpoint]) -> Checkpoint | None:

@@ -137,3 +137,19 @@ def _jacobian(cutout: Cutout) -> NDArray[Any] | None:
         return None
     steps = sky_steps(cutout.wcs, cutout.shape[0] / 2 - 0.5, cutout.shape[1] / 2 - 0.5)
     return steps if steps is not None and abs(np.linalg.det(steps)) > 1e-12 else None
+
+
+def origin_text(cutout: Cutout) -> str:
+    """Survey, VLASS epoch, tile, version, date, frequency and position, on one line."""
+    origin = cutout.origin
+    parts = ["simulated"] if origin.simulated else []
+    if origin.survey:
+        epoch = f", VLASS epoch {origin.vlass_epoch}" if origin.vlass_epoch else ""
+        look = " Quick Look" if origin.quick_look else ""
+        parts.append(f"{origin.survey}{look}{epoch}")
+    parts += [f"tile {origin.tile}"] if origin.tile else []
+    parts += [f"version {origin.version}"] if origin.version else []
+    parts += [origin.date] if origin.date else []
+    parts += [f"{origin.frequency_ghz:.3g} GHz"] if origin.frequency_ghz else []
+    parts.append(centre_text(cutout) or "orientation unknown, no sky coordinates")
+    return " · ".join(parts)

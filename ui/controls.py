@@ -1,0 +1,126 @@
+"""Controls that several rooms draw: how the sky is shown, what lies over it, and the options of an explainer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+
+from vlass_explorer.figures import colours
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.figures.sky import Overlay
+from vlass_explorer.schema import Cutout, Explanation
+
+OVERLAYS = {
+    "Colours over sky": "none",
+    "Lines over sky": "explanation over sky",
+    "Sky lines over colours": "sky over explanation",
+}
+
+
+def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
+    """Draw the display controls; return the view and whether the whole cutout is shown first."""
+    factor, unit = colours.display_unit(cutout.unit)
+    extent = st.segmented_control(
+        "Show",
+        ["Field of view", "Whole cutout"],
+        default="Field of view",
+        required=True,
+        key="extent",
+        persist_state="session",
+    )
+    stretch = st.segmented_control(
+        "Stretch",
+        colours.STRETCHES,
+        default="asinh",
+        required=True,
+        key="stretch",
+        persist_state="session",
+        help="asinh is linear up to about 3 rms and logarithmic above. The model has a stretch of its own.",
+    )
+    colour_map = st.selectbox("Colour map", colours.SKY_MAPS, key="colour_map", persist_state="session")
+    has_noise = colours.sky_rms(cutout) is not None
+    contours = st.toggle(
+        "Contours at −3, 3, 6, 12, 24 … rms",
+        key="contours",
+        disabled=not has_noise,
+        persist_state="session",
+        help=None if has_noise else "Off: this file has no rms in units of brightness.",
+    )
+    percentile = st.select_slider(
+        "Upper limit, percentile of the pixels",
+        colours.PERCENTILES,
+        value=99.9,
+        key="percentile",
+        persist_state="session",
+    )
+    limits = None
+    if st.toggle("Limits by hand", key="by_hand"):
+        low, high = (factor * v for v in colours.limits(cutout, SkyView(percentile=percentile)))
+        with st.container(horizontal=True):
+            low = st.number_input(f"Lower ({unit})", value=float(f"{low:.3g}"), format="%.4g", key="low")
+            high = st.number_input(f"Upper ({unit})", value=float(f"{high:.3g}"), format="%.4g", key="high")
+        limits = (low, high)
+        if low >= high:
+            st.warning("The lower limit must lie below the upper one; the percentile is used.")
+    view = SkyView(stretch, percentile, limits, colour_map, contours and has_noise)
+    return view, extent == "Whole cutout"
+
+
+def overlay(explanation: Explanation) -> Overlay:
+    """Draw the overlay controls of one explanation, in the row of the caller."""
+    panel = 0
+    if len(explanation.titles) > 1:
+        panel = st.selectbox(
+            "Map", range(len(explanation.titles)), format_func=lambda i: explanation.titles[i], key="panel", width=190
+        )
+    return replace(overlay_style(), panel=min(panel, len(explanation.titles) - 1))
+
+
+def overlay_style() -> Overlay:
+    """Draw how any explanation lies over the sky, in the row of the caller."""
+    style = st.selectbox("Overlay", list(OVERLAYS), key="overlay", persist_state="session", width=190)
+    opacity = st.slider(
+        "Opacity",
+        0.0,
+        1.0,
+        0.6,
+        0.05,
+        key="opacity",
+        persist_state="session",
+        disabled=style == "Lines over sky",
+        width=150,
+    )
+    return Overlay(opacity, OVERLAYS[style])
+
+
+def options(parameters: Mapping[str, inspect.Parameter], texts: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """Draw one widget a parameter, with its help text, and return the values by name; ``prefix`` keeps keys apart.
+
+    Literal: a select box; bool: a toggle; int and float: a number (a slider where the default lies in [0, 1] and is
+    a float); ``int | None``: a number that may stay empty; anything else: text.
+    """
+    return {
+        name: _widget(name, parameter, texts.get(name), f"{prefix}_{name}") for name, parameter in parameters.items()
+    }
+
+
+def _widget(name: str, parameter: inspect.Parameter, text: str | None, key: str) -> Any:
+    label, default, kind = name.replace("_", " ").capitalize(), parameter.default, parameter.annotation
+    choices = get_args(kind)
+    if get_origin(kind) is Literal:
+        return st.selectbox(label, choices, index=choices.index(default), key=key, help=text)
+    if kind is bool:
+        return st.toggle(label, value=default, key=key, help=text)
+    if type(None) in choices and int in choices:
+        return st.number_input(label, value=default, step=1, key=key, help=text, placeholder="default")
+    if kind is int:
+        return st.number_input(label, value=default, step=1, key=key, help=text)
+    if kind is float:
+        if 0.0 <= default <= 1.0:
+            return st.slider(label, 0.0, 0.99, default, 0.05, key=key, help=text)
+        return st.number_input(label, value=default, key=key, help=text)
+    return st.text_input(label, value="" if default is None else str(default), key=key, help=text)

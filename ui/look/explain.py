@@ -1,0 +1,128 @@
+"""Choose an explainer and its options, and draw sky, model input and explanation on linked axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import controls, loaders, results, slow
+from ui.boundary import Viewport
+from ui.look import methods
+from ui.text import plain
+from vlass_explorer import explainers, export
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.figures.sky import Overlay, sky_panels
+from vlass_explorer.schema import (
+    Checkpoint,
+    Cutout,
+    Explanation,
+    ExplorerError,
+    FloatArray,
+    Prediction,
+    Window,
+)
+
+WANTED = "wanted_method"
+INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
+"""The first that a checkpoint supports is drawn where the chosen method does not apply."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One explanation, how it lies over the sky, and what it was made from."""
+
+    explanation: Explanation
+    overlay: Overlay
+    provenance: export.Provenance
+    stamp: str
+    """Cutout hash, checkpoint and method: drawn into the figure last, so that its presence says it is drawn."""
+
+
+def answer(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Answer | None:
+    """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
+    method, reason = _method(card)
+    with place:
+        st.selectbox(
+            "Explanation",
+            methods.of_the_sky(),
+            key="method",
+            width=190,
+            on_change=_want,
+            format_func=lambda name: explainers.EXPLAINERS[name].TITLE,
+        )
+        explainer = explainers.EXPLAINERS[method]
+        with st.popover("Options", icon=":material/settings:"):
+            st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
+            names = list(card.label_names)
+            target = st.selectbox("Explained label", names, names.index(prediction.label))
+            chosen = controls.options(
+                explainers.options(method), explainers.option_help(method), f"{method}_{card.name}"
+            )
+    if reason:
+        st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
+    key = (method, names.index(target), tuple(sorted(chosen.items())))
+    try:
+        explanation = slow.run(
+            st.empty(),
+            f"explore_{cutout.sha256[:8]}_{card.name}_{key}",
+            explainer.TITLE,
+            lambda: loaders.explanation(card, cutout, *key),
+        )
+    except ExplorerError as error:
+        st.info(plain(error))
+        return None
+    if explanation is None:  # stopped
+        return None
+    with place:
+        overlay = controls.overlay(explanation)
+    provenance = export.Provenance(card, method, target, chosen, prediction)
+    return Answer(explanation, overlay, provenance, f"{cutout.sha256[:8]} {card.name} {method}")
+
+
+def _method(card: Checkpoint) -> tuple[str, str]:
+    """The method to draw, and why it is not the one that was asked for; the picker shows the one that is drawn."""
+    wanted = st.session_state.get(WANTED, INSTEAD[0])
+    applies, reason = loaders.supports(card, wanted)
+    method = wanted if applies else next(name for name in INSTEAD if loaders.supports(card, name)[0])
+    st.session_state["method"] = method
+    return method, "" if applies else reason
+
+
+def _want() -> None:
+    """In a callback: the choice stays when a checkpoint that it does not suit is looked at in between."""
+    st.session_state[WANTED] = st.session_state["method"]
+
+
+def panels_chart(
+    cutout: Cutout,
+    view: SkyView,
+    window: Window | None,
+    seen: FloatArray | None,
+    answer: Answer | None,
+    *,
+    whole_cutout: bool,
+    screen: Viewport,
+) -> None:
+    """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
+    count = 1 + (seen is not None) + (answer is not None)
+    if screen.narrow:
+        if seen is None:
+            return
+        count -= 1
+    side = min((screen.width - results.LEFT) / max(count, 2) - 12, 560)
+    figure = sky_panels(
+        cutout,
+        view,
+        window=window,
+        seen=seen,
+        explanation=answer.explanation if answer else None,
+        overlay=answer.overlay if answer else None,
+        whole_cutout=whole_cutout,
+        height=round(side) + results.AROUND,
+        show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
+        stamp=answer.stamp if answer else "",
+    )
+    alt = f"Sky, model input and explanation of {cutout.name}"
+    st.plotly_chart(figure, key="panels", config=results.CONFIG, alt=alt)

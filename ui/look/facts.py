@@ -1,0 +1,131 @@
+"""What is known of a cutout without any model: where it comes from, what was measured, what is odd, its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from ui.look.quantities import flux, rounded
+from ui.text import plain
+from vlass_explorer.figures import colours
+from vlass_explorer.measure import Measurements
+from vlass_explorer.schema import Cutout
+
+QUICK_LOOK = (
+    "VLASS Quick Look: cleaned to about 5σ, flux scale ±10 to 20 %, positions off by up to 1″, sidelobes may remain."
+)
+
+
+OFF = {
+    "snr": "S/N",
+    "angular_size": "angular size",
+    "flux": "integrated flux",
+    "flux_error": "integrated flux",
+    "major": "size without the beam",
+}
+"""Names on the page of measurements that can be off."""
+
+
+def draw_measurements(cutout: Cutout, measure: Callable[..., Measurements]) -> None:
+    """Draw what was measured on the whole cutout, and below it what that rests on; see ``measure.Measurements``."""
+    place, choice = st.container(gap="xxsmall"), st.container()
+    found = measure(cutout)
+    if found.bowl is not None and choice.checkbox(
+        "Subtract the sky around the source",
+        key="local_background",
+        help="The image of an interferometer has no background: this is for an offset that is known to be one.",
+    ):
+        found = measure(cutout, local_background=True)
+    with place:
+        _draw_table(cutout, found)
+
+
+def _draw_table(cutout: Cutout, found: Measurements) -> None:
+    """A table of what was measured; a quantity that is off stands with its reason below."""
+    factor, unit = colours.display_unit(cutout.unit)
+    rows: dict[str, str] = {}
+    if found.peak_fit is not None and found.peak_error is not None:
+        fit = rounded(factor * found.peak_fit, factor * found.peak_error)
+        rows["Peak, beam fitted"] = f"{fit} {unit}"
+    rows["Peak"] = f"{rounded(factor * found.peak)} {unit}"
+    if found.rms is not None:
+        rows["rms"] = f"{rounded(factor * found.rms)} {unit}"
+    if found.snr is not None:
+        rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
+    rows |= _flux_rows(found) | _size_rows(found)
+    if cutout.beam is not None:
+        beam = cutout.beam
+        rows["Beam"] = f"{beam.major:.2f}″ × {beam.minor:.2f}″, {beam.pa:.0f}°" + (", assumed" if beam.assumed else "")
+    if cutout.pixel_scale is not None:
+        height, width = (f"{side:.3g}″" for side in cutout.pixel_scale)
+        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {width}" + (f" × {height}" if height != width else "")
+    else:
+        rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}"
+    table = pd.DataFrame({"": [plain(value) for value in rows.values()]}, index=list(rows))
+    st.table(table, border="horizontal", hide_header=True, alt="Measurements of the cutout")
+    for note in (*found.notes, *([f"Flux scale: {found.flux_scale_source}."] if found.flux_scale_source else [])):
+        st.caption(plain(note))
+    if found.off:
+        missing = {OFF.get(name, name): reason for name, reason in found.off.items()}
+        lines = [f"- {quantity}: {plain(reason)}" for quantity, reason in missing.items()]
+        with st.expander(f"Off for this file: {', '.join(missing)}"):
+            st.caption("\n".join(lines))
+
+
+def _flux_rows(found: Measurements) -> dict[str, str]:
+    """Flux density with its statistical error, the survey's flux scale apart, and a corrected value beside it."""
+    rows = {}
+    if found.flux is not None:
+        rows["Integrated flux"] = f"{flux(found.flux, found.flux_error)} (noise)"
+    if found.flux is not None and found.flux_scale_error is not None:
+        rows["Flux scale"] = f"± {100 * found.flux_scale_error / found.flux:.0f} %, {flux(found.flux_scale_error)}"
+    if found.flux is not None and found.flux_corrected is not None:
+        rows["Flux, scale corrected"] = flux(found.flux_corrected, found.flux_corrected * _relative(found))
+    if found.flux_limit is not None:
+        rows["Flux of a point"] = f"< {flux(found.flux_limit)} (3σ, at the centre)"
+    return rows
+
+
+def _relative(found: Measurements) -> float:
+    return (found.flux_error or 0.0) / found.flux if found.flux else 0.0
+
+
+def _size_rows(found: Measurements) -> dict[str, str]:
+    """Size as seen, and with the beam removed or its limit."""
+    rows = {}
+    if found.angular_size is not None:
+        rows["Angular size, as seen"] = f"{found.angular_size:.3g}″"
+    if found.size_limit is not None:
+        rows["Size without the beam"] = f"< {found.size_limit:.2g}″ (3σ, not resolved)"
+    elif found.major is not None and found.minor is not None and found.pa is not None:
+        axes = [(found.major, found.major_error), (found.minor, found.minor_error)]
+        sizes = " × ".join(f"({rounded(*axis)})″" for axis in axes)
+        rows["Size without the beam"] = f"{sizes}, {found.pa:.0f}°"
+    return rows
+
+
+def draw_notes(cutout: Cutout) -> None:
+    """Draw what is odd about the file, what is off and why, and the survey's own warnings; trifles folded away."""
+    lines = list(cutout.notes)
+    if cutout.origin.quick_look:
+        lines.append(QUICK_LOOK)
+    if colours.sky_rms(cutout) is None:
+        lines.append("No rms in units of brightness: no S/N and no contours at multiples of the rms.")
+    if cutout.wcs is None:
+        lines.append("Without sky coordinates: axes in pixels, no arrows, scale bar or beam, orientation unknown.")
+    if lines:
+        st.caption("\n".join(f"- {plain(line)}" for line in lines))
+    if cutout.more_notes:
+        with st.expander(f"{len(cutout.more_notes)} more notes on the file"):
+            st.caption("\n".join(f"- {plain(line)}" for line in cutout.more_notes))
+
+
+def draw_header(cutout: Cutout) -> None:
+    """Draw the header as a table that can be searched and downloaded."""
+    if not cutout.header:
+        st.caption("This file has no header.")
+        return
+    table = pd.DataFrame({"keyword": list(cutout.header), "value": [str(v) for v in cutout.header.values()]})
+    st.dataframe(table, hide_index=True, height=320, key="header", alt="FITS header")

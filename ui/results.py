@@ -1,0 +1,197 @@
+"""Results as several rooms draw them: a sky, the numbers and files of an explanation, a report of an evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from ui.text import plain
+from vlass_explorer import export, runs
+from vlass_explorer.evaluation import leaderboard, metrics, report_table
+from vlass_explorer.figures import evaluation as figures
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.figures.sky import sky_panels
+from vlass_explorer.schema import Cutout, Explanation, Report, ReportError, Run, Window
+
+CONFIG = {
+    "displaylogo": False,
+    "scrollZoom": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
+}
+# Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
+AROUND, LEFT = 158, 64
+HELP = {
+    "png": "What the model saw and the maps, as a picture",
+    "fits": "The maps with the coordinates of the cutout, where it has any: opens in DS9 and CARTA",
+    "reg": "The strongest patches as regions for DS9 and CARTA",
+    "json": "Manifest: hashes of cutout and checkpoint, method, options, numbers, versions",
+    "cube": "All maps as the planes of one cube on the pixels and coordinates of the cutout",
+}
+MIME = {"png": "image/png", "fits": "application/fits", "reg": "text/plain", "json": "application/json"}
+COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
+
+
+def sky_chart(cutout: Cutout, view: SkyView, window: Window | None, *, whole_cutout: bool, width: int) -> None:
+    """Draw the sky alone, for narrow pages."""
+    figure = sky_panels(
+        cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=min(width - LEFT, 640) + AROUND
+    )
+    st.plotly_chart(figure, key="sky", config=CONFIG, alt=f"Sky image of {cutout.name}")
+
+
+def numbers(explanation: Explanation) -> None:
+    """Draw the caption of an explanation, and below it each of its numbers with its name."""
+    st.caption(plain(explanation.caption))
+    if lines := in_words(explanation.numbers):
+        st.caption(" · ".join(plain(line) for line in lines))
+
+
+def in_words(numbers: Mapping[str, float | int | str | bool]) -> list[str]:
+    """``completeness_error: 0.021`` becomes "completeness error 2.1 %", ``converged: True`` "converged"."""
+    lines = []
+    for name, value in numbers.items():
+        words = name.replace("_", " ")
+        if isinstance(value, bool):
+            lines.append(words if value else f"not {words}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            lines.append(f"{words} undefined")
+        elif isinstance(value, float) and name.endswith(("_share", "_error")):
+            lines.append(f"{words} {value:.1%}")
+        else:
+            lines.append(f"{words} {value:.4g}" if isinstance(value, float) else f"{words} {value}".replace("_", " "))
+    return lines
+
+
+def downloads(explanation: Explanation, cutout: Cutout, provenance: export.Provenance, *, key: str = "get") -> None:
+    """Draw the buttons of one explanation in a row: PNG, FITS with the cutout's WCS, DS9 regions, JSON manifest."""
+    makers: dict[str, Callable[..., bytes]] = {
+        "PNG": export.png_bytes,
+        "FITS": export.fits_bytes,
+        **({"REG": export.regions_bytes} if export.has_regions(explanation) else {}),
+        "JSON": export.manifest_json,
+    }
+    stem = f"{export.safe_stem(cutout.name)}.{provenance.method}"
+    with st.container(horizontal=True, gap="xsmall", width="content"):
+        for label, make in makers.items():
+            suffix = label.lower()
+            _button(label, partial(make, explanation, cutout, provenance), stem, suffix, HELP[suffix], key)
+
+
+def downloads_of_all(items: Sequence[export.Item], cutout: Cutout, *, key: str = "get_all") -> None:
+    """Draw the buttons of several explanations of one cutout: one picture, one FITS cube, one manifest."""
+    stem = f"{export.safe_stem(cutout.name)}.maps"
+    with st.container(horizontal=True, gap="xsmall", width="content"):
+        _button("PNG of all", partial(export.sheet_bytes, items, cutout), stem, "png", HELP["png"], key)
+        _button("FITS cube", partial(export.cube_bytes, items, cutout), stem, "fits", HELP["cube"], key)
+        _button("JSON of all", partial(export.manifests_json, items, cutout), stem, "json", HELP["json"], key)
+
+
+def _button(label: str, make: Callable[[], bytes], stem: str, suffix: str, text: str, key: str) -> None:
+    st.download_button(
+        label,
+        make,
+        f"{stem}.{suffix}",
+        MIME[suffix],
+        on_click="ignore",
+        icon=":material/download:",
+        help=text,
+        key=f"{key}_{suffix}",
+    )
+
+
+def report_of(run: Run) -> Report | None:
+    """The report of a run's validation split, None where it has none that can be read."""
+    values = runs.read_report(run.path)
+    try:
+        return metrics.read(values) if values else None
+    except ReportError:
+        return None
+
+
+def _seen(report: Report) -> None:
+    """Say how much of it the checkpoint had seen, loudly where the figures are no test."""
+    if report.seen is None:
+        st.caption(f"{report.count:,} cutouts, one forward pass each. Whether any had been trained on is not recorded.")
+    elif report.seen.status == "trained":
+        st.warning(plain(report.seen.sentence), icon=":material/warning:")
+    else:
+        st.caption(f"{report.count:,} cutouts, one forward pass each. {plain(report.seen.sentence)}")
+
+
+def report(report: Report, key: str) -> None:
+    """Draw a report; ``key`` tells several on one page apart."""
+    _seen(report)
+    with st.container(horizontal=True):
+        for name, value, interval in (
+            ("Macro F1", report.macro_f1, report.macro_f1_interval),
+            ("Accuracy", report.accuracy, report.accuracy_interval),
+            ("Macro AUROC", report.macro_auroc, report.macro_auroc_interval),
+            ("Calibration error", report.ece, (math.nan, math.nan)),
+        ):
+            known = all(math.isfinite(edge) for edge in interval)
+            spread = f"95 % of resamplings: {interval[0]:.3f} to {interval[1]:.3f}" if known else None
+            st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=spread, width="content")
+    if report.absent:
+        names = ", ".join(map(plain, report.absent))
+        st.caption(f"Macro F1 leaves out {names}: absent from labels and predictions.")
+    cells = st.grid(2, min_column_width=380, gap="medium")
+    with cells.cell():
+        normalised = st.segmented_control(
+            "Confusion", ["Counts", "Shares of the true class"], default="Counts", required=True, key=f"{key}_confusion"
+        )
+        st.plotly_chart(
+            figures.confusion(report, normalised=normalised != "Counts"),
+            key=f"{key}_matrix",
+            config={"displaylogo": False},
+            alt="Confusion matrix, true classes down, predicted across",
+        )
+    with cells.cell():
+        table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=COLUMNS)
+        table.loc[list(report.absent), ["Precision", "Recall", "F1"]] = math.nan  # 0/0
+        table = table.rename_axis("Class").reset_index()
+        shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
+        shown["Cutouts"] = st.column_config.NumberColumn(format="%d")
+        st.dataframe(table, hide_index=True, column_config=shown, alt="Precision, recall, F1 and AUROC of each class")
+    if not report.roc and not report.reliability:
+        st.caption("This card holds no curves: evaluate the checkpoint again to draw ROC and reliability.")
+        return
+    with cells.cell():
+        st.markdown("**ROC, one class against the rest**")
+        st.plotly_chart(figures.roc(report), key=f"{key}_roc", config={"displaylogo": False}, alt="ROC of each class")
+    with cells.cell():
+        st.markdown("**Reliability of the top score**")
+        st.plotly_chart(
+            figures.reliability(report),
+            key=f"{key}_reliability",
+            config={"displaylogo": False},
+            alt="Accuracy against mean top score",
+        )
+        st.caption("On the dotted line a score of 0.8 would be right in 80 of 100 cases.")
+
+
+def report_downloads(report: Report, where: str, key: str) -> None:
+    """Draw the buttons that give the table of classes, with what had been seen, as CSV and LaTeX."""
+    frame, caption = report_table.table(report), report_table.caption(report, where)
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV",
+            leaderboard.to_csv(frame),
+            "report.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"{key}_csv",
+        )
+        st.download_button(
+            "LaTeX",
+            leaderboard.to_latex(frame, caption),
+            "report.tex",
+            "application/x-tex",
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"{key}_tex",
+        )

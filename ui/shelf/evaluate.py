@@ -1,0 +1,175 @@
+"""Evaluate the chosen checkpoint on a data set: report, and the mistakes as pictures that open in Explore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import loaders, results, settings, slow, state
+from ui.text import plain
+from vlass_explorer import datasets
+from vlass_explorer.datasets import splits
+from vlass_explorer.evaluation import Evaluation, Part, evaluate, metrics, parts
+from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, ReportError, RunConfig
+
+SHOWN = 24
+NAMES = {
+    "held out": "Test, else validation",
+    "validation": "Validation",
+    "test": "Test",
+    "train": "Training",
+    "all": "All",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """An evaluation that the open page holds: of which part, from where, and what came out."""
+
+    part: Part
+    data_dir: str
+    found: Evaluation
+
+
+def draw(card: Checkpoint) -> None:
+    """Draw the report on the card, the form that evaluates anew, and what that gave."""
+    own = card.reports.table.get("validation")
+    if isinstance(own, dict):
+        st.subheader("On its card", anchor=False)
+        try:
+            report = metrics.read(own)
+        except ReportError as error:
+            st.warning(plain(error))
+        else:
+            results.report(report, f"card_{card.name}")
+            results.report_downloads(report, f"{card.name} on validation", f"card_{card.name}")
+    st.subheader("On a data set", anchor=False)
+    wanted = _form(card)
+    place = st.empty()
+    key = f"evaluation_{card.name}_{card.sha256}"
+    if wanted is not None:
+        # What fails is said once and leaves the last evaluation as it was.
+        try:
+            done = _run(place, card, *wanted)
+        except ExplorerError as error:
+            place.error(plain(error))
+        else:
+            if done is not None:
+                st.session_state[key] = done
+    done = st.session_state.get(key)
+    if done is not None:
+        _draw(card, done)
+
+
+def _draw(card: Checkpoint, done: Done) -> None:
+    part, found = done.part, done.found
+    st.caption(f"{plain(part.data_set.title)} in `{done.data_dir or 'memory'}`: {plain(str(part))}")
+    results.report(found.report, f"new_{card.name}")
+    results.report_downloads(found.report, f"{card.name} on {part} of {part.data_set.title}", f"new_{card.name}")
+    if found.unreadable:
+        first = next(iter(found.unreadable.values()))
+        st.warning(f"{len(found.unreadable)} cutouts have no score, among them {plain(first)}")
+    _gallery(card, done)
+
+
+def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
+    """What is to be evaluated, when the button was pressed."""
+    own = parts.config_of(card)
+    in_memory = datasets.is_made(own.dataset)
+    with st.form(f"evaluate_{card.name}", width=880), st.container(horizontal=True, vertical_alignment="bottom"):
+        roots = {str(path): path.name for path in settings.data_sets()}
+        folder: str | None = ""
+        if in_memory:
+            st.caption("The bundled simulator")
+        else:
+            folder = st.selectbox(
+                "Data set",
+                list(roots),
+                format_func=lambda path: roots.get(path, path),
+                key=f"evaluate_dir_{card.name}",
+                accept_new_options=True,
+                help="A folder below the data roots with classes of this checkpoint.",
+            )
+        kinds = list(splits.KINDS)
+        split = st.selectbox(
+            "Split",
+            kinds,
+            index=kinds.index(own.split) if own.split in kinds else 0,
+            key=f"evaluate_split_{card.name}",
+            width=150,
+        )
+        fold = st.number_input(
+            "Fold",
+            0,
+            99,
+            own.fold,
+            key=f"evaluate_fold_{card.name}",
+            width=110,
+            help="Another fold than the card's may hold cutouts that it was trained on.",
+        )
+        part = st.selectbox(
+            "Part",
+            list(NAMES),
+            format_func=NAMES.__getitem__,
+            key=f"evaluate_part_{card.name}",
+            width=200,
+            help="All needs no split. The training part says how well the training cutouts were learnt by heart.",
+        )
+        st.form_submit_button(
+            "Evaluate",
+            icon=":material/play_arrow:",
+            on_click=st.session_state.update,
+            args=({"evaluate": card.sha256},),
+        )
+    if st.session_state.pop("evaluate", None) != card.sha256:
+        return None
+    try:
+        data_dir = "" if in_memory else str(settings.checked_data_dir(folder or ""))
+    except DatasetError as error:
+        st.error(plain(error))
+        return None
+    reader = own.dataset if in_memory else "class_folders"
+    return parts.config_of(card, data_dir=data_dir, dataset=reader, split=split, fold=int(fold)), part
+
+
+def _run(place: DeltaGenerator, card: Checkpoint, config: RunConfig, part: str) -> Done | None:
+    """The evaluation, with its progress in ``place``; None where it was stopped."""
+    chosen = parts.chosen(card, config, part)
+    key = f"evaluate_{card.name}"
+    st.session_state.get("stopped", set()).discard(key)  # the button was pressed again
+    found = slow.run(place, key, "Evaluating", lambda: evaluate(loaders.model(card), card, chosen))
+    return None if found is None else Done(chosen, config.data_dir, found)
+
+
+def _gallery(card: Checkpoint, done: Done) -> None:
+    found = done.found
+    mistakes = found.report.mistakes
+    st.markdown(f"**Mistakes, the surest first** ({int((found.probabilities.argmax(1) != found.labels).sum())})")
+    if not mistakes:
+        st.caption("There is none.")
+        return
+    cells = st.grid("auto", min_column_width=150, gap="small")
+    for mistake in mistakes[:SHOWN]:
+        item = done.part.data_set.items[int(found.indices[mistake.index])]
+        true, predicted = (plain(found.label_names[k]) for k in (mistake.true, mistake.predicted))
+        with cells.cell(), st.container(gap="xxsmall"):
+            try:
+                st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
+            except ExplorerError as error:  # the file may have gone since
+                st.caption(plain(error))
+            st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
+            take = partial(state.borrow, item, done.data_dir)
+            if st.button(
+                "Explore",
+                key=f"mistake_{mistake.index}",
+                type="tertiary",
+                icon=":material/explore:",
+                on_click=take,
+                help=plain(item.name),
+            ):
+                st.switch_page("pages/explore.py")
+    if len(mistakes) > SHOWN:
+        st.caption(f"The first {SHOWN} of them.")
