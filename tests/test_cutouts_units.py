@@ -6,9 +6,10 @@ import numpy as np
 import point_source
 import pytest
 
-from vlass_explorer import cutouts
+from vlass_explorer import cutouts, validity
 from vlass_explorer.cutouts import units
 from vlass_explorer.measure import measure
+from vlass_explorer.schema import InputSpec
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ from vlass_explorer.measure import measure
         ("Jy/beam km/s", None),
         ("Jy/beam.km/s", None),
         ("Jy/beam/Hz", None),
+        ("JY/B*M/S", None),
+        ("Jy_per_beam", 1.0),
+        ("'mJy/beam'", 1e-3),
+        ("Jy·beam⁻¹", 1.0),
         ("1e400 Jy/beam", None),
         ("10**99999999 Jy/beam", None),
         ("beam", None),
@@ -77,3 +82,37 @@ def test_a_flux_is_the_same_in_any_unit(text: str, stored: float) -> None:
     assert cutout.origin.product == "total intensity" and cutout.unit in units.NAMED.values()
     assert 0.049 < (measure(cutout).flux or 0.0) < 0.0505
     assert any("converted" in note for note in cutout.notes) == (text != "10**-3 Jy/beam")
+
+
+@pytest.mark.parametrize(
+    ("unit", "product"),
+    [
+        ("Jy/beam.km/s", "integrated intensity"),
+        ("Jy/beam*m/s", "integrated intensity"),
+        ("JY/B*M/S", "integrated intensity"),
+        ("mJy beam-1 km s-1", "integrated intensity"),
+        ("Jy km/s/beam", "integrated intensity"),
+        ("Jy.km.s-1.beam-1", "integrated intensity"),
+        ("K km/s", "integrated intensity"),
+        ("K.km.s^-1", "integrated intensity"),
+        ("Jy/beam.Hz", "integrated intensity"),
+        ("km/s", "velocity map"),
+        ("m s-1", "velocity map"),
+        ("Jy/beam", "total intensity"),
+        ("W m-2 Hz-1 beam-1", "total intensity"),
+        ("K", "unknown"),
+        ("Jy/pixel", "unknown"),
+    ],
+)
+def test_moments_are_no_images_of_flux_density(unit: str, product: str) -> None:
+    cutout = cutouts.read(point_source.file(BUNIT=unit))
+    assert cutout.origin.product == product
+    is_moment = product in ("integrated intensity", "velocity map")
+    if is_moment:
+        found = measure(cutout)
+        assert found.flux is None and found.flux_limit is None and "not Jy/beam" in found.off["flux"]
+        for spec in (InputSpec(), InputSpec(unit="Jy/beam"), InputSpec(unit="count")):
+            told = validity.check(cutout, spec)
+            assert told.level == "outside" and "moment" in told.reasons[0]
+    noted = any(note.startswith(f"The unit {unit} is that of an integrated intensity") for note in cutout.notes)
+    assert noted == (product == "integrated intensity")

@@ -54,6 +54,7 @@ PRODUCTS = {
     "polarisation angle": "a map of polarisation angles",
     "Faraday depth": "a map or cube of Faraday depth (rotation measure)",
     "optical depth": "a map of optical depth",
+    "integrated intensity": "a map of integrated intensity (moment 0)",
     "velocity map": "a velocity map (moment)",
     "position-velocity": "a position-velocity diagram or a spectrum",
     "weights": "a map of weights",

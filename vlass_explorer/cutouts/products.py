@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import units
 from .axes import MAX_AXES, SPECTRAL, ctype
 
 TOTAL = "total intensity"
@@ -34,7 +35,8 @@ TYPES = (
     (re.compile(r"^mask"), "mask"),
     (re.compile(r"noise|\brms"), "rms"),
     (re.compile(r"background"), "background"),
-    (re.compile(r"velocity|moment"), "velocity map"),
+    (re.compile(r"integrated|moment[ _-]*0|^mom0"), units.INTEGRATED),
+    (re.compile(r"velocity|moment"), units.VELOCITIES),
 )
 AIPS_CLASS = re.compile(r"IMCLASS\s*=\s*'([A-Z]+\d*)")
 AIPS_CLASSES = (
@@ -123,6 +125,8 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
         return of_stokes(stokes or "")
     if re.match(r"^rad\b.*m", (unit or "").lower()):
         return "Faraday depth"
+    if what := units.moment(unit or ""):
+        return what
     for key in ("BTYPE", "TYPE", "IMTYPE", "IMAGETYP", "PRODUCT"):
         text = str(header.get(key) or "").strip().lower()
         for pattern, what in TYPES:

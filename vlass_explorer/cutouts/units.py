@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from math import isclose
 from typing import Any
 
 import astropy.units as u
 
+from ..foreign import mapped
+from ..schema import CutoutError
+
+INTEGRATED, VELOCITIES = "integrated intensity", "velocity map"
 NAMED = {1.0: "Jy/beam", 1e-3: "mJy/beam", 1e-6: "uJy/beam"}
 PREFIXES = {
     "": 1.0,
@@ -36,22 +41,31 @@ BEAM = r"\(?\s*(?:clean\s*|dirty\s*|restoring\s*|synth(?:esi[sz]ed)?\s*)?(?:beam
 INVERSE = rf"{BEAM}\s*(?:\*\*|\^)?\s*\(?\s*-\s*1(?:\.0*)?\s*\)?"
 BETWEEN = r"[\s.*·]*"
 PER_BEAM = re.compile(
-    rf"^\(?{FLUX}\)?\s*(?:(?:/|per)\s*{BEAM}|{BETWEEN}{INVERSE}|[\s.*]*beam)$"
+    rf"^\(?{FLUX}\)?\s*(?:(?:/|-?per)[\s-]*{BEAM}|{BETWEEN}{INVERSE}|[\s.*]*beam)$"
     rf"|^{INVERSE}{BETWEEN}{FLUX.replace('prefix', 'last')}$",
     re.IGNORECASE,
 )
+# What a moment 0 is integrated over; astropy reads CASA's Jy/beam.km/s as Jy / (beam km s).
+VELOCITY = re.compile(
+    r"(?<![a-z/])k?m\s*(?:/\s*s(?:ec)?(?![a-z])|[\s.*·]*s(?:ec)?\s*(?:\*\*|\^)?\s*\(?\s*-\s*1\)?)", re.IGNORECASE
+)
+WIDTH = re.compile(r"(?<![a-z/])[kmg]?hz(?!\s*[-^*(\d])", re.IGNORECASE)
+AMOUNT = re.compile(rf"^(?:[munkµμ]?K|{FLUX.replace('prefix', 'any')})$", re.IGNORECASE)
 
 
 def read(header: Mapping[str, Any], notes: list[str]) -> tuple[str | None, float]:
     """Unit of BUNIT, and the factor by which the pixels have to be multiplied to be in it; None: it does not say.
 
     A brightness a beam is Jy/beam, mJy/beam or uJy/beam; one in other powers of ten has a factor.  Any other unit
-    stays as it is written.
+    stays as it is written, with a note on one of an integrated intensity.
     """
     text = str(header.get("BUNIT") or "").strip()[:40]
     if not text:
         notes.append("The file names no brightness unit (BUNIT).")
         return None, 1.0
+    if moment(text) == INTEGRATED:
+        notes.append(f"The unit {text} is that of an integrated intensity (moment 0): it gives no flux density in Jy.")
+        return text, 1.0
     scale = jansky_a_beam(text)
     if scale is None or not 1e-30 < scale < 1e30:
         return text, 1.0
@@ -63,9 +77,27 @@ def read(header: Mapping[str, Any], notes: list[str]) -> tuple[str | None, float
     return name, scale / known
 
 
+def moment(text: str) -> str | None:
+    """The product that a unit with a velocity or a frequency in it tells: integrated intensity or a velocity map."""
+    plain = _plain(text)
+    for spectral in (VELOCITY, WIDTH):
+        if spectral.search(plain):
+            amount = spectral.sub(" ", plain, count=1).strip(" .*·()")
+            if not amount and spectral is VELOCITY:
+                return VELOCITIES
+            return INTEGRATED if AMOUNT.match(amount) or jansky_a_beam(amount) is not None else None
+    return None
+
+
+def _plain(text: str) -> str:
+    """Without LaTeX, quotes and brackets, and with plain digits and signs for superscripts."""
+    text = unicodedata.normalize("NFKC", text).replace("−", "-").replace("_", " ")
+    return re.sub(r"\\(?:mathrm|rm|,|;)?|[${}\[\]~]", " ", text).strip(" .,;\"'")
+
+
 def jansky_a_beam(text: str) -> float | None:
     """How many Jy/beam a unit string is; None where it is no flux density a beam."""
-    plain = re.sub(r"\\(?:mathrm|rm|,|;)?|[${}\[\]~]", " ", text).strip(" .,;")
+    plain = _plain(text)
     power = POWER.match(plain)
     factor = 1.0
     if power is not None:
@@ -87,7 +119,12 @@ def _by_astropy(plain: str, factor: float) -> float | None:
         return None  # no unit has such a power, and forged ones cost time
     first, *below = plain.split("/")
     try:
-        unit = u.Unit(f"{first}/({' '.join(below)})" if len(below) > 1 else plain)
-        return factor * float(unit.to(u.Jy / u.beam)) if unit.is_equivalent(u.Jy / u.beam) else None
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
+        with mapped(_no_unit):
+            unit = u.Unit(f"{first}/({' '.join(below)})" if len(below) > 1 else plain)
+            return factor * float(unit.to(u.Jy / u.beam)) if unit.is_equivalent(u.Jy / u.beam) else None
+    except CutoutError:
         return None
+
+
+def _no_unit(error: Exception) -> CutoutError:
+    return CutoutError("The unit is none that is known.")
