@@ -11,6 +11,7 @@ import pytest
 from vlass_explorer import cutouts
 from vlass_explorer.cutouts import beam_history, beams
 from vlass_explorer.cutouts.notes import Notes
+from vlass_explorer.measure import measure
 from vlass_explorer.schema import Cutout
 
 PER_PLANE: dict[str, Any] = {"BMAJ": None, "BMIN": None, "BPA": None, "CASAMBM": True}
@@ -79,8 +80,14 @@ def test_beams_that_are_one_ellipse_stand_for_a_plane_that_the_table_does_not_na
     assert (found is not None) == is_one
     if found is not None:
         assert found[:2] == pytest.approx(beams[0][:2])
-    degrees = point_source.beams((0.0015, 0.0015, 0.0, 0, 0), unit="deg")
-    assert axes(cutouts.read(point_source.file(None, degrees, **PER_PLANE), VLASS)) == pytest.approx((5.4, 5.4, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("unit", "size"), [("deg", 0.0015), ("degrees", 0.0015), ("arcsec", 5.4), ("ASEC", 5.4), ("arcseconds", 5.4)]
+)
+def test_a_table_of_beams_in_any_usual_unit(unit: str, size: float) -> None:
+    table = point_source.beams((size, size, 0.0, 0, 0), unit=unit)
+    assert axes(cutouts.read(point_source.file(None, table, **PER_PLANE), VLASS)) == pytest.approx((5.4, 5.4, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +163,7 @@ def test_an_impossible_beam_is_said() -> None:
     assert "The beam (360″) is wider than the image (180″)." in wide.notes
     fine = cutouts.read(point_source.file(BMAJ=1e-4, BMIN=1e-4))
     assert "The beam (0.36″) is much finer than a pixel (1.8″)." in fine.notes
+    assert "much finer than a pixel" in measure(fine).off["flux"] and measure(wide).off.get("flux") is None
     coarse = cutouts.read(point_source.file(CDELT1=-1.8, CDELT2=1.8))
     assert any(note.startswith("Pixels of 1.8° are those of no telescope") for note in coarse.notes)
 

@@ -14,7 +14,7 @@ CELESTIAL = re.compile(r"^(RA|DEC|[A-Z]LON|[A-Z]LAT|[A-Z]{2}L[NT])(?:-*-([A-Z]{3
 MAX_AXES = 9
 MATRIX = re.compile(r"^(PC|CD)(?:(\d{3})(\d{3})|0*(\d{1,2})_0*(\d{1,2}))$")
 SPECTRAL = ("FREQ", "SPECLNMF", "VELO", "VRAD", "VOPT", "FELO", "ZOPT", "BETA", "WAVE", "AWAV", "ENER", "WAVN")
-A_GHZ = {"": 1e9, "HZ": 1e9, "KHZ": 1e6, "MHZ": 1e3, "GHZ": 1.0, "THZ": 1e-3}
+A_GHZ = {"": 1e9, "HZ": 1e9, "HERTZ": 1e9, "KHZ": 1e6, "MHZ": 1e3, "GHZ": 1.0, "THZ": 1e-3}
 # Reference frames that AIPS, Miriad and others write behind the type; any other suffix is no algorithm of the standard.
 SUFFIXES = re.compile(r"^(?:|-(?:LSR|LSRK|LSRD|HEL|BAR|OBS|GEO|TOPO|CMB|GAL|LOG|TAB|[FWAV]2[FWAV]))$")
 STOKES = {

@@ -43,7 +43,8 @@ RESTORING = _pattern(
     (?: {BREAK} , {QUOTED} (?: {BREAK} , {QUOTED} )? )?"""
 )
 SMOOTHED = _pattern(
-    rf"""major {GIVEN} {BREAK} , {BREAK} ["']?minor {GIVEN} (?: {BREAK} , {BREAK} ["']?(?:pa|positionangle) {GIVEN} )?"""
+    rf"""major {GIVEN} {BREAK} , {BREAK} ["']?minor {GIVEN}
+    (?: {BREAK} , {BREAK} ["']?(?:pa|positionangle) {GIVEN} )?"""
 )
 MIRIAD = _pattern(
     rf"""(?:RESTOR|CONVOL): {GAP} fwhm= {NUMBER} () (?: , {NUMBER} () )?

@@ -15,7 +15,7 @@ from ..schema import Beam, CutoutError
 from . import structure
 from .axes import Plane
 from .notes import Notes
-from .numbers import number
+from .numbers import ANGLES, number
 
 MAX_ROWS = 1_000_000
 ALIKE = 0.01  # beams that differ by less than this are one
@@ -85,7 +85,8 @@ def _rows(table: fits.BinTableHDU) -> NDArray[np.float64]:
             continue
         values = np.asarray(table.data[columns[name].name], np.float64).ravel()
         if unit is not None:
-            values = (values * u.Unit(str(columns[name].unit or default).strip().lower())).to_value(unit)
+            told = str(columns[name].unit or default).strip()
+            values = (values * u.Unit(ANGLES.get(told.upper(), told))).to_value(unit)
         rows.append(values)
     return np.stack(rows, axis=1)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from astropy.wcs import WCS
 
+from ..measure import FINEST_BEAM
 from ..schema import Beam, header_scale
 from . import sky
 from .notes import Notes
 
 FREQUENCIES = (0.005, 3000.0)  # GHz, below the lowest of LOFAR and LWA, above the highest of ALMA and APEX
 SCALES = (1e-6, 1800.0)  # arcsec a pixel, from VLBI at millimetres to maps of the whole sky
-FINEST_BEAM = 0.5  # pixels
 UNLIKE_HEADER = 0.01  # of the pixel size in the header, beyond which that on the sky is told
 
 

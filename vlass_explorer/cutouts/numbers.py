@@ -1,9 +1,27 @@
-"""Header values as numbers."""
+"""Header values as numbers, and what their units of angle are."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+ANGLES = {
+    "": "deg",
+    "DEGREE": "deg",
+    "DEGREES": "deg",
+    "DEG": "deg",
+    "ARCSEC": "arcsec",
+    "ARCSECOND": "arcsec",
+    "ARCSECONDS": "arcsec",
+    "ASEC": "arcsec",
+    "ARCMIN": "arcmin",
+    "RAD": "rad",
+    "RADIAN": "rad",
+    "RADIANS": "rad",
+    "MAS": "mas",
+    '"': "arcsec",
+}
+"""Spellings, in capitals, by the name that astropy gives to the unit; degrees where none is given."""
 
 
 def number(value: Any) -> float | None:

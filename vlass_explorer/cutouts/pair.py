@@ -12,28 +12,13 @@ from typing import Any
 from astropy.io.fits import Header
 
 from . import axes, frames
-from .numbers import number
+from .numbers import ANGLES, number
 
 FRAMES = {"RA": "equatorial", "DEC": "equatorial", "GLON": "galactic", "GLAT": "galactic"}
 PARAMETER = re.compile(r"^PV0*(\d{1,2})_0*(\d{1,2})$")
 SIP = re.compile(r"^(A|B|AP|BP)_(ORDER|\d_\d)$")
 HIGHEST_ORDER = 9  # of a polynomial of the SIP convention
 TABLES = re.compile(r"^(C[PQ]DIS|D2IMDIS)\d$")
-UNITS = {
-    "": "deg",
-    "DEGREE": "deg",
-    "DEGREES": "deg",
-    "DEG": "deg",
-    "ARCSEC": "arcsec",
-    "ARCSECOND": "arcsec",
-    "ARCSECONDS": "arcsec",
-    "ASEC": "arcsec",
-    "ARCMIN": "arcmin",
-    "RAD": "rad",
-    "RADIAN": "rad",
-    "RADIANS": "rad",
-    "MAS": "mas",
-}
 COPIED = ("LONPOLE", "LATPOLE", "MJD-OBS", "RESTFRQ")
 
 
@@ -61,8 +46,8 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
         made[f"CRVAL{new}"] = _needed(cards, f"CRVAL{old}")
         made[f"CRPIX{new}"] = _needed(cards, f"CRPIX{old}", 0.0)
         unit = str(cards.get(f"CUNIT{old}") or "").strip()
-        made[f"CUNIT{new}"] = UNITS.get(unit.upper(), "deg")
-        if unit.upper() not in UNITS:
+        made[f"CUNIT{new}"] = ANGLES.get(unit.upper(), "deg")
+        if unit.upper() not in ANGLES:
             notes.append(f"CUNIT{old} is {unit[:20]!r}, no unit of an angle: degrees are taken.")
     made.update(_matrix(cards, pair))
     for key, value in cards.items():

@@ -5,7 +5,7 @@ things: ``source_mask`` finds islands above 3 rms, ``footprint`` grows them unti
 """
 
 from .covariance import Blank, blank_sky
-from .detection import TO_JY_BEAM, beam_pixels, extent, noise, source_mask, thresholds
+from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, noise, source_mask, thresholds
 from .flux_scale import FluxScale, flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
@@ -13,6 +13,7 @@ from .measurements import Measurements, measure
 from .photometry import Flux, Forced, forced, integrate
 
 __all__ = [
+    "FINEST_BEAM",
     "TO_JY_BEAM",
     "Blank",
     "Flux",

@@ -9,6 +9,7 @@ from scipy import ndimage
 from ..schema import Cutout, FloatArray, Noise, PixelShape
 
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
+FINEST_BEAM = 0.5  # pixels; pixels do not sample a finer one, and a sum over them is no flux
 SAMPLE = 4_000_000  # pixels from which the noise of a large image is measured
 LINKING = 22.0  # arcsec; islands closer than this are one source
 SEARCH = 60.0  # arcsec; the source begins at most this far from the centre

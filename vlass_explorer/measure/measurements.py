@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..schema import Cutout
 from .covariance import Blank, blank_sky
-from .detection import TO_JY_BEAM, beam_pixels, extent, source_mask
+from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, source_mask
 from .flux_scale import flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
@@ -132,6 +132,9 @@ def _no_flux(cutout: Cutout) -> str | None:
         return "The file gives no beam."
     if cutout.wcs is None:
         return "The file has no sky coordinates, so the beam has no size in pixels."
+    pixel, beam = cutout.pixel_shape, cutout.beam
+    if pixel is not None and beam.major * beam.minor < FINEST_BEAM**2 * pixel.area:
+        return "The beam is much finer than a pixel: a sum over the pixels is no flux."
     return None
 
 
