@@ -44,6 +44,7 @@ PRODUCTS = {
     "alpha": "a spectral-index map",
     "residual": "a residual image",
     "model": "a model image",
+    "dirty": "a dirty image, which is not deconvolved",
     "psf": "a point-spread function",
     "background": "a background map",
     "mask": "a mask",

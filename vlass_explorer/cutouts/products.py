@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import units
-from .axes import MAX_AXES, SPECTRAL, ctype
+from .axes import MAX_AXES, SPECTRAL, STOKES, ctype
 
 TOTAL = "total intensity"
+UNIT_KEYS = tuple(f"CUNIT{axis}" for axis in range(1, MAX_AXES + 1))
 # Types of an axis that tell what the whole image is.
 AXIS_TYPES = (
     (re.compile(r"^PSF$"), "psf"),
@@ -21,7 +22,10 @@ AXIS_TYPES = (
 )
 # BTYPE as casacore and Miriad write it, TYPE and IMTYPE of pipelines; "Intensity" and "image" tell nothing more.
 TYPES = (
-    (re.compile(r"polari[sz]ed[ _]?int|pol(arised|arized)?[ _.]?int|^p?poli?$|linear[ _]?pol"), "polarised intensity"),
+    (
+        re.compile(r"^polari[sz]ed|polari[sz]ed[ _]?int|pol(arised|arized)?[ _.]?int|^p?poli?$|linear[ _]?pol"),
+        "polarised intensity",
+    ),
     (re.compile(r"fractional[ _]?pol"), "fractional polarisation"),
     (re.compile(r"position[ _]?angle|pol.*angle"), "polarisation angle"),
     (re.compile(r"faraday|rotation[ _]?measure|^rm$"), "Faraday depth"),
@@ -33,14 +37,16 @@ TYPES = (
     (re.compile(r"resid"), "residual"),
     (re.compile(r"model"), "model"),
     (re.compile(r"^mask"), "mask"),
-    (re.compile(r"noise|\brms"), "rms"),
+    (re.compile(r"noise|\brms|uncertaint"), "rms"),
     (re.compile(r"background"), "background"),
     (re.compile(r"integrated|moment[ _-]*0|^mom0"), units.INTEGRATED),
     (re.compile(r"velocity|moment"), units.VELOCITIES),
 )
-AIPS_CLASS = re.compile(r"IMCLASS\s*=\s*'([A-Z]+\d*)")
+RAD_M2 = re.compile(r"^rad[\s./*]*m(\s*/\s*m|[\s^*({-]*2)", re.IGNORECASE)
+AIPS_CLASS = re.compile(r"(?:IM|OUT)CLASS\s*=\s*'([A-Z]+\d*)")
 AIPS_CLASSES = (
     (re.compile(r"^[IQUVRL]BM\d+$"), "psf"),
+    (re.compile(r"^[QUV](CL|IM|MAP)\d*$"), "stokes QUV"),
     (re.compile(r"^(POLI|POLC|PPOL)"), "polarised intensity"),
     (re.compile(r"^(POLA|PANG)"), "polarisation angle"),
     (re.compile(r"^FPOL"), "fractional polarisation"),
@@ -48,20 +54,21 @@ AIPS_CLASSES = (
     (re.compile(r"^RMSD?(MAP|IM)?$"), "rms"),
     (re.compile(r"^(RM|RMMAP)$"), "Faraday depth"),
 )
-OPERATION = re.compile(r"\b(?:mode|OPCODE)\s*=\s*[\"'](poli|pola|lpoli|tpoli|spix)\b", re.IGNORECASE)
+OPERATION = re.compile(r"\b(?:mode|OPCODE)\s*=\s*[\"'](poli|polc|pola|lpoli|tpoli|spix)\b", re.IGNORECASE)
 OPERATIONS = {
     "poli": "polarised intensity",
+    "polc": "polarised intensity",
     "lpoli": "polarised intensity",
     "tpoli": "polarised intensity",
     "pola": "polarisation angle",
     "spix": "alpha",
 }
-OUTFILE = re.compile(r"\b(?:outfile|fitsimage)\s*=\s*\"([^\"]+)\"")
+OUTFILE = re.compile(r"\b(?:outfile|fitsimage)\s*=\s*[\"']([^\"']+)[\"']")
 
 # CASDA puts the product first and the Stokes parameter second: noiseMap.image.i.SB9602.cont.taylor.0.restored.
 CASDA = re.compile(
-    r"^(noiseMap|meanMap|weights?|psf|residual|sensitivity|model|mask|component\w*)\.[\w.-]*\b(?:cont|taylor|SB\d+)",
-    re.I,
+    r"^(noiseMap|meanMap)\.|^(?i:(weights?|psf|residual|sensitivity|model|mask|component\w*)"
+    r"\.[\w.-]*\b(?:cont|taylor|SB\d+))"
 )
 CASDA_FIRST = {
     "noisemap": "rms",
@@ -73,13 +80,17 @@ CASDA_FIRST = {
     "sensitivity": "rms",
     "model": "model",
     "mask": "mask",
+    "componentmap": "model",
+    "componentresidual": "residual",
 }
 TAYLOR = re.compile(r"(?<![A-Za-z0-9])(?:taylor[._]|tt)([1-9])(?![A-Za-z0-9])")
 STOKES_NAME = re.compile(
     r"^(?:image|restored|weights)\.(?:restored\.)?([QUV])\.|\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter|\.EPOCH\w+\.([QUV])\b"
+    r"|-([QUV])-(?:image|dirty|residual|model)\b"
     r"|(?:^|[._-])(?:pol|stokes)[._-]?([QUV])(?:[._-]|$)|^RACS[\w+-]*[._]([QUV])\b",
     re.IGNORECASE,
 )
+CORRELATION = re.compile(r"-(XX|YY|XY|YX|RR|LL|RL|LR)i?-(?:image|dirty|residual|model)\b")  # of WSClean
 FARADAY_NAME = re.compile(r"(?:^|[._-])(FDF|RMSF)[._-]", re.IGNORECASE)
 WORDS = (
     (re.compile(r"^(rmsd?|rmsmap|noise|noisemap)$"), "rms"),
@@ -87,13 +98,15 @@ WORDS = (
     (re.compile(r"^(psf|dirtybeam)$"), "psf"),
     (re.compile(r"^models?$"), "model"),
     (re.compile(r"^(bkg|background|meanmap)$"), "background"),
-    (re.compile(r"^((pybds[fm])?mask|pyrank)$"), "mask"),
+    (re.compile(r"^((pybds[fm])?mask\d*|pyrank)$"), "mask"),
+    (re.compile(r"^dirty$"), "dirty"),
     (re.compile(r"^(pb|fluxscale)$"), "primary beam"),
     (re.compile(r"^(weights?|sumwt)$"), "weights"),
     (re.compile(r"^(polint|poli|ppol|linpol)$"), "polarised intensity"),
     (re.compile(r"^(rmmap|faradaydepth)$"), "Faraday depth"),
     (re.compile(r"^(alpha|spx|spix|spindex)$"), "alpha"),
 )
+CORRECTED = ("image", "int", "flat", "residual", "model", "dirty")  # WSClean's -image-pb: for the primary beam
 UNLIKELY = ("alpha", "primary beam")  # in Jy/beam, so that the unit outweighs a word in the name
 # What may follow the product in a name: forms of a file, parts of an image, versions, tools, Stokes I.
 FOLLOWS = re.compile(
@@ -121,9 +134,11 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
         for pattern, what in AXIS_TYPES:
             if pattern.match(ctype(header, axis)):
                 return what
+    told = [str(header.get(key) or "").strip().upper() for key in ("STOKES", "POL")]
+    stokes = stokes or next((text for text in told if text in STOKES.values()), None)
     if stokes not in (None, "I"):
         return of_stokes(stokes or "")
-    if re.match(r"^rad\b.*m", (unit or "").lower()):
+    if any(RAD_M2.match(str(header.get(key) or "").strip()) for key in (*UNIT_KEYS, "BUNIT")):
         return "Faraday depth"
     if what := units.moment(unit or ""):
         return what
@@ -132,6 +147,10 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
         for pattern, what in TYPES:
             if pattern.search(text):
                 return what
+        if order := TAYLOR.search(text):
+            return f"tt{order[1]}"
+    if what := _word(str(header.get("EXTNAME") or "").strip().lower()):
+        return what
     pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
     return by_name(".".join(pieces), False) or _by_history(str(header.get("HISTORY") or ""))
 
@@ -164,8 +183,10 @@ def by_name(name: str, is_brightness: bool, tells_stokes: bool = True, tells_fir
 
     ``tells_stokes``: a letter for the Stokes parameter counts; ``tells_first``: so does a product at the beginning.
     """
-    if (first := CASDA.match(name)) and (what := CASDA_FIRST.get(first[1].lower())):
+    if (first := CASDA.match(name)) and (what := CASDA_FIRST.get((first[1] or first[2]).lower())):
         return what
+    if tells_stokes and (pair := CORRELATION.search(name)):
+        return f"{pair[1]} correlation"
     if tells_stokes and (letters := STOKES_NAME.search(name)):
         letter = next(group for group in letters.groups() if group).upper()
         if letter in ("Q", "U", "V"):
@@ -185,12 +206,13 @@ def _last_word(name: str, is_brightness: bool) -> str | None:
     parts = re.split(r"([^a-z0-9]+|_)", name.lower())
     words, breaks = parts[::2], ["", *parts[1::2]]
     for i in range(len(words) - 1, -1, -1):
-        what = _word(words[i])
+        what, before = _word(words[i]), words[i - 1] if i else ""
+        if what == "primary beam" and before in CORRECTED:
+            return _word(before)
         if what in UNLIKELY and is_brightness and not breaks[i].endswith("."):
             return None  # CASA's .alpha is one; W51_alpha in Jy/beam is not
         if what is not None:
-            is_corrected = what == "primary beam" and i > 0 and words[i - 1] in ("image", "int", "flat")
-            return None if is_corrected else what  # WSClean's -image-pb is corrected for the primary beam
+            return what
         is_image = words[i] == "image" and breaks[i].endswith((".", "-"))  # of CASA (.image) and WSClean (-image)
         if is_image or not FOLLOWS.match(words[i]):
             return None
