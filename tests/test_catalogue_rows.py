@@ -62,6 +62,7 @@ def cutout(y: float = 60.0, x: float = 60.0, *, shape: tuple[int, int] = (121, 1
         measure.noise(pixels),
         origin=origin,
         notes=("No unit.",),
+        more_notes=("An old date.",),
         sha256="cd34",
     )
 
@@ -73,6 +74,7 @@ def test_a_row_holds_what_is_known() -> None:
     assert (row.id, row.name, row.group_id, row.cutout_sha256) == ("7", "source.fits", 3, "cd34")
     assert (row.checkpoint, row.checkpoint_sha256, row.version) == ("tiny", "ab12", __version__)
     assert (row.label, row.score, dict(row.scores)) == ("FR, I", 0.75, {"FR, I": 0.75, "FRII": 0.25})
+    assert row.more_notes == ("An old date.",)
     assert (row.validity, row.reasons, row.notes, row.error) == ("caution", ("Untested.",), ("No unit.",), None)
     assert (row.survey, row.product, row.vlass_epoch, row.quick_look) == ("VLASS", "total intensity", "2.1", True)
     assert (row.beam_major, row.beam_minor, row.beam_pa, row.beam_assumed) == (6.0, 3.0, 20.0, True)

@@ -36,6 +36,18 @@ def test_broken_coordinates_are_left_out_with_a_note(cards: dict[str, object]) -
     assert any("coordinates" in note and "left out" in note for note in cutout.notes)
 
 
+def test_without_any_pixel_size_no_pixel_of_a_degree_is_made_up() -> None:
+    """The standard's default of CDELT; beside a PC matrix it is what the file means."""
+    for missing in ({"CDELT1": None}, {"CDELT1": None, "CDELT2": None}):
+        data = primary(**missing)
+        cutout = cutouts.read(data)
+        said = [note for note in cutout.notes if "no pixel size (CDELT, CD or PC)" in note]
+        assert cutout.wcs is None and len(said) == 1 and "default of 1°" in said[0]
+        assert cutouts.read(data, pixel_scale=1.8).pixel_scale == (1.8, 1.8)
+    for given in ({"PC1_1": -5e-4, "PC2_2": 5e-4}, {"CD1_1": -5e-4, "CD2_2": 5e-4}):
+        assert cutouts.read(primary(CDELT1=None, CDELT2=None, **given)).pixel_scale == pytest.approx((1.8, 1.8))
+
+
 def test_an_unreadable_card_costs_only_itself() -> None:
     data = primary(DATE="2020-01-01").replace(b"CRVAL1  =                150.0", b"CRVAL1  =             15 x 0.0")
     cutout = cutouts.read(data)

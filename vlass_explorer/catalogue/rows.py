@@ -43,6 +43,7 @@ def of(
         group_id=group,
         unit=cutout.unit,
         notes=cutout.notes,
+        more_notes=cutout.more_notes,
         error=str(prediction) if failed else None,
         **_sky(cutout, measurements, position),
         **_origin(cutout),

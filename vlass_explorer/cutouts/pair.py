@@ -30,7 +30,9 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
     """Header of the axes ``pair`` (FITS numbers of x and y); raises Unusable.
 
     Defaults are the standard's: CRPIX 0, CUNIT deg, PC the identity, CDELT 1 beside a PC matrix. An axis without
-    CRVAL, or without any pixel size, is unusable: the defaults would be a place and a size that nobody meant.
+    CRVAL, or without any of CDELT, CD and PC, is unusable: the standard's default is a pixel of 1 degree, a size that
+    nobody meant and that would turn into a flux and a beam in pixels; without it a size can be given
+    (``read(pixel_scale=)``).
     """
     kinds = [axes.kind(cards, axis) for axis in pair]
     if not all(kind in FRAMES for kind in kinds):
@@ -90,6 +92,11 @@ def _matrix(cards: Mapping[str, Any], pair: tuple[int, int]) -> dict[str, float]
             raise Unusable("the CD matrix gives pixels no area")
         return {f"CD{i + 1}_{j + 1}": value for (i, j), value in cd.items()}
     has_pc = any(name == "PC" and {world, pixel} <= set(pair) for name, world, pixel in entries)
+    if not has_pc and any(f"CDELT{old}" not in cards for old in pair):
+        raise Unusable(
+            "the header gives no pixel size (CDELT, CD or PC), and the standard's default of 1° is no telescope's: "
+            "give the size of a pixel instead"
+        )
     made = {}
     for new, old in enumerate(pair, 1):
         made[f"CDELT{new}"] = _needed(cards, f"CDELT{old}", 1.0 if has_pc else None)

@@ -115,6 +115,7 @@ class Row:
     pixel_scale: float | None = column("instr.scale", "Side of a square as large as a pixel", "arcsec")
 
     notes: tuple[Sentence, ...] = column("meta.note", "What is odd about the file, separated by |", default=())
+    more_notes: tuple[Sentence, ...] = column("meta.note", "The less important rest of notes", default=())
     measurement_notes: tuple[Sentence, ...] = column(
         "meta.note", "Notes on the measurements, separated by |", default=()
     )
