@@ -140,8 +140,8 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
         return of_stokes(stokes or "")
     if any(RAD_M2.match(str(header.get(key) or "").strip()) for key in (*UNIT_KEYS, "BUNIT")):
         return "Faraday depth"
-    if what := units.moment(unit or ""):
-        return what
+    if (moment := units.moment(unit or "")) is not None:
+        return moment
     for key in ("BTYPE", "TYPE", "IMTYPE", "IMAGETYP", "PRODUCT"):
         text = str(header.get(key) or "").strip().lower()
         for pattern, what in TYPES:
@@ -149,8 +149,8 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
                 return what
         if order := TAYLOR.search(text):
             return f"tt{order[1]}"
-    if what := _word(str(header.get("EXTNAME") or "").strip().lower()):
-        return what
+    if (named := _word(str(header.get("EXTNAME") or "").strip().lower())) is not None:
+        return named
     pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
     return by_name(".".join(pieces), False) or _by_history(str(header.get("HISTORY") or ""))
 
