@@ -18,7 +18,7 @@ RANKS = [
     {"schema", "progress", "foreign"},
     {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes"},
-    {"checkpoints"},
+    {"checkpoints", "match"},
     {"validity", "predict", "explainers", "evaluation"},
     {"trust", "learning"},
     {"figures", "export"},

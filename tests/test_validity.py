@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from vlass_explorer import cutouts, measure, validity
+from vlass_explorer import cutouts, match, measure, validity
 from vlass_explorer.schema import Beam, Cutout, CutoutError, InputSpec, Origin
 
 FIRST = InputSpec(survey="FIRST", frequency_ghz=1.4, beam_arcsec=(5.4, 5.4), pixel_scale_arcsec=1.8)
@@ -53,6 +53,25 @@ def test_products_that_are_no_total_intensity(product: str) -> None:
 def test_units(unit: str | None, level: str) -> None:
     assert told(replace(source(), unit=unit))[0] == level
     assert told(replace(source(), unit=unit), replace(FIRST, unit=None))[0] == "ok"
+
+
+def test_a_matched_cutout_of_another_survey_stays_one() -> None:
+    vlass = Origin(survey="VLASS", product="total intensity", frequency_ghz=3.0)
+    native = replace(source(), origin=vlass, beam=Beam(3.0, 2.2))
+    assert validity.check(match.to_training(native, FIRST), FIRST).reasons == (
+        "VLASS at FIRST's beam, 3 GHz instead of 1.4 GHz: structure resolved out by VLASS stays missing.",
+    )
+    assert validity.check(match.smooth(native, Beam(4.9, 4.9)), FIRST).reasons == (
+        "Trained on FIRST (1.4 GHz, 5.4″). This is VLASS (3 GHz, 4.9″): untested.",
+    )
+
+
+def test_regridded_pixels_are_square_ones() -> None:
+    oblong = replace(source(), sha256="")
+    assert oblong.wcs is not None
+    oblong.wcs.wcs.cdelt = [-0.0005, 0.0007]
+    assert told(oblong)[0] == "outside"
+    assert told(match.to_training(oblong, FIRST)) == ("ok", "")
 
 
 def test_survey_frequency_beam_and_pixels() -> None:

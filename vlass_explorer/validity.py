@@ -7,7 +7,7 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 | product by header and file name | | not total intensity: rms, tt1, alpha, model, residual, infrared, ... |
 | unit | the file names none | not a brightness in Jy/beam |
 | pictures and arrays | always: stretch, unit and scale are unknown | |
-| survey, frequency, beam, pixels | unlike the training data | a beam three times wider or finer |
+| survey, frequency, beam, pixels | unlike the training data, even at its beam | a beam three times wider or finer |
 | pixels on the sky | | over 20 % longer in one direction than in another |
 | 5 rms peak within 30 arcsec of the centre | none there | none in the whole field of view |
 | data missing in the field of view | over 5 % | over 50 % of its central quarter |
@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from . import measure, preprocess
-from .schema import Cutout, FloatArray, InputError, InputSpec, PixelShape, Validity, Window
+from . import match, measure, preprocess
+from .schema import Beam, Cutout, FloatArray, InputError, InputSpec, PixelShape, Validity, Window
 from .schema.learning import ValidityLevel
 
 Reason = tuple[ValidityLevel, str]
@@ -116,20 +116,27 @@ def _survey(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
         return
     ratio = _beam_ratio(cutout, spec)
     simulated, real = _is_simulated(spec), _plain(spec.survey)
-    trained = f"Trained on {_described(real, simulated, spec.frequency_ghz, spec.beam_arcsec)}."
+    trained = f"Trained on {_described(real, simulated, spec.frequency_ghz, spec.beam)}."
     origin, beam = cutout.origin, cutout.beam
-    size = (beam.major, beam.minor) if beam else None
-    this = _described(origin.survey or "an unnamed survey", origin.simulated, origin.frequency_ghz, size)
+    this = _described(origin.survey or "an unnamed survey", origin.simulated, origin.frequency_ghz, beam)
     if ratio is not None and not 1.0 / BEAM_RATIO <= ratio <= BEAM_RATIO:
         words = f"{ratio:.1f} times as wide" if ratio > 1 else f"{1 / ratio:.1f} times finer"
         yield "outside", f"{trained} This is {this}: its beam is {words}, so other structure is seen."
     elif (origin.survey or "").lower() != real.lower():
-        yield "caution", f"{trained} This is {this}: untested."
+        matched = cutout.native is not None and ratio is not None and abs(ratio - 1.0) <= match.ALIKE
+        yield "caution", _matched(cutout, spec, real) if matched else f"{trained} This is {this}: untested."
     elif origin.simulated != simulated:
         kinds = ("simulated", "real") if origin.simulated else ("real", "simulated")
         yield "caution", f"Trained on {kinds[1]} {real} images. This one is {kinds[0]}: untested."
     else:
         yield from _unlike(cutout, spec, ratio, trained)
+
+
+def _matched(cutout: Cutout, spec: InputSpec, real: str) -> str:
+    """VLASS at FIRST's beam, 3 GHz instead of 1.4 GHz: what smoothing cannot give back."""
+    survey, here, there = cutout.origin.survey or "An unnamed survey", cutout.origin.frequency_ghz, spec.frequency_ghz
+    other = f", {_number(here)} GHz instead of {_number(there)} GHz" if here and there and here != there else ""
+    return f"{survey} at {real}'s beam{other}: structure resolved out by {survey} stays missing."
 
 
 def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) -> Iterator[Reason]:
@@ -138,7 +145,7 @@ def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) 
     if frequency and spec.frequency_ghz and abs(frequency / spec.frequency_ghz - 1) > FREQUENCY_TOLERANCE:
         yield "caution", f"{trained} This image is at {_number(frequency)} GHz: untested."
     if beam and ratio is not None and not 1 / (1 + TOLERANCE) <= ratio <= 1 + TOLERANCE:
-        yield "caution", f"{trained} The beam of this image is {_beam((beam.major, beam.minor))}: untested."
+        yield "caution", f"{trained} The beam of this image is {beam}: untested."
     if pixel and spec.pixel_scale_arcsec:
         times = float(np.sqrt(pixel.area)) / spec.pixel_scale_arcsec
         if not 1 / (1 + TOLERANCE) <= times <= 1 + TOLERANCE:
@@ -155,8 +162,7 @@ def _pixels(cutout: Cutout) -> Iterator[Reason]:
         sides = "skew" if max(shape.scale) < LONGEST_PIXEL * min(shape.scale) else "unequal"
         yield (
             "outside",
-            f"The pixels are {sides} on the sky ({_sides(shape)}): regrid the image to square ones first, "
-            "for example with reproject.",
+            f"The pixels are {sides} on the sky ({_sides(shape)}): regrid the image to square ones first.",
         )
 
 
@@ -167,9 +173,9 @@ def _sides(pixel: PixelShape) -> str:
 
 
 def _beam_ratio(cutout: Cutout, spec: InputSpec) -> float | None:
-    if cutout.beam is None or spec.beam_arcsec is None:
+    if cutout.beam is None or spec.beam is None:
         return None
-    return float(np.sqrt(cutout.beam.major * cutout.beam.minor / (spec.beam_arcsec[0] * spec.beam_arcsec[1])))
+    return float(np.sqrt(cutout.beam.solid_angle / spec.beam.solid_angle))
 
 
 def _plain(survey: str) -> str:
@@ -185,16 +191,11 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _beam(size: tuple[float, float]) -> str:
-    major, minor = (f"{axis:.1f}" if axis < 10 else f"{axis:.0f}" for axis in size)
-    return f"{major}″" if major == minor else f"{major}″×{minor}″"
-
-
-def _described(survey: str, simulated: bool, frequency: float | None, beam: tuple[float, float] | None) -> str:
+def _described(survey: str, simulated: bool, frequency: float | None, beam: Beam | None) -> str:
     """FIRST (1.4 GHz, 5.4″)."""
     survey = f"simulated {survey}" if simulated else survey
     details = [f"{_number(frequency)} GHz"] if frequency else []
-    details += [_beam(beam)] if beam else []
+    details += [str(beam)] if beam else []
     return f"{survey} ({', '.join(details)})" if details else survey
 
 

@@ -8,6 +8,7 @@ from .errors import (
     DatasetError,
     ExplorerError,
     InputError,
+    MatchError,
     NeedsPart,
     NoSuchPlane,
     ReportError,
@@ -32,7 +33,7 @@ from .pixels import PixelShape, header_scale, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
-from .sky import Beam, Cutout, Noise, Origin, Row0, Window
+from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
 from .training import INHERITED, Phase, Run, RunConfig, field_help
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "IndexArray",
     "InputError",
     "InputSpec",
+    "MatchError",
     "Mistake",
+    "Native",
     "NeedsPart",
     "NoSuchPlane",
     "Noise",

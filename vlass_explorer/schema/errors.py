@@ -32,6 +32,10 @@ class InputError(ExplorerError):
     """A cutout was read but this preprocessing cannot be applied to it."""
 
 
+class MatchError(InputError):
+    """A cutout cannot be brought to another beam or to other pixels; the sentence says why."""
+
+
 class CheckpointError(ExplorerError):
     """A checkpoint folder cannot be listed, loaded or saved."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from .attention import FloatArray
 from .provenance import Provenance
 from .reports import Overlap, Reports
+from .sky import Beam
 
 ValidityLevel = Literal["ok", "caution", "outside"]
 PartName = Literal["validation", "test", "held out", "train", "all"]
@@ -64,6 +65,13 @@ class InputSpec:
             raise ValueError("mean and std need the same length and a positive std.")
         if self.img_size < 8 or self.field_of_view <= 0 or self.field_of_view_pixels < 8:
             raise ValueError("img_size and field_of_view_pixels are at least 8, field_of_view is positive.")
+        if self.beam_arcsec is not None and not all(0 < side < math.inf for side in self.beam_arcsec):
+            raise ValueError("beam_arcsec is two positive full widths.")
+
+    @property
+    def beam(self) -> Beam | None:
+        """Beam of the training data, its major axis to the north where it is not round."""
+        return None if self.beam_arcsec is None else Beam(max(self.beam_arcsec), min(self.beam_arcsec))
 
 
 @dataclass(frozen=True)

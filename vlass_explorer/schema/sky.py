@@ -37,6 +37,11 @@ class Beam:
         """Area of the elliptical Gaussian beam in square arcsec."""
         return float(np.pi * self.major * self.minor / (4.0 * np.log(2.0)))
 
+    def __str__(self) -> str:
+        """As sentences name it: 5.4″ for a round one, else 3.0″×2.2″."""
+        major, minor = (f"{axis:.1f}" if axis < 10 else f"{axis:.0f}" for axis in (self.major, self.minor))
+        return f"{major}″" if major == minor else f"{major}″×{minor}″"
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -63,6 +68,17 @@ class Origin:
     date: str | None = None
     quick_look: bool = False
     simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Native:
+    """What a cutout was before it was smoothed or regridded."""
+
+    sha256: str
+    beam: Beam | None
+    scale: tuple[float, float] | None
+    """Pixel size (y, x) in arcsec."""
+    noise: Noise | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +115,8 @@ class Cutout:
     """How many planes of a cube or pages of a TIFF the file offers, of which this is one."""
     blanked: float = 0.0
     """Share of the pixels that had one value along the edge, where nothing was observed, and became NaN."""
+    native: Native | None = None
+    """What this was as it was read, where it has been smoothed or regridded since; else None."""
 
     def __post_init__(self) -> None:
         if self.colour is not None and self.colour.shape != (3, *self.pixels.shape):
