@@ -212,6 +212,12 @@ def test_what_already_is_as_training_stays_the_same_object() -> None:
     assert match.to_training(cutout, replace(SPEC, pixel_scale_arcsec=None)) is cutout
 
 
+def test_an_assumed_beam_stays_one() -> None:
+    found = match.smooth(replace(seen(VLASS), beam=Beam(2.5, 2.5, assumed=True)), FIRST)
+    assert found.notes[0] == "Smoothed from an assumed beam of 2.5″ to 5.4″."
+    assert found.beam is not None and found.beam.assumed
+
+
 def test_a_clipped_image_gets_no_noise() -> None:
     cutout = replace(seen(VLASS), noise=None)
     assert match.to_training(cutout, SPEC).noise is None

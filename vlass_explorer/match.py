@@ -69,7 +69,12 @@ def smooth(cutout: Cutout, beam: Beam) -> Cutout:
         raise MatchError(f"The image is smaller than the kernel from {own} to {beam}: cut out a larger part.")
     per_beam = beam.solid_angle / own.solid_angle
     pixels = (per_beam * _convolved(cutout.pixels.astype(np.float64), kernel)).astype(np.float32)
-    return _changed(cutout, pixels, f"Smoothed from a beam of {own} to {beam}.", beam=replace(beam, source="matched"))
+    return _changed(
+        cutout,
+        pixels,
+        f"Smoothed from {'an assumed beam' if own.assumed else 'a beam'} of {own} to {beam}.",
+        beam=replace(beam, assumed=own.assumed, source="matched"),
+    )
 
 
 def regrid(cutout: Cutout, pixel: float) -> Cutout:
@@ -181,8 +186,9 @@ def _sampled(image: NDArray[np.float32], y: Array, x: Array) -> NDArray[np.float
 
 def _changed(cutout: Cutout, pixels: NDArray[np.float32], note: str, **changes: object) -> Cutout:
     """The cutout with new pixels (ny, nx), its noise measured where it had one; what was done is told first of all."""
-    done = 0 if cutout.native is None else 1
-    notes = (*cutout.notes[:done], note, *cutout.notes[done:])
+    native = cutout.native or Native(cutout.sha256, cutout.beam, cutout.pixel_scale, cutout.noise)
+    native = replace(native, steps=(*native.steps, note))
+    notes = (*native.steps, *(told for told in cutout.notes if told not in native.steps))
     return replace(
         cutout,
         pixels=pixels,
@@ -191,7 +197,7 @@ def _changed(cutout: Cutout, pixels: NDArray[np.float32], note: str, **changes: 
         sha256="",
         notes=notes[:5],
         more_notes=(*notes[5:], *cutout.more_notes),
-        native=cutout.native or Native(cutout.sha256, cutout.beam, cutout.pixel_scale, cutout.noise),
+        native=native,
         **changes,  # type: ignore[arg-type]
     )
 

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from . import preprocess, validity
+from . import match, preprocess, validity
 from .foreign import mapped, reason
-from .schema import Checkpoint, CheckpointError, Cutout, ExplorerError, InputError, Prediction
+from .schema import Checkpoint, CheckpointError, Cutout, ExplorerError, InputError, MatchError, Prediction
 
 BATCH_SIZE = 32
+Outcome = Prediction | ExplorerError
+"""A prediction, or the sentence that says why there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """A cutout at the beam of the training data, None where it cannot be matched, and what the model says of it."""
+
+    cutout: Cutout | None
+    outcome: Outcome
+
+    def changes(self, native: Outcome) -> bool | None:
+        """Does the label differ from that of the cutout as it is? None without one of the two."""
+        if isinstance(self.outcome, Prediction) and isinstance(native, Prediction):
+            return self.outcome.label != native.label
+        return None
 
 
 def predict(
@@ -43,7 +61,7 @@ def predict_each(
     *,
     batch_size: int = BATCH_SIZE,
     device: str = "cpu",
-) -> Iterator[tuple[Cutout, Prediction | ExplorerError]]:
+) -> Iterator[tuple[Cutout, Outcome]]:
     """Each cutout with its prediction, or with the error that explains why there is none, in order.
 
     Works through ``cutouts`` lazily, ``batch_size`` at a time, so that an endless iterator needs little memory.
@@ -58,6 +76,34 @@ def predict_each(
             yield from _answer(model, card, batch, device)
             batch = []
     yield from _answer(model, card, batch, device)
+
+
+def predict_both(
+    model: nn.Module,
+    card: Checkpoint,
+    cutouts: Iterable[Cutout],
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: str = "cpu",
+) -> Iterator[tuple[Cutout, Outcome, Matched]]:
+    """Each cutout as ``predict_each`` gives it, and at the beam and pixel scale of the checkpoint's training data."""
+    refused: deque[MatchError | None] = deque()
+
+    def doubled() -> Iterator[Cutout]:
+        for cutout in cutouts:
+            try:
+                other = match.to_training(cutout, card.input_spec)
+            except MatchError as error:
+                refused.append(error)
+                yield cutout
+            else:
+                refused.append(None)
+                yield from (cutout, other)
+
+    answers = predict_each(model, card, doubled(), batch_size=batch_size, device=device)
+    for cutout, outcome in answers:
+        error = refused.popleft()
+        yield cutout, outcome, Matched(*next(answers)) if error is None else Matched(None, error)
 
 
 def from_logits(card: Checkpoint, cutout: Cutout, logits: Tensor) -> Prediction:
@@ -90,7 +136,7 @@ def _refusal(error: Exception, card: Checkpoint) -> CheckpointError:
 
 def _answer(
     model: nn.Module, card: Checkpoint, batch: Sequence[tuple[Cutout, Tensor | ExplorerError]], device: str
-) -> Iterator[tuple[Cutout, Prediction | ExplorerError]]:
+) -> Iterator[tuple[Cutout, Outcome]]:
     tensors = [item for _, item in batch if isinstance(item, Tensor)]
     rows: Iterator[Tensor] = iter(())
     if tensors:

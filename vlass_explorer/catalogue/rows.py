@@ -15,12 +15,15 @@ from ..datasets import identity
 from ..evaluation import unseen
 from ..foreign import mapped
 from ..measure import TO_JY_BEAM, Measurements, source_mask
+from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Prediction, Row, Seen
+
+MATCHED = ("beam_major", "beam_minor", "beam_pa", "pixel_scale")
 
 
 def of(
     cutout: Cutout,
-    prediction: Prediction | ExplorerError,
+    prediction: Outcome,
     measurements: Measurements,
     card: Checkpoint,
     *,
@@ -28,12 +31,13 @@ def of(
     position: tuple[float, float] | None = None,
     group: int | None = None,
     seen: Seen | None = None,
+    matched: Matched | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
-    ``checkpoints.seen`` reads them; None where they are not listed.
+    ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training.
     """
     failed = isinstance(prediction, ExplorerError)
     return Row(
@@ -51,6 +55,7 @@ def of(
         **_model(card),
         **_seen(cutout, seen),
         **({} if isinstance(prediction, ExplorerError) else _answer(prediction)),
+        **({} if matched is None else _matched(matched, prediction)),
         **_measured(cutout, measurements),
     )
 
@@ -89,6 +94,20 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
         "validity": prediction.validity.level,
         "reasons": prediction.validity.reasons,
     }
+
+
+def _matched(matched: Matched, native: Outcome) -> dict[str, Any]:
+    """The answer at the beam of training, or why there is none."""
+    found: dict[str, Any] = {"label_changes": matched.changes(native)}
+    if matched.cutout is not None:
+        there = _instrument(matched.cutout)
+        found |= {f"matched_{key}": value for key, value in there.items() if key in MATCHED}
+        factor, noise = TO_JY_BEAM.get(matched.cutout.unit or ""), matched.cutout.noise
+        found["matched_rms"] = factor * noise.rms if factor is not None and noise is not None else None
+    if isinstance(matched.outcome, ExplorerError):
+        return found | {"not_matched": str(matched.outcome)}
+    answer = _answer(matched.outcome)
+    return found | {f"matched_{key}": answer[key] for key in ("label", "score", "validity", "reasons")}
 
 
 def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="option of the method, may be repeated"
     )
+    command.add_argument("--match", action="store_true", help=inputs.MATCH + " before anything else")
     command.set_defaults(run=run)
 
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     files, complete = inputs.expand(args.files)
     if not files:
         return FAILED
-    from .. import cutouts, export
+    from .. import cutouts, export, match
 
     pairs = [f"{key}={value}" for key in ("layer", "head") if (value := getattr(args, key)) is not None]
     explainer, options = parse_options(args.method, args.option + pairs)
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     for file in progress(files, len(files)):
         try:
             cutout = cutouts.read(Path(file), **inputs.reading(args))
+            if args.match:
+                cutout = match.to_training(cutout, card.input_spec)
             made = _explain(explainer, model, card, cutout, args, options, device)
             paths = export.write(args.out, export.unique_stem(cutout.name, taken), *made)
         except ExplorerError as error:

@@ -12,6 +12,8 @@ from typing import Any
 from .. import cutouts
 from .terminal import complain
 
+MATCH = "smooth and regrid to the beam and pixel scale of the checkpoint's training data"
+
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """FILE… and the options that go to ``cutouts.read``, and the checkpoint and device that every command asks for."""

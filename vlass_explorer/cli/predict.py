@@ -20,6 +20,7 @@ from . import inputs
 from .terminal import FAILED, complain, progress, say, shown
 
 if TYPE_CHECKING:
+    from ..predict import Matched
     from .table import Table
 
 
@@ -27,6 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     command = commands.add_parser("predict", help="classify cutouts", description=__doc__)
     inputs.add_options(command)
+    command.add_argument("--match", action="store_true", help=inputs.MATCH + ", beside the answer as it is")
     command.add_argument("--batch-size", type=int, default=32, metavar="N", help="cutouts a forward pass")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON Lines, one object a file")
@@ -73,17 +75,22 @@ def run(args: argparse.Namespace) -> int:
             yield cutout
 
     write = _writer(args, card)
-    outcomes = predict.predict_each(model, card, readable(), batch_size=max(1, args.batch_size), device=device)
-    for cutout, outcome in outcomes:
+    how = {"batch_size": max(1, args.batch_size), "device": device}
+    both: Iterator[tuple[Cutout, predict.Outcome, predict.Matched | None]]
+    if args.match:
+        both = predict.predict_both(model, card, readable(), **how)
+    else:
+        both = ((*answer, None) for answer in predict.predict_each(model, card, readable(), **how))
+    for cutout, outcome, matched in both:
         place = waiting.popleft()
         file = entries[place][0]
         if table is not None:
-            table.add(place, cutout, outcome)
+            table.add(place, cutout, outcome, matched)
         if isinstance(outcome, ExplorerError):
             complain(str(outcome), file)
             failed = True
         else:
-            write(file, cutout, outcome)
+            write(file, cutout, outcome, matched)
     return _finish(args, table, failed)
 
 
@@ -111,12 +118,19 @@ def _finish(args: argparse.Namespace, table: Table | None, failed: bool) -> int:
     return FAILED if failed else 0
 
 
-def record(file: str, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> dict[str, Any]:
+def record(
+    file: str, card: Checkpoint, cutout: Cutout, prediction: Prediction, matched: Matched | None = None
+) -> dict[str, Any]:
     """A prediction as JSON values; ``file`` is exactly what was given."""
+    values = {"file": file, "checkpoint": card.name, **_answer(cutout, prediction)}
+    if matched is not None:
+        values["matched"] = _matched(matched, prediction)
+    return values
+
+
+def _answer(cutout: Cutout, prediction: Prediction) -> dict[str, Any]:
     scores = map(float, prediction.probabilities)
     return {
-        "file": file,
-        "checkpoint": card.name,
         "label": prediction.label,
         "probabilities": dict(zip(prediction.label_names, scores, strict=True)),
         "validity": prediction.validity.level,
@@ -126,25 +140,56 @@ def record(file: str, card: Checkpoint, cutout: Cutout, prediction: Prediction) 
     }
 
 
-def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout, Prediction], None]:
+def _matched(matched: Matched, native: Prediction) -> dict[str, Any]:
+    """The answer at the beam of training, with the beam (arcsec, degrees), pixels and noise it was asked at."""
+    if matched.cutout is None or isinstance(matched.outcome, ExplorerError):
+        return {"error": str(matched.outcome)}
+    cutout = matched.cutout
+    return {
+        "label_changes": matched.changes(native),
+        **_answer(cutout, matched.outcome),
+        "beam_arcsec": None if cutout.beam is None else [cutout.beam.major, cutout.beam.minor],
+        "beam_pa": None if cutout.beam is None else cutout.beam.pa,
+        "pixel_scale_arcsec": cutout.pixel_scale,
+        "rms": None if cutout.noise is None else cutout.noise.rms,
+        "unit": cutout.unit,
+    }
+
+
+def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout, Prediction, Matched | None], None]:
     if args.csv:
         columns = ["file", "checkpoint", "label", "validity", "reasons", "notes"]
-        say(_csv_line([*columns, *(f"probability {label}" for label in card.label_names)]))
+        names = [*columns, *(f"probability {label}" for label in card.label_names)]
+        say(_csv_line([*names, *(["matched label", "matched score", "not matched"] if args.match else [])]))
 
-    def write(file: str, cutout: Cutout, prediction: Prediction) -> None:
-        values = record(file, card, cutout, prediction)
+    def write(file: str, cutout: Cutout, prediction: Prediction, matched: Matched | None) -> None:
+        values = record(file, card, cutout, prediction, matched)
+        other = values.get("matched", {})
         if args.json:
             say(json.dumps(values))
         elif args.csv:
             joined = [" | ".join(values[key]) for key in ("reasons", "notes")]
             scores = [f"{score:.6f}" for score in values["probabilities"].values()]
-            say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores]))
+            more = [other.get("label", ""), f"{_score(other):.6f}" if "label" in other else "", other.get("error", "")]
+            say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores, *(more if args.match else [])]))
         elif args.out is None:
-            score = max(values["probabilities"].values())
-            why = f": {' '.join(values['reasons'])}" if values["reasons"] else ""
-            say(shown(f"{file}  {values['label']}  softmax score {score:.3f}  {values['validity']}{why}"))
+            say(shown(f"{file}  {_line(values)}"))
+            if "error" in other:
+                say(shown(f"{file}  not matched: {other['error']}"))
+            elif other:
+                same = "another label" if other["label_changes"] else "the same label"
+                say(shown(f"{file}  matched, {same}: {_line(other)}"))
 
     return write
+
+
+def _score(values: dict[str, Any]) -> float:
+    return float(max(values["probabilities"].values()))
+
+
+def _line(values: dict[str, Any]) -> str:
+    why = f": {' '.join(values['reasons'])}" if values["reasons"] else ""
+    return f"{values['label']}  softmax score {_score(values):.3f}  {values['validity']}{why}"
 
 
 def _csv_line(values: list[str]) -> str:

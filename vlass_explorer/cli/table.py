@@ -8,7 +8,8 @@ from pathlib import Path
 from .. import checkpoints, measure
 from ..catalogue import rows
 from ..export import tables
-from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Prediction, Row, Seen
+from ..predict import Matched, Outcome
+from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Row, Seen
 from ..schema.columns import printable
 from .terminal import complain
 
@@ -47,11 +48,18 @@ class Table:
         """The input could not be read."""
         self.rows[index] = rows.failed(self.ids[index], Path(name).name, error, self.card, position=self.position)
 
-    def add(self, index: int, cutout: Cutout, outcome: Prediction | ExplorerError) -> None:
-        """The input was read and asked about."""
+    def add(self, index: int, cutout: Cutout, outcome: Outcome, matched: Matched | None = None) -> None:
+        """The input was read and asked about, perhaps at the beam of training, too."""
         measured = measure.measure(cutout, local_background=self.local_background)
         self.rows[index] = rows.of(
-            cutout, outcome, measured, self.card, id=self.ids[index], position=self.position, seen=self.seen
+            cutout,
+            outcome,
+            measured,
+            self.card,
+            id=self.ids[index],
+            position=self.position,
+            seen=self.seen,
+            matched=matched,
         )
 
     def write(self) -> str:

@@ -40,7 +40,7 @@ def cube_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
     header["BUNIT"] = ("", "relevance has no unit")
     header["OBJECT"] = ascii_text(cutout.name)[:200]
     header["CREATOR"] = f"VLASS Explorer {__version__}"
-    header["SRCHASH"] = cutout.sha256
+    header["SRCHASH"] = cutout.file_sha256
     for number, name in enumerate(names, start=1):
         header[f"MAP{number}"] = ascii_text(name)
     for explanation, provenance in items:

@@ -146,7 +146,7 @@ def _record(
     header["CHECKPT"] = card.name
     header["ARCH"] = card.architecture
     header["CHKHASH"] = card.sha256
-    header["SRCHASH"] = cutout.sha256
+    header["SRCHASH"] = cutout.file_sha256
     header["SIGNED"] = (explanation.signed, "negative values argue against the target")
     if provenance.prediction is not None:
         header["PREDICT"] = ascii_text(provenance.prediction.label)
@@ -154,7 +154,7 @@ def _record(
     header["MAPPIX"] = (pixels, "pixels: grid of the method, or native ones")
     if cutout.wcs is not None and "CTYPE1" not in header:
         header.add_history("celestial coordinates left out: their distortion is a table of the original file")
-    for line in _history(explanation, provenance.options):
+    for line in [*(cutout.native.steps if cutout.native else ()), *_history(explanation, provenance.options)]:
         header.add_history(ascii_text(line))
 
 

@@ -56,7 +56,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
         "window": asdict(preprocess.window(cutout, card.input_spec)),
         "cutout": {
             "name": cutout.name,
-            "sha256": cutout.sha256,
+            "sha256": cutout.file_sha256,
             "shape": list(cutout.shape),
             "unit": cutout.unit,
             "pixel_scale_arcsec": cutout.pixel_scale,
@@ -64,6 +64,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
             "noise": asdict(cutout.noise) if cutout.noise else None,
             "origin": asdict(cutout.origin),
             "row0": cutout.row0,
+            "native": asdict(cutout.native) if cutout.native else None,
             "notes": [*cutout.notes, *cutout.more_notes],
         },
         "checkpoint": {

@@ -48,7 +48,7 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
     _scales(picture, draw, font, any(explanation.signed for explanation, _ in items), cutout)
     text = PngInfo()
     text.add_text("Software", f"VLASS Explorer {__version__}")
-    text.add_text("Cutout sha256", cutout.sha256)
+    text.add_text("Cutout sha256", cutout.file_sha256)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=text, optimize=True)
     return buffer.getvalue()

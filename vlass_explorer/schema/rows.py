@@ -74,6 +74,22 @@ class Row:
     validity: str | None = column("meta.code.qual", "May the checkpoint be asked about this: ok, caution, outside")
     reasons: tuple[Sentence, ...] = column("meta.note", "Why it may not, or is untested, separated by |", default=())
 
+    matched_label: str | None = column("src.class", "Class of the highest score at the beam of the training data")
+    matched_score: float | None = column(
+        "stat.confidenceLevel;src.class;stat.max", "Highest softmax score at the beam of training, not calibrated"
+    )
+    label_changes: bool | None = column("meta.code", "matched_label is not label")
+    matched_validity: str | None = column("meta.code.qual", "validity of the matched cutout: ok, caution, outside")
+    matched_reasons: tuple[Sentence, ...] = column("meta.note", "reasons of the matched cutout", default=())
+    matched_beam_major: float | None = column(
+        "phys.angSize;instr.beam;stat.fwhm", "Major FWHM of the beam that the cutout was matched to", "arcsec"
+    )
+    matched_beam_minor: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Minor FWHM of that beam", "arcsec")
+    matched_beam_pa: float | None = column("pos.posAng;instr.beam", "Its position angle, north through east", "deg")
+    matched_pixel_scale: float | None = column("instr.scale", "Side of a pixel of the matched cutout", "arcsec")
+    matched_rms: float | None = column("instr.det.noise", "Noise of the whole matched cutout", "Jy/beam")
+    not_matched: Sentence | None = column("meta.code.error", "Why the cutout could not be matched, or not asked about")
+
     rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
     rms_source: Sentence | None = column("meta.note", "How the noise was measured")
     rms_pixels: int | None = column("meta.number", "Pixels that the noise was measured on")

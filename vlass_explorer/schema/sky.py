@@ -79,6 +79,8 @@ class Native:
     scale: tuple[float, float] | None
     """Pixel size (y, x) in arcsec."""
     noise: Noise | None
+    steps: tuple[str, ...] = ()
+    """What was done since, a sentence each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,11 @@ class Cutout:
         if self.wcs is None:
             return None if self.declared_scale is None else PixelShape.square(self.declared_scale)
         return pixel_shape(self.wcs, (self.shape[0] - 1) / 2, (self.shape[1] - 1) / 2)
+
+    @property
+    def file_sha256(self) -> str:
+        """``sha256`` of the cutout as it was read, whatever was done to it since."""
+        return self.sha256 if self.native is None else self.native.sha256
 
     @property
     def is_clipped(self) -> bool:
