@@ -98,7 +98,7 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
 
 def _matched(matched: Matched, native: Outcome) -> dict[str, Any]:
     """The answer at the beam of training, or why there is none."""
-    found: dict[str, Any] = {"label_changes": matched.changes(native)}
+    found: dict[str, Any] = {"label_changes": {None: None, True: "yes", False: "no"}[matched.changes(native)]}
     if matched.cutout is not None:
         there = _instrument(matched.cutout)
         found |= {f"matched_{key}": value for key, value in there.items() if key in MATCHED}

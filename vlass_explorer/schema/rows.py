@@ -78,7 +78,7 @@ class Row:
     matched_score: float | None = column(
         "stat.confidenceLevel;src.class;stat.max", "Highest softmax score at the beam of training, not calibrated"
     )
-    label_changes: bool | None = column("meta.code", "matched_label is not label")
+    label_changes: str | None = column("meta.code", "yes where matched_label is not label, else no")
     matched_validity: str | None = column("meta.code.qual", "validity of the matched cutout: ok, caution, outside")
     matched_reasons: tuple[Sentence, ...] = column("meta.note", "reasons of the matched cutout", default=())
     matched_beam_major: float | None = column(
