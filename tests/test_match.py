@@ -223,11 +223,9 @@ def test_a_clipped_image_gets_no_noise() -> None:
     assert match.to_training(cutout, SPEC).noise is None
 
 
-def test_a_picture_of_declared_scale_and_beam() -> None:
+def test_a_picture_of_declared_stretch_scale_and_beam() -> None:
     sky = seen(VLASS)
-    picture = replace(
-        sky, kind="image", unit="count", wcs=None, header={}, declared_scale=1.0, beam=Beam(3.0, 2.2, 10.0)
-    )
+    picture = replace(sky, kind="image", unit="count", wcs=None, declared_scale=1.0, stretch="log:100")
     found = match.to_training(picture, SPEC)
     like = match.to_training(sky, SPEC)
     assert found.wcs is None and found.pixel_scale == (1.8, 1.8) and found.unit == "count"
@@ -242,6 +240,7 @@ REFUSED = {
     "no beam": (lambda c: replace(c, beam=None), "its beam is not known"),
     "beam varies": (lambda c: replace(c, beam=None, header={"CASAMBM": True}), "each plane has a beam of its own"),
     "no WCS": (lambda c: replace(c, wcs=None), "no sky coordinates"),
+    "a picture": (lambda c: replace(c, kind="image"), "declare how it was stretched"),
     "kelvin": (lambda c: replace(c, unit="K"), "in K, not Jy/beam"),
     "no unit": (lambda c: replace(c, unit=None), "of no named unit"),
 }

@@ -122,6 +122,8 @@ def _beam(cutout: Cutout) -> Beam:
         is_cube = str(cutout.header.get("CASAMBM", "")).upper() in ("T", "TRUE")
         why = "each plane has a beam of its own and this one's is not known" if is_cube else "its beam is not known"
         raise MatchError(f"The image cannot be smoothed to another beam: {why}.")
+    if cutout.kind != "fits" and cutout.stretch is None:
+        raise MatchError("The image cannot be smoothed to another beam: declare how it was stretched, perhaps linear.")
     if cutout.kind == "fits" and cutout.unit not in measure.TO_JY_BEAM:
         unit = f"in {cutout.unit}" if cutout.unit else "of no named unit"
         raise MatchError(f"The image cannot be smoothed to another beam: its brightness is {unit}, not Jy/beam.")

@@ -6,7 +6,7 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 |---|---|---|
 | product by header and file name | | not total intensity: rms, tt1, alpha, model, residual, infrared, ... |
 | unit | the file names none | not a brightness in Jy/beam |
-| pictures and arrays | always: stretch, unit and scale are unknown | |
+| pictures and arrays | always: stretch, unit and scale are unknown, or only declared | |
 | survey, frequency, beam, pixels | unlike the training data, even at its beam | a beam three times wider or finer |
 | pixels on the sky | | over 20 % longer in one direction than in another |
 | 5 rms peak within 30 arcsec of the centre | none there | none in the whole field of view |
@@ -89,7 +89,9 @@ def _product(cutout: Cutout) -> Iterator[Reason]:
 
 
 def _unit(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
-    if cutout.kind == "image":
+    if cutout.stretch is not None:
+        yield "caution", f"The stretch ({cutout.stretch}) is what was declared; the file does not tell it."
+    elif cutout.kind == "image":
         yield "caution", "A picture: how its brightness was stretched is unknown."
     elif cutout.kind == "array":
         yield "caution", "An array: it does not say what sky, unit and scale it shows."
@@ -112,7 +114,7 @@ def _is_brightness(unit: str | None) -> bool:
 
 def _survey(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     """Survey, frequency, beam and pixel scale against those of the training data."""
-    if spec.survey is None or cutout.kind != "fits":
+    if spec.survey is None or (cutout.kind != "fits" and cutout.beam is None):
         return
     ratio = _beam_ratio(cutout, spec)
     simulated, real = _is_simulated(spec), _plain(spec.survey)

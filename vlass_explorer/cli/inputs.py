@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import cutouts
+from ..cutouts import declared
+from ..schema import Beam, CutoutError
 from .terminal import complain
 
 MATCH = "smooth and regrid to the beam and pixel scale of the checkpoint's training data"
@@ -34,6 +36,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--pixel-scale", type=_positive, metavar="ARCSEC", help="pixel size of files without coordinates"
     )
     command.add_argument(
+        "--stretch",
+        type=_stretch,
+        metavar="NAME",
+        help="of pictures and arrays: linear, sqrt, asinh:A or log:R, undone",
+    )
+    command.add_argument(
+        "--beam", type=_beam, metavar="ARCSEC[,ARCSEC,PA]", help="beam of pictures and arrays: width, or axes and angle"
+    )
+    command.add_argument("--survey", metavar="NAME", help="survey of pictures and arrays, as VLASS")
+    command.add_argument(
         "--keep-zeros", action="store_true", help="read edges that are filled with zeros as data, not as no data"
     )
 
@@ -47,6 +59,9 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
         "size_arcsec": args.size,
         "pixel_scale": args.pixel_scale,
         "keep_zeros": args.keep_zeros,
+        "stretch": args.stretch,
+        "beam": args.beam,
+        "survey": args.survey,
     }
 
 
@@ -112,6 +127,21 @@ def _positive(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError("should be a positive number of arcsec")
     return value
+
+
+def _stretch(text: str) -> str:
+    try:
+        declared.stretch(text)
+    except CutoutError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _beam(text: str) -> Beam:
+    try:
+        return declared.beam(tuple(float(axis) for axis in text.split(",")))
+    except (ValueError, CutoutError) as error:
+        raise argparse.ArgumentTypeError("a beam is MAJOR or MAJOR,MINOR,PA in arcsec and degrees") from error
 
 
 def pick_device(name: str) -> str:

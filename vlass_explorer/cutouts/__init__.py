@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped, reason
 from ..measure import noise
-from ..schema import Cutout, CutoutError, Row0
-from . import edges, fits, images
+from ..schema import Beam, Cutout, CutoutError, Row0
+from . import declared, edges, fits, images
 from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
 from .extent import extent
 from .names import FORMATS, is_cutout, is_fits
@@ -39,6 +39,9 @@ def read(
     size_arcsec: float | None = None,
     pixel_scale: float | None = None,
     keep_zeros: bool = False,
+    stretch: str | None = None,
+    beam: Beam | None = None,
+    survey: str | None = None,
 ) -> Cutout:
     """Read one image from bytes or from a file, by its content, never by its name.
 
@@ -56,6 +59,9 @@ def read(
         box: (y0, y1, x0, x1) in pixel edges: cut this part.
         pixel_scale: size of a pixel in arcsec, where the file does not say.
         keep_zeros: leave filled edges as they are.
+        stretch: how a picture or array was stretched (``declared``), which is undone; FITS holds brightness as it is.
+        beam: beam of a picture or array.
+        survey: survey of a picture or array.
 
     Raises:
         CutoutError: one sentence, without the file's name, on what is wrong and what to do.
@@ -69,9 +75,21 @@ def read(
     shown = safe_name(name if name is not None else path.name if path is not None else "")
     data: bytes | Path = _opened(path) if path is not None else _bounded(bytes(source))  # type: ignore[arg-type]
     raw = _dispatch(data, shown, plane, row0, cut)
-    options = (plane, row0, position, box, size_arcsec, pixel_scale, *(["keep zeros"] if keep_zeros else []))
+    options: tuple[object, ...] = (
+        plane,
+        row0,
+        position,
+        box,
+        size_arcsec,
+        pixel_scale,
+        *(["keep zeros"] if keep_zeros else []),
+    )
+    said = (stretch, beam, survey) if raw.kind != "fits" else (None, None, None)
+    if any(said):
+        options += said
     digest = _digest(data, raw, options if options != (0, None, None, None, None, None) else None)
-    return _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros)
+    cutout = _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros, said[0])
+    return declared.told(cutout, *said) if any(said) else cutout
 
 
 def _opened(path: Path) -> bytes | Path:
@@ -146,7 +164,14 @@ def _unknown(head: bytes) -> str:
 
 
 def _finish(
-    raw: Raw, name: str, digest: str, row0: Row0 | None, cut: Cut, pixel_scale: float | None, keep_zeros: bool
+    raw: Raw,
+    name: str,
+    digest: str,
+    row0: Row0 | None,
+    cut: Cut,
+    pixel_scale: float | None,
+    keep_zeros: bool,
+    stretch: str | None,
 ) -> Cutout:
     """The checks, notes and the noise that all formats share."""
     pixels = raw.pixels
@@ -163,6 +188,11 @@ def _finish(
         raw.notes.append(f"{int(infinite.sum()):,} infinite pixels are taken as no data.")
     raw.notes.extend(check_pixels(pixels))
     blanked = 0.0 if keep_zeros or raw.colour is not None else _blank_edges(pixels, raw.notes)
+    if stretch is not None:
+        if raw.colour is not None:
+            raise CutoutError("The stretch of a colour picture cannot be undone: declare none, or give a grey one.")
+        pixels = declared.linear(pixels, stretch)
+        raw.notes[:] = [note for note in raw.notes if note != images.UNKNOWN]
     measured = noise(pixels)
     if measured is None:
         raw.notes.append("No noise is left to measure: most pixels have one value, as in a clipped image.")

@@ -23,6 +23,8 @@ from .raw import Raw, plane_index
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own grey
 GREY_MODES = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
+UNKNOWN = "A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates."
+
 
 def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     """A PNG, JPEG or TIFF: grey as it is, colour as luminance; the top row of the file becomes the last row."""
@@ -46,7 +48,7 @@ def read_picture(data: bytes, plane: int, row0: Row0 | None) -> Raw:
     if plane in white:
         pixels = tiff.inverted(pixels, *white[plane])
         notes.append("The smallest value is white in this TIFF: it was turned, so that sources are bright.")
-    notes.append("A picture: pixels are counts after an unknown stretch, without unit, beam or sky coordinates.")
+    notes.append(UNKNOWN)
     if row0 != "south":
         pixels, colour = pixels[::-1], None if colour is None else colour[::-1]
     facing: Row0 = "unknown" if row0 in (None, "unknown") else "south"

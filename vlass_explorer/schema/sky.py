@@ -111,6 +111,8 @@ class Cutout:
     beam of a cutout that was made in memory. Never empty."""
     declared_scale: float | None = None
     """Pixel size in arcsec that the user or a data set declares where the file has no WCS."""
+    stretch: str | None = None
+    """Stretch of a picture that the user declared ("log:100") and that was undone in ``pixels``."""
     colour: NDArray[np.float32] | None = None
     """Channels (3, ny, nx) of a colour picture, whose luminance ``pixels`` is; None for everything else."""
     planes: int = 1
