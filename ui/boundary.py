@@ -17,9 +17,10 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from ui.text import plain
 from vlass_explorer.foreign import sentence
 from vlass_explorer.schema import ExplorerError
+
+from .text import plain
 
 SAID = "boundary_said"
 """Session key: sentences of callbacks, to be drawn with the page that follows them."""

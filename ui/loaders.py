@@ -18,8 +18,6 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from ui import settings
-from ui.state import Entry, Reading
 from vlass_explorer import attribution, checkpoints, cutouts, explainers, memory, preprocess
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
@@ -36,6 +34,9 @@ from vlass_explorer.schema import (
     Prediction,
     Window,
 )
+
+from . import settings
+from .state import Entry, Reading
 
 Options = tuple[tuple[str, Any], ...]
 Result = TypeVar("Result")

@@ -9,13 +9,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from ui.text import plain
 from vlass_explorer import export, runs
 from vlass_explorer.evaluation import leaderboard, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import sky_panels
 from vlass_explorer.schema import Cutout, Explanation, Report, ReportError, Run, Window
+
+from .text import plain
 
 CONFIG = {
     "displaylogo": False,

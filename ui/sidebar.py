@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import boundary, loaders, state
-from ui.text import plain
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints import words
 from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
+
+from . import boundary, loaders, state
+from .text import plain
 
 
 @dataclass(frozen=True)

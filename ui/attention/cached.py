@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ui import loaders
 from vlass_explorer import attention
 from vlass_explorer.attention import position_bias
 from vlass_explorer.attention.position_bias import PositionBias
 from vlass_explorer.explainers import token_maps
 from vlass_explorer.explainers.token_maps import TokenMaps
 from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray
+
+from .. import loaders
 
 
 @loaders.MEMORY.kept

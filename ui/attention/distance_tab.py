@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from ui import loaders, slow, state
-from ui.attention import cached, view
-from ui.attention.view import MEAN, Key
-from ui.text import plain
 from vlass_explorer.attention.distance import many_attention_distances
 from vlass_explorer.figures.distance import distance_plot
 from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, FloatArray, Window
+
+from .. import loaders, slow, state
+from ..text import plain
+from . import cached, view
+from .view import MEAN, Key
 
 MOST = 64
 """Cutouts that are measured at most."""

@@ -8,10 +8,6 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import boundary, controls, loaders, results, slow
-from ui.attention import cached, distance_tab, position_tab, token_tab, view
-from ui.attention.view import Key
-from ui.text import plain
 from vlass_explorer import explainers, export
 from vlass_explorer.schema import (
     Checkpoint,
@@ -21,6 +17,11 @@ from vlass_explorer.schema import (
     Prediction,
     Window,
 )
+
+from .. import boundary, controls, loaders, results, slow
+from ..text import plain
+from . import cached, distance_tab, position_tab, token_tab, view
+from .view import Key
 
 
 def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:

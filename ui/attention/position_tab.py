@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ui import boundary, controls, loaders, results
-from ui.attention import cached, view
-from ui.attention.view import Key
-from ui.text import plain
 from vlass_explorer import export
 from vlass_explorer.figures.colours import SIGNED_MAP
 from vlass_explorer.figures.overview import overview
 from vlass_explorer.schema import Checkpoint, Cutout, FloatArray, Window
+
+from .. import boundary, controls, loaders, results
+from ..text import plain
+from . import cached, view
+from .view import Key
 
 FILTERS_IN_A_ROW = 7
 

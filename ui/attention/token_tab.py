@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ui import boundary, controls, loaders, results
-from ui.attention import cached, view
-from ui.attention.view import MEAN, Key
-from ui.text import plain
 from vlass_explorer import export
 from vlass_explorer.explainers.token_maps import TokenMaps
 from vlass_explorer.figures.colours import UNSIGNED_MAP
 from vlass_explorer.figures.overview import overview
 from vlass_explorer.schema import Checkpoint, Cutout, Prediction, Window
+
+from .. import boundary, controls, loaders, results
+from ..text import plain
+from . import cached, view
+from .view import MEAN, Key
 
 METHOD = "token_maps"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import loaders
-from ui.look import links, methods
-from ui.look.maps import Ask
-from ui.sidebar import Subject
-from ui.text import plain
 from vlass_explorer.schema import Cutout, ExplorerError, Window
+
+from .. import loaders
+from ..sidebar import Subject
+from ..text import plain
+from . import links, methods
+from .maps import Ask
 
 MOST = 4
 CHECKPOINTS, METHODS = "checkpoints", "methods"

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import controls, loaders, results, slow
-from ui.boundary import Viewport
-from ui.look import methods
-from ui.text import plain
 from vlass_explorer import explainers, export
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import Overlay, sky_panels
@@ -23,6 +19,11 @@ from vlass_explorer.schema import (
     Prediction,
     Window,
 )
+
+from .. import controls, loaders, results, slow
+from ..boundary import Viewport
+from ..text import plain
+from . import methods
 
 WANTED = "wanted_method"
 INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from ui.look.quantities import flux, rounded
-from ui.text import plain
 from vlass_explorer.figures import colours
 from vlass_explorer.measure import Measurements
 from vlass_explorer.schema import Cutout
+
+from ..text import plain
+from .quantities import flux, rounded
 
 QUICK_LOOK = (
     "VLASS Quick Look: cleaned to about 5σ, flux scale ±10 to 20 %, positions off by up to 1″, sidelobes may remain."

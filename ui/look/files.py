@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import loaders, state
-from ui.text import plain
 from vlass_explorer.schema import Checkpoint, CutoutError, ExplorerError
+
+from .. import loaders, state
+from ..text import plain
 
 VERDICTS = {"ok": "valid", "caution": "caution", "outside": "outside"}
 COLUMNS = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui.text import plain
+from ..text import plain
 
 
 def follow(key: str, parameter: str, known: Sequence[str], what: str, *, many: bool = False) -> None:

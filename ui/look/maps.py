@@ -9,15 +9,16 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import controls, loaders, results, slow
-from ui.look import methods
-from ui.results import AROUND, CONFIG, LEFT
-from ui.text import plain
 from vlass_explorer import export
 from vlass_explorer.figures import scale
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import Overlay, sky_panels
 from vlass_explorer.schema import Checkpoint, Cutout, Explanation, ExplorerError, Prediction, Window
+
+from .. import controls, loaders, results, slow
+from ..results import AROUND, CONFIG, LEFT
+from ..text import plain
+from . import methods
 
 RELATIVE, RAW = "Each map's largest value", "Raw values"
 TALLEST = 420

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ui import controls, loaders
-from ui.look import links
-from ui.text import plain
 from vlass_explorer import explainers
 from vlass_explorer.schema import Checkpoint, Prediction
+
+from .. import controls, loaders
+from ..text import plain
+from . import links
 
 FIRST = ("attention_rollout", "grad_cam", "integrated_gradients")
 """Methods that a new session starts with, as far as the checkpoint supports them."""

@@ -11,12 +11,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor, nn
 
-from ui import loaders, slow
-from ui.look.maps import Ask
-from ui.text import plain
 from vlass_explorer import explainers, trust
 from vlass_explorer.figures.trust import faithfulness_curves, randomisation_curve
 from vlass_explorer.schema import Cutout, Explanation, ExplorerError, FloatArray
+
+from .. import loaders, slow
+from ..text import plain
+from .maps import Ask
 
 Found = TypeVar("Found")
 Work = Callable[[Cutout, Ask, Explanation], Found]

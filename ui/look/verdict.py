@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.text import plain
 from vlass_explorer.figures.prediction import bars
 from vlass_explorer.schema import CheckpointError, ExplorerError, Prediction, Validity
+
+from ..text import plain
 
 LEVELS = {  # validity: badge text, colour, icon
     "ok": ("Valid input", "green", ":material/check:"),

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ui import state
 from vlass_explorer.schema import Cutout, CutoutError, NeedsPart
+
+from .. import state
 
 
 def reading_again(entry: state.Entry, problem: CutoutError) -> None:

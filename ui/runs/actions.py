@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui import boundary, settings, state
-from ui.text import plain
 from vlass_explorer import launchers, runs
 from vlass_explorer.launchers import begin
 from vlass_explorer.schema import Run
+
+from .. import boundary, settings, state
+from ..text import plain
 
 
 def draw(run: Run) -> None:

@@ -8,12 +8,13 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from ui import results
-from ui.runs import panel
-from ui.runs.configuration import differing
 from vlass_explorer.figures.curves import overlaid
 from vlass_explorer.runs.words import phase, score
 from vlass_explorer.schema import Run
+
+from .. import results
+from . import panel
+from .configuration import differing
 
 SCORES = {"macro_f1": "Macro F1", "accuracy": "Accuracy", "macro_auroc": "Macro AUROC", "ece": "Calibration error"}
 

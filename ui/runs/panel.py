@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import results
-from ui.runs import actions, configuration
-from ui.text import plain
 from vlass_explorer import runs
 from vlass_explorer.figures.curves import MACHINE, curves
 from vlass_explorer.runs.words import duration, when
 from vlass_explorer.schema import Run
+
+from .. import results
+from ..text import plain
+from . import actions, configuration
 
 METRICS = {
     "macro_f1": "Macro F1",

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import state
 from vlass_explorer.runs.words import age, duration, phase, score
 from vlass_explorer.schema import Run
+
+from .. import state
 
 SHOWN, WIDGET = "runs_shown", "runs_table"
 MOST_COMPARED = 8

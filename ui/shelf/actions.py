@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import boundary
-from ui.text import plain
 from vlass_explorer import checkpoints, preprocess
 from vlass_explorer.checkpoints.onnx_file import to_onnx
 from vlass_explorer.schema import Checkpoint, ExplorerError, InputSpec, Provenance
+
+from .. import boundary
+from ..text import plain
 
 LARGEST_MB = 450
 

@@ -7,9 +7,10 @@ import sys
 
 import streamlit as st
 
-from ui import settings
-from ui.text import plain
 from vlass_explorer.schema import Checkpoint, DatasetError
+
+from .. import settings
+from ..text import plain
 
 LONGEST_SECONDS = 900
 NONE = "none"

@@ -8,12 +8,13 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import loaders, results, settings, slow, state
-from ui.text import plain
 from vlass_explorer import datasets
 from vlass_explorer.datasets import splits
 from vlass_explorer.evaluation import Evaluation, Part, evaluate, metrics, parts
 from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, ReportError, RunConfig
+
+from .. import loaders, results, settings, slow, state
+from ..text import plain
 
 SHOWN = 24
 NAMES = {

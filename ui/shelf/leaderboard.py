@@ -7,12 +7,13 @@ import math
 import pandas as pd
 import streamlit as st
 
-from ui import loaders
-from ui.text import plain
 from vlass_explorer import predict
 from vlass_explorer.evaluation import cost, leaderboard
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Checkpoint, ExplorerError
+
+from .. import loaders
+from ..text import plain
 
 SCORES = ("macro F1", "accuracy", "macro AUROC")
 WIDE = {"checkpoint": "Checkpoint", "architecture": "Architecture", "95 %": "95 % interval of macro F1"}

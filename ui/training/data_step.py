@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from ui import boundary, settings
-from ui.text import plain
-from ui.training.defaults import Start
 from vlass_explorer import datasets
 from vlass_explorer.datasets import uploads
 from vlass_explorer.datasets.fingerprint import fingerprint
 from vlass_explorer.schema import DatasetError
+
+from .. import boundary, settings
+from ..text import plain
+from .defaults import Start
 
 BUNDLED = "Bundled: "
 SIMULATOR = "simulated"

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ui import settings, state
-from ui.text import plain
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped
 from vlass_explorer.runs.words import when
 from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
+
+from .. import settings, state
+from ..text import plain
 
 FINE_TUNE = {"epochs": 10, "learning_rate": 3e-4, "warmup_epochs": 1.0}
 WAYS = ("Checkpoint", "Recipe", "Architecture", "Earlier run", "YAML file")

@@ -16,9 +16,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from ui.settings import ROOT
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import RunConfig, RunError
+
+from ..settings import ROOT
 
 LONGEST_SECONDS = 180.0
 MOST_RUNNING, MOST_KEPT = 8, 256

@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import streamlit as st
 
-from ui.training import devices
 from vlass_explorer import preprocess, recipes
 from vlass_explorer.schema import INHERITED, RunConfig, field_help
+
+from . import devices
 
 HELP = field_help(RunConfig)
 TYPES = get_type_hints(RunConfig)

@@ -8,9 +8,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ui import loaders, results, state
-from ui.text import plain
-from ui.training import preview
 from vlass_explorer import augment, datasets
 from vlass_explorer.datasets import DataSet, splits
 from vlass_explorer.datasets.duplicates import duplicates
@@ -18,6 +15,10 @@ from vlass_explorer.datasets.stretched import stretched
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError, RunConfig
+
+from .. import loaders, results, state
+from ..text import plain
+from . import preview
 
 PER_PAGE = 24
 EPOCHS = 8

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import boundary, settings, state
-from ui.text import plain
-from ui.training import data_step, dry_run, launchers
 from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import begin
 from vlass_explorer.runs.words import duration, when
 from vlass_explorer.schema import ExplorerError, RunConfig
+
+from .. import boundary, settings, state
+from ..text import plain
+from . import data_step, dry_run, launchers
 
 WANTED = "train_check"
 """Session key: the configuration that is being checked, whether it is then launched, and even where it is doubted."""

@@ -7,10 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from ui import settings
 from vlass_explorer.launchers import local, slurm
 from vlass_explorer.launchers.begin import Launch
 from vlass_explorer.schema import field_help
+
+from .. import settings
 
 HERE, CLUSTER = "This machine", "SLURM"
 

@@ -9,10 +9,11 @@ import streamlit as st
 import timm
 import torch
 
-from ui.training.form import widget
 from vlass_explorer import backbones, checkpoints
 from vlass_explorer.recipes.values import nearest
 from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig
+
+from .form import widget
 
 FIRST = (
     "vit_tiny_patch16_224",

@@ -10,11 +10,12 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ui.text import plain
-from ui.training import data_step, form
 from vlass_explorer import augment, checkpoints, datasets, preprocess
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig, UnreadableItem
+
+from ..text import plain
+from . import data_step, form
 
 COLUMNS, GAP = 8, 3
 SEEN = (
