@@ -1,6 +1,7 @@
 """VLASS Explorer in the browser: `make app`, or `streamlit run app.py`. Page configuration and navigation, no more."""
 
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from ui import boundary
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "assets" / "icon.png")
-SIDEBAR = "collapsed" if boundary.viewport().narrow else 360
+SIDEBAR: Literal["collapsed"] | int = "collapsed" if boundary.viewport().narrow else 360
 st.set_page_config(page_title="VLASS Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR)
 
 PAGES = {  # file in pages/: title, icon

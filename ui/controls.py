@@ -11,10 +11,10 @@ import streamlit as st
 
 from vlass_explorer.figures import colours
 from vlass_explorer.figures.colours import SkyView
-from vlass_explorer.figures.sky import Overlay
+from vlass_explorer.figures.sky import Contours, Overlay
 from vlass_explorer.schema import Cutout, Explanation
 
-OVERLAYS = {
+OVERLAYS: dict[str, Contours] = {
     "Colours over sky": "none",
     "Lines over sky": "explanation over sky",
     "Sky lines over colours": "sky over explanation",

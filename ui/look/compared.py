@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vlass_explorer.schema import Cutout, ExplorerError, Window
+from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Window
 
 from .. import loaders
 from ..sidebar import Subject
@@ -18,7 +18,7 @@ CHECKPOINTS, METHODS = "checkpoints", "methods"
 PREDICTED = "what each predicts"
 
 
-def window(card: loaders.Checkpoint, cutout: Cutout) -> Window:
+def window(card: Checkpoint, cutout: Cutout) -> Window:
     """The part of the cutout that a checkpoint saw."""
     return loaders.seen(card, cutout)[1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from vlass_explorer.figures.prediction import bars
@@ -9,7 +11,7 @@ from vlass_explorer.schema import CheckpointError, ExplorerError, Prediction, Va
 
 from ..text import plain
 
-LEVELS = {  # validity: badge text, colour, icon
+LEVELS: dict[str, tuple[str, Literal["green", "orange", "gray"], str]] = {  # validity: badge text, colour, icon
     "ok": ("Valid input", "green", ":material/check:"),
     "caution": ("Caution", "orange", ":material/priority_high:"),
     "outside": ("Outside", "gray", ":material/block:"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -73,6 +74,6 @@ def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     return table.dropna(axis="columns", how="all")
 
 
-def _formats() -> dict[str, object]:
+def _formats() -> dict[str, Any]:
     plain = {label: st.column_config.NumberColumn(format="%.3f") for label in SCORES.values()}
     return {**plain, **{f"Δ {label}": st.column_config.NumberColumn("Δ", format="%+.3f") for label in SCORES.values()}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from vlass_explorer import runs
@@ -25,7 +27,13 @@ METRICS = {
 """What is shown of the latest metrics; scores are of the validation fold."""
 LOG_LINES = 200
 
-BADGES = {"queued": "gray", "finished": "green", "stopped": "orange", "failed": "red", "lost": "red"}
+BADGES: dict[str, Literal["gray", "green", "orange", "red"]] = {
+    "queued": "gray",
+    "finished": "green",
+    "stopped": "orange",
+    "failed": "red",
+    "lost": "red",
+}
 ICONS = {
     "queued": ":material/hourglass_empty:",
     "finished": ":material/check_circle:",
@@ -52,14 +60,13 @@ def draw(run: Run) -> None:
         )
     elif run.is_active:
         st.caption("Curves appear after the first steps.")
-    views = ["Log", "Configuration", *(["Machine"] if series else [])]
     report = results.report_of(run)
-    views = ["Result", *views] if report else views
+    views = [*(["Result"] if report else []), "Log", "Configuration", *(["Machine"] if series else [])]
     first = "Result" if report else "Log"
     # Another key once there is a result, so that a run that ends under one's eyes shows it.
     key = f"view-{run.id}-{first}"
     view = st.segmented_control("View", views, default=first, key=key, label_visibility="collapsed")
-    if view == "Result":
+    if report is not None and view == "Result":
         results.report(report, run.id)
     elif view == "Machine":
         panels = [panel for panel in MACHINE if any(key in series for key, _, _ in panel[1])]
@@ -73,7 +80,7 @@ def draw(run: Run) -> None:
         configuration.draw(run)
     elif view == "Log":
         log = runs.log_tail(run, LOG_LINES) or "The log is empty."
-        height = 300 if log.count("\n") > 12 else "content"
+        height: Literal["content"] | int = 300 if log.count("\n") > 12 else "content"
         with st.container(height=height, autoscroll=True, border=False, key=f"log-{run.id}"):  # it opens at its end
             st.code(log, language=None)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from vlass_explorer import datasets
 from vlass_explorer.datasets import uploads
 from vlass_explorer.datasets.fingerprint import fingerprint
-from vlass_explorer.schema import DatasetError
+from vlass_explorer.schema import DatasetError, Split
 
 from .. import boundary, settings
 from ..text import plain
@@ -138,7 +138,7 @@ def summary(data: datasets.DataSet) -> None:
         raise DatasetError("This folder has one class only: a classifier needs two or more.")
 
 
-def fitting_split(data: datasets.DataSet, split: str) -> str:
+def fitting_split(data: datasets.DataSet, split: Split) -> Split:
     """The split itself, or where it is the authors' and they made none, by the sky, or at random without positions."""
     has_own = any(item.fold is not None or item.split for item in data.items)
     if split != "authors" or has_own:

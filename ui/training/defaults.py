@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from vlass_explorer.schema import Checkpoint, ConfigError, RunConfig
 from .. import settings, state
 from ..text import plain
 
-FINE_TUNE = {"epochs": 10, "learning_rate": 3e-4, "warmup_epochs": 1.0}
+FINE_TUNE: dict[str, Any] = {"epochs": 10, "learning_rate": 3e-4, "warmup_epochs": 1.0}
 WAYS = ("Checkpoint", "Recipe", "Architecture", "Earlier run", "YAML file")
 LARGEST_YAML = 1 << 16
 

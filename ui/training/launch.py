@@ -63,7 +63,7 @@ def area(config: RunConfig) -> None:
             key="train_yaml_out",
             help="The keys that differ from the defaults; start from this file another time.",
         )
-        if is_waiting:
+        if check is not None and is_waiting:
             _wait(check)
     if check is None or is_waiting:
         return

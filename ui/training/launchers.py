@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -26,15 +27,16 @@ def choice() -> Launch:
 
 def _resources() -> slurm.Resources:
     """One widget for each field: its help is the docstring under it."""
-    texts, asked = field_help(slurm.Resources), slurm.Resources()
+    texts, chosen = field_help(slurm.Resources), dict[str, Any]()
     st.caption("GPUs and nodes of the job are devices and nodes under All options, Machine.")
     with st.grid("auto", min_column_width=140, vertical_alignment="bottom"):
         for field in fields(slurm.Resources):
             label, key = field.name.replace("_", " ").capitalize(), f"train_slurm_{field.name}"
-            if isinstance(field.default, str):
-                value: object = st.text_input(label, field.default, key=key, help=texts[field.name], max_chars=80)
+            default: Any = field.default
+            if isinstance(default, str):
+                value: object = st.text_input(label, default, key=key, help=texts[field.name], max_chars=80)
             else:
-                zero = type(field.default)(0)  # streamlit refuses a mixture of whole and other numbers
-                value = st.number_input(label, value=field.default, min_value=zero, key=key, help=texts[field.name])
-            asked = replace(asked, **{field.name: value})
-    return asked
+                zero = type(default)(0)  # streamlit refuses a mixture of whole and other numbers
+                value = st.number_input(label, value=default, min_value=zero, key=key, help=texts[field.name])
+            chosen[field.name] = value
+    return slurm.Resources(**chosen)

@@ -75,7 +75,7 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
         default=start,
         required=True,
         key=f"train_weights_{origin}",
-        format_func=SOURCES.get,
+        format_func=SOURCES.__getitem__,
         help="Where the weights start. ImageNet weights are downloaded once and expect three channels.",
     )
     if source == "checkpoint":

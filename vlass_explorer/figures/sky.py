@@ -22,13 +22,16 @@ Span = tuple[float, float]
 """Display limits in the cutout's unit."""
 
 
+Contours = Literal["none", "explanation over sky", "sky over explanation"]
+
+
 @dataclass(frozen=True)
 class Overlay:
     """How an explanation lies over the sky."""
 
     opacity: float = 0.6
     """0 shows the sky alone, 1 the explanation alone."""
-    contours: Literal["none", "explanation over sky", "sky over explanation"] = "none"
+    contours: Contours = "none"
     panel: int = 0
     """Which map of the explanation."""
     top: float | None = None

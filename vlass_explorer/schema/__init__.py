@@ -34,7 +34,7 @@ from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
 from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
-from .training import INHERITED, Phase, Run, RunConfig, field_help
+from .training import INHERITED, Phase, Run, RunConfig, Split, field_help
 
 __all__ = [
     "INHERITED",
@@ -82,6 +82,7 @@ __all__ = [
     "RunError",
     "Seen",
     "SeenList",
+    "Split",
     "Status",
     "TableError",
     "TakesNoArgument",

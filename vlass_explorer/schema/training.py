@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+Split = Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"]
 Phase = Literal[
     "queued",
     "starting",
@@ -50,7 +51,7 @@ class RunConfig:
     """Data set reader, a file name in vlass_explorer/datasets."""
     data_dir: str = ""
     """Folder of the data set."""
-    split: Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"] = "authors"
+    split: Split = "authors"
     """The data set's own folds, sky-disjoint or random ones (with _test a sixth is kept for testing), or 80/20."""
     fold: int = 0
     """Validation fold (of five); the other folds are trained on."""
