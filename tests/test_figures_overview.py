@@ -11,7 +11,7 @@ from PIL import Image
 from plotly.colors import sample_colorscale
 
 from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP
-from vlass_explorer.figures.overview import GAP_PIXELS, lookup, overview, png, scaled, tiled
+from vlass_explorer.figures.overview import GAP_PIXELS, lookup, overview, picture, png, scaled, tiled
 
 
 def test_unsigned_tiles_run_from_their_own_minimum_to_their_own_maximum() -> None:
@@ -55,7 +55,7 @@ def test_row_0_of_a_map_is_at_the_bottom_of_its_tile() -> None:
 def test_overview_carries_the_picture_and_one_marker_a_tile() -> None:
     maps = np.random.default_rng(1).random((4, 12, 8, 8))
     names = [f"r{i}" for i in range(4)], [f"c{i}" for i in range(12)]
-    figure = overview(maps, colour_map=UNSIGNED_MAP, row_names=names[0], column_names=names[1], chosen=(2, 5))
+    figure = overview(picture(maps, UNSIGNED_MAP), maps.shape, row_names=names[0], column_names=names[1], chosen=(2, 5))
     [trace] = figure.data
     assert len(trace.x) == 48 and trace.text[2 * 12 + 5].split() == ["r2,", "c5"]
     assert (trace.y[29], trace.x[29]) == (2, 5)

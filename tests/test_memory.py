@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import tiny_checkpoint
 import torch
@@ -33,6 +34,7 @@ def test_sizes_are_those_of_what_is_inside() -> None:
     assert MB <= memory.size(Cutout("a", pixels)) < 1.1 * MB
     assert MB <= memory.size(torch.nn.Linear(512, 511)) < 1.1 * MB
     assert memory.size("x" * MB) == MB
+    assert MB <= memory.size(go.Figure({"data": [{"type": "heatmap", "z": pixels}]})) < 1.1 * MB
     assert memory.size(None) == memory.size(CheckpointError("no")) == memory.SMALL
 
 

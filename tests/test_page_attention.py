@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import tiny_checkpoint
 import torch
@@ -13,7 +15,9 @@ from page_figures import drawn_map, figure, values
 from streamlit.testing.v1 import AppTest
 
 from ui import state
+from ui.attention import view
 from vlass_explorer import attention, checkpoints, cutouts, explainers, preprocess
+from vlass_explorer.figures import sky
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "tiny"
@@ -206,3 +210,19 @@ def test_learned_tokens_have_maps_and_numbers(shelf: Path, monkeypatch: pytest.M
     pixel = cutout.pixel_scale[0] * preprocess.window(cutout, card.input_spec).shape[0] / 96
     assert np.allclose(table["Spread"], pixel * every[0].spread, rtol=1e-6)
     assert np.allclose(table["Entropy"], every[0].entropy)
+
+
+def test_a_rerun_draws_anew_only_what_has_changed(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = attention_page(shelf, monkeypatch)
+    drawn: list[str] = []
+
+    def counted(*args: Any, show: tuple[str, ...], **options: Any) -> go.Figure:
+        drawn.extend(show)
+        return sky.sky_panels(*args, show=show, **options)
+
+    monkeypatch.setattr(view, "sky_panels", counted)
+    page.run()
+    assert not page.exception and not drawn
+    page.selectbox(key=f"attention_layer_{NAME}").set_value(0).run()
+    assert drawn == ["explanation"]  # neither the sky nor the rollout
+    assert np.allclose(drawn_map(page, f"attention_one_{NAME}")[0], expected(None, 0, None), atol=1e-6)

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from cachetools import LRUCache, cached
+from plotly.basedatatypes import BaseFigure
 from torch import Tensor, nn
 
 from .schema import Checkpoint, Cutout, InputSpec
@@ -45,6 +46,8 @@ def size(value: Any) -> int:
         return SMALL + value.nbytes
     if isinstance(value, nn.Module):
         return SMALL + sum(tensor.nbytes for tensor in (*value.parameters(), *value.buffers()))
+    if isinstance(value, BaseFigure):
+        return size(value.to_plotly_json())
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, Mapping):

@@ -1,17 +1,22 @@
-"""Cached attention of one cutout through one checkpoint, and the small maps that are drawn from it."""
+"""Cached attention of one cutout through one checkpoint, and what is drawn from it: small maps, pictures, figures."""
 
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 
 from vlass_explorer import attention
 from vlass_explorer.attention import position_bias
 from vlass_explorer.attention.position_bias import PositionBias
 from vlass_explorer.explainers import token_maps
 from vlass_explorer.explainers.token_maps import TokenMaps
-from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray
+from vlass_explorer.figures.colours import UNSIGNED_MAP
+from vlass_explorer.figures.overview import picture
+from vlass_explorer.figures.sky import Overlay
+from vlass_explorer.schema import AttentionMaps, Checkpoint, Cutout, Explanation, FloatArray, Window
 
 from .. import loaders
+from . import view
 
 
 @loaders.MEMORY.kept
@@ -45,6 +50,33 @@ def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | 
         signed=False,
         caption="Where attention flowed in each layer, not a cause.",
     )
+
+
+@loaders.MEMORY.kept
+def overview_picture(card: Checkpoint, cutout: Cutout, query: int | None, common: bool) -> str:
+    """The maps of ``overview`` as one picture, a data URL; ``common``: on one colour scale."""
+    return picture(overview(card, cutout, query), UNSIGNED_MAP, common=common)
+
+
+@loaders.MEMORY.kept
+def sky_figure(cutout: Cutout, window: Window, grid: tuple[int, int], query: int | None) -> go.Figure:
+    """The field of view with a marker a patch; shared, so never change it."""
+    return view.sky_figure(cutout, window, grid, query)
+
+
+@loaders.MEMORY.kept
+def map_figure(
+    card: Checkpoint,
+    cutout: Cutout,
+    window: Window,
+    method: str,
+    target: int,
+    options: loaders.Options,
+    overlay: Overlay,
+    query: int | None,
+) -> go.Figure:
+    """An explanation (see ``loaders.explanation``) on the axes of the sky; shared, so never change it."""
+    return view.map_figure(cutout, window, loaders.explanation(card, cutout, method, target, options), overlay, query)
 
 
 @loaders.MEMORY.kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -78,22 +79,27 @@ def layers_and_heads(
     with sky:
         with _controls():
             query = view.query_controls(key, found.grid)
-        view.draw_sky(key, cutout, window, found.grid, query)
+        view.draw_sky(key, cached.sky_figure(cutout, window, found.grid, query), found.grid)
     with one:
         with _controls():
             layer, head = view.layer_controls(key, layers, heads)
         layer_options = {"layer": layer, "head": head, "query": query}
-        layer_map = loaders.explanation(card, cutout, "layer_attention", label, tuple(layer_options.items()))
+        asked = ("layer_attention", label, tuple(layer_options.items()))
+        layer_map = loaders.explanation(card, cutout, *asked)
         with overlay_place:
             overlay = controls.overlay(layer_map)
-        view.draw_map(key("one"), cutout, window, layer_map, overlay, query)
+        figure = cached.map_figure(card, cutout, window, *asked, overlay, query)
+        view.draw_map(key("one"), figure, layer_map.titles[overlay.panel])
     with rolled:
         with _controls():
             rollout_options: dict[str, Any] = {**view.rollout_controls(key), "query": query}
-        rollout = loaders.explanation(card, cutout, "attention_rollout", label, tuple(rollout_options.items()))
-        view.draw_map(key("rolled"), cutout, window, rollout, overlay, query)
+        asked = ("attention_rollout", label, tuple(rollout_options.items()))
+        rollout = loaders.explanation(card, cutout, *asked)
+        figure = cached.map_figure(card, cutout, window, *asked, overlay, query)
+        view.draw_map(key("rolled"), figure, rollout.titles[overlay.panel])
     with top:
-        view.draw_overview(key, cached.overview(card, cutout, query), layer, head, width)
+        picture = partial(cached.overview_picture, card, cutout, query)
+        view.draw_overview(key, cached.overview(card, cutout, query), picture, layer, head, width)
     st.caption("  \n".join(f"{plain(each.titles[0])}: {plain(each.caption)}" for each in (layer_map, rollout)))
     every = cached.all_layers(card, cutout, head, query)
     play = st.expander("Play through the layers", icon=":material/animation:", on_change="rerun", key=key("play"))
@@ -146,7 +152,8 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
     with panels.cell():
         view.draw_plain_sky("attention_gradients_sky", cutout, window)
     with panels.cell():
-        view.draw_map("attention_gradients", cutout, window, explanation, overlay, None, scale="logit a pixel")
+        figure = view.map_figure(cutout, window, explanation, overlay, None, scale="logit a pixel")
+        view.draw_map("attention_gradients", figure, explanation.titles[overlay.panel])
     with panels.cell():
         _numbers(explanation)
     results.downloads(explanation, cutout, export.Provenance(card, method, target, chosen, prediction))

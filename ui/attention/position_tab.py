@@ -7,7 +7,7 @@ import streamlit as st
 
 from vlass_explorer import export
 from vlass_explorer.figures.colours import SIGNED_MAP
-from vlass_explorer.figures.overview import overview
+from vlass_explorer.figures.overview import overview, picture
 from vlass_explorer.schema import Checkpoint, Cutout, FloatArray, Window
 
 from .. import boundary, controls, loaders, results
@@ -58,8 +58,9 @@ def _similarity(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> N
         tile = loaders.explanation(card, cutout, "position_similarity", 0, options)
         overlay = controls.overlay(tile)
     with st.grid(2, min_column_width=320):
-        view.draw_map(key("position_tile"), cutout, window, tile, overlay, patch, scale="cosine")
-        view.draw_positions(key, part, grid, matrix, patch)
+        figure = view.map_figure(cutout, window, tile, overlay, patch, scale="cosine")
+        view.draw_map(key("position_tile"), figure, tile.titles[overlay.panel])
+        _positions(key, part, grid, matrix, patch)
     st.caption(f"{plain(tile.caption)} Left: the chosen patch against all. Right: one such tile for every patch.")
     results.downloads(
         tile,
@@ -93,6 +94,38 @@ def _filters(key: Key, card: Checkpoint) -> None:
     st.caption(f"Principal components; the first {count} hold {share[:count].sum():.0%} of the variance.")
 
 
+def _positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:
+    """Draw the tiles of all patches on their grid, row 0 at the bottom; a click chooses that patch."""
+    gy, gx = grid
+    maps = np.asarray(matrix, np.float32).reshape(gy, gx, gy, gx)[::-1]
+    row, column = divmod(chosen, gx)
+    figure = overview(
+        picture(maps, SIGNED_MAP, common=True, signed=True),
+        maps.shape,
+        row_names=[str(r) for r in reversed(range(gy))],
+        row_word="patch row",
+        column_names=[str(c) for c in range(gx)],
+        column_word="column",
+        chosen=(gy - 1 - row, column),
+        tile_height=view.PANEL_HEIGHT // gy,
+    )
+
+    def take(tile: int) -> None:
+        row_from_top, column = divmod(tile, gx)
+        view.choose_patch(key, part, grid, (gy - 1 - row_from_top) * gx + column)
+
+    chart = key("positions")
+    st.plotly_chart(
+        figure,
+        key=chart,
+        on_select=view.pick(chart, take),
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt="Position similarity of every patch against all; click a tile to enlarge it",
+    )
+
+
 def _tiles(maps: FloatArray, rows: list[str], columns: list[str], key: str, alt: str) -> None:
-    figure = overview(maps, colour_map=SIGNED_MAP, row_names=rows, column_names=columns, signed=True, tile_height=96)
+    source = picture(maps, SIGNED_MAP, signed=True)
+    figure = overview(source, maps.shape, row_names=rows, column_names=columns, tile_height=96)
     st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)

@@ -11,7 +11,7 @@ import streamlit as st
 from vlass_explorer import export
 from vlass_explorer.explainers.token_maps import TokenMaps
 from vlass_explorer.figures.colours import UNSIGNED_MAP
-from vlass_explorer.figures.overview import overview
+from vlass_explorer.figures.overview import overview, picture
 from vlass_explorer.schema import Checkpoint, Cutout, Prediction, Window
 
 from .. import boundary, controls, loaders, results
@@ -53,7 +53,8 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction:
     with panels.cell():
         view.draw_plain_sky(key("token_sky"), cutout, window)
     with panels.cell():
-        view.draw_map(key("token_map"), cutout, window, explanation, overlay, None)
+        figure = view.map_figure(cutout, window, explanation, overlay, None)
+        view.draw_map(key("token_map"), figure, explanation.titles[overlay.panel])
     with panels.cell():
         _numbers(every[tokenizer], view.input_pixel(cutout, window, card.input_spec.img_size))
     st.caption(plain(explanation.caption))
@@ -67,8 +68,8 @@ def _overview(key: Key, every: tuple[TokenMaps, ...], tokenizer: int, token: int
     maps = np.stack([np.concatenate([each.maps.mean(0, keepdims=True), each.maps]) for each in every])
     rows, columns = maps.shape[:2]
     figure = overview(
-        maps,
-        colour_map=UNSIGNED_MAP,
+        picture(maps, UNSIGNED_MAP),
+        maps.shape,
         row_names=[f"{row + 1}" for row in range(rows)],
         row_word="tokenizer",
         column_names=[MEAN, *(f"{number}" for number in range(1, columns))],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from vlass_explorer.figures.colours import SIGNED_MAP, UNSIGNED_MAP, SkyView
+from vlass_explorer.figures.colours import UNSIGNED_MAP, SkyView
 from vlass_explorer.figures.layers import layer_player
 from vlass_explorer.figures.overview import overview, png, scaled, tiled
 from vlass_explorer.figures.sky import Overlay, sky_panels
@@ -106,8 +106,13 @@ def choose_tile(key: Key, layers: int, tile: int) -> None:
     st.session_state.update({key("layer"): layer, key("head"): str(row) if row else MEAN})
 
 
-def draw_overview(key: Key, maps: FloatArray, layer: int, head: int | None, width: int) -> None:
-    """Draw maps (row, layer, gy, gx), row 0 the mean over heads, as one picture whose tiles can be clicked."""
+def draw_overview(
+    key: Key, maps: FloatArray, picture: Callable[[bool], str], layer: int, head: int | None, width: int
+) -> None:
+    """Draw maps (row, layer, gy, gx), row 0 the mean over heads, whose tiles can be clicked.
+
+    ``picture``: what composes them, see ``figures.overview.picture``, on one colour scale where True.
+    """
     rows, layers = maps.shape[:2]
     row = st.container(horizontal=True, vertical_alignment="center")
     common = row.toggle(
@@ -127,13 +132,12 @@ def draw_overview(key: Key, maps: FloatArray, layer: int, head: int | None, widt
     )
     names = [MEAN, *(f"head {head + 1}" for head in range(rows - 1))]
     figure = overview(
-        maps,
-        colour_map=UNSIGNED_MAP,
+        picture(common),
+        maps.shape,
         row_names=names,
         column_names=[f"{i + 1}" for i in range(layers)],
         column_word="layer",
         chosen=(0 if head is None else head + 1, layer),
-        common=common,
         tile_height=min(76, 620 // rows, (width - 70) // layers),
     )
     chart = key("overview")
@@ -147,11 +151,16 @@ def draw_overview(key: Key, maps: FloatArray, layer: int, head: int | None, widt
     )
 
 
-def draw_sky(key: Key, cutout: Cutout, window: Window, grid: tuple[int, int], query: int | None) -> None:
-    """Draw the field of view with one invisible marker a patch; a click starts attention there."""
+def sky_figure(cutout: Cutout, window: Window, grid: tuple[int, int], query: int | None) -> go.Figure:
+    """The field of view with one invisible marker a patch."""
     figure = sky_panels(cutout, SkyView(), window=window, show=("sky",), height=PANEL_HEIGHT)
     figure.update_traces(hoverinfo="skip", hovertemplate=None, selector={"type": "heatmap"})  # patches are to be found
     add_patches(figure, cutout, window, grid, query, clickable=True)
+    return figure
+
+
+def draw_sky(key: Key, figure: go.Figure, grid: tuple[int, int]) -> None:
+    """Draw the field of view (``sky_figure``); a click on a patch starts attention there."""
 
     def take(patch: int) -> None:
         st.session_state[key("start")] = PATCH
@@ -174,8 +183,7 @@ def draw_plain_sky(chart: str, cutout: Cutout, window: Window) -> None:
     st.plotly_chart(figure, key=chart, config={"displaylogo": False}, alt="The field of view")
 
 
-def draw_map(
-    chart: str,
+def map_figure(
     cutout: Cutout,
     window: Window,
     explanation: Explanation,
@@ -183,8 +191,8 @@ def draw_map(
     query: int | None,
     *,
     scale: str | None = None,
-) -> None:
-    """Draw one explanation on the axes of the sky, with the chosen patch framed; ``scale`` names its colour bar."""
+) -> go.Figure:
+    """One explanation on the axes of the sky, with the chosen patch framed; ``scale`` names its colour bar."""
     figure = sky_panels(
         cutout,
         SkyView(),
@@ -198,7 +206,12 @@ def draw_map(
     add_patches(figure, cutout, window, grid, query, clickable=False)
     if scale is not None:
         figure.update_traces(colorbar_title_text=scale, selector=lambda trace: trace.colorbar.title.text is not None)
-    st.plotly_chart(figure, key=chart, config={"displaylogo": False}, alt=explanation.titles[overlay.panel])
+    return figure
+
+
+def draw_map(chart: str, figure: go.Figure, alt: str) -> None:
+    """Draw a map on the sky (``map_figure``)."""
+    st.plotly_chart(figure, key=chart, config={"displaylogo": False}, alt=alt)
 
 
 def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, overlay: Overlay) -> None:
@@ -213,36 +226,3 @@ def draw_player(key: Key, cutout: Cutout, window: Window, layers: Explanation, o
 def input_pixel(cutout: Cutout, window: Window, img_size: int) -> float | None:
     """Arcsec that a pixel of the model input covers, None where the cutout has no pixel scale."""
     return None if cutout.pixel_scale is None else cutout.pixel_scale[0] * window.shape[0] / img_size
-
-
-def draw_positions(key: Key, part: str, grid: tuple[int, int], matrix: FloatArray, chosen: int) -> None:
-    """Draw the tiles of all patches on their grid, row 0 at the bottom; a click chooses that patch."""
-    gy, gx = grid
-    maps = np.asarray(matrix, np.float32).reshape(gy, gx, gy, gx)[::-1]
-    row, column = divmod(chosen, gx)
-    figure = overview(
-        maps,
-        colour_map=SIGNED_MAP,
-        row_names=[str(r) for r in reversed(range(gy))],
-        row_word="patch row",
-        column_names=[str(c) for c in range(gx)],
-        column_word="column",
-        chosen=(gy - 1 - row, column),
-        common=True,
-        signed=True,
-        tile_height=PANEL_HEIGHT // gy,
-    )
-
-    def take(tile: int) -> None:
-        row_from_top, column = divmod(tile, gx)
-        choose_patch(key, part, grid, (gy - 1 - row_from_top) * gx + column)
-
-    chart = key("positions")
-    st.plotly_chart(
-        figure,
-        key=chart,
-        on_select=pick(chart, take),
-        selection_mode="points",
-        config={"displayModeBar": False},
-        alt="Position similarity of every patch against all; click a tile to enlarge it",
-    )

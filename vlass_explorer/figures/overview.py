@@ -64,82 +64,88 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def picture(maps: FloatArray, colour_map: str, *, common: bool = False, signed: bool = False) -> str:
+    """Compose maps (row, column, gy, gx) as in ``scaled`` and ``tiled`` into one picture, a PNG as a data URL."""
+    image = png(tiled(scaled(maps, common=common, signed=signed), colour_map))
+    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
+
+
 def overview(
-    maps: FloatArray,
+    source: str,
+    shape: tuple[int, ...],
     *,
-    colour_map: str,
     row_names: list[str],
     column_names: list[str],
     chosen: tuple[int, int] | None = None,
-    common: bool = False,
-    signed: bool = False,
     row_word: str = "",
     column_word: str = "",
     tile_height: int = 72,
 ) -> go.Figure:
-    """Draw maps (row, column, gy, gx) as one picture with an invisible marker on each tile, to be clicked.
+    """Draw a ``picture`` of maps of this shape (row, column, gy, gx) with an invisible marker on each tile, to click.
 
     Point ``i`` of the only trace is tile ``divmod(i, columns)``. Tile row 0 is at the top; within a tile row 0 of the
     map is at the bottom, as on the sky. The chosen tile gets a frame.
     """
-    rows, columns = maps.shape[:2]
-    image = base64.b64encode(png(tiled(scaled(maps, common=common, signed=signed), colour_map))).decode()
+    rows, columns, gy, gx = shape
     row, column = np.divmod(np.arange(rows * columns), columns)
     texts = [f"{row_word} {row_names[r]}, {column_word} {column_names[c]}" for r, c in zip(row, column, strict=True)]
-    figure = go.Figure(
-        go.Scatter(
-            x=column,
-            y=row,
-            mode="markers",
-            text=texts,
-            hovertemplate="%{text}<extra></extra>",
-            marker={"size": 6, "symbol": "square", "color": "rgba(0,0,0,0)", "line": {"width": 0}},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-        )
-    )
-    figure.add_layout_image(
-        source=f"data:image/png;base64,{image}",
-        xref="x",
-        yref="y",
-        x=-0.5,
-        y=-0.5,
-        sizex=columns,
-        sizey=rows,
-        sizing="stretch",
-        layer="below",
-    )
-    if chosen is not None:
-        y, x = chosen
-        figure.add_shape(
-            type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line={"color": CHOSEN, "width": 3}
-        )
+    trace = {
+        "type": "scatter",
+        "x": column,
+        "y": row,
+        "mode": "markers",
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 6, "symbol": "square", "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        "selected": {"marker": {"opacity": 0}},
+        "unselected": {"marker": {"opacity": 0}},
+    }
     axis = {"constrain": "domain", "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
-    figure.update_xaxes(
-        range=[-0.5, columns - 0.5],
-        side="top",
-        constraintoward="left",
-        tickvals=list(range(columns)),
-        ticktext=column_names,
-        title={"text": column_word, "standoff": 2},
-        **axis,
-    )
-    figure.update_yaxes(
-        range=[rows - 0.5, -0.5],
-        tickvals=list(range(rows)),
-        ticktext=row_names,
-        title={"text": row_word, "standoff": 2},
-        scaleanchor="x",
-        scaleratio=maps.shape[2] / maps.shape[3],
-        constraintoward="top",
-        **axis,
-    )
-    figure.update_layout(
-        height=rows * tile_height + 60,
-        margin={"l": 8, "r": 8, "t": 52, "b": 8},
-        dragmode=False,
-        showlegend=False,
-        hovermode="closest",
-        hoverdistance=-1,  # the nearest marker wherever on its tile the pointer is
-    )
-    return figure
+    layout = {
+        "images": [
+            {
+                "source": source,
+                "xref": "x",
+                "yref": "y",
+                "x": -0.5,
+                "y": -0.5,
+                "sizex": columns,
+                "sizey": rows,
+                "sizing": "stretch",
+                "layer": "below",
+            }
+        ],
+        "shapes": [] if chosen is None else [_outline(*chosen)],
+        "xaxis": axis
+        | {
+            "range": [-0.5, columns - 0.5],
+            "side": "top",
+            "constraintoward": "left",
+            "tickvals": list(range(columns)),
+            "ticktext": column_names,
+            "title": {"text": column_word, "standoff": 2},
+        },
+        "yaxis": axis
+        | {
+            "range": [rows - 0.5, -0.5],
+            "tickvals": list(range(rows)),
+            "ticktext": row_names,
+            "title": {"text": row_word, "standoff": 2},
+            "scaleanchor": "x",
+            "scaleratio": gy / gx,
+            "constraintoward": "top",
+        },
+        "height": rows * tile_height + 60,
+        "margin": {"l": 8, "r": 8, "t": 52, "b": 8},
+        "dragmode": False,
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverdistance": -1,  # the nearest marker wherever on its tile the pointer is
+    }
+    return go.Figure({"data": [trace], "layout": layout})
+
+
+def _outline(y: int, x: int) -> dict[str, object]:
+    """The frame around tile ``x`` of row ``y``."""
+    line = {"color": CHOSEN, "width": 3}
+    return {"type": "rect", "x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5, "line": line}
