@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,9 +17,8 @@ from cli_call import HOSTILE, Run
 from tiny_checkpoint import LABELS
 
 from vlass_explorer import checkpoints, cutouts
-from vlass_explorer.cli import inputs, main, options
+from vlass_explorer.cli import inputs, main
 from vlass_explorer.predict import predict
-from vlass_explorer.schema import ConfigError
 
 
 def test_checkpoints_are_listed_as_json(run: Run, shelf: Path) -> None:
@@ -157,40 +155,6 @@ def test_simulated_cutouts_are_reproducible(run: Run, tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     code, _, err = run("simulate", "--count", "4", "--out", tmp_path / "one")
     assert (code, "is not an empty folder" in err) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "value"),
-    [
-        ("0.5", float, 0.5),
-        ("3", int, 3),
-        ("true", bool, True),
-        ("No", bool, False),
-        ("none", int | None, None),
-        ("7", int | None, 7),
-        ("max", Literal["mean", "max"], "max"),
-        ("2", Literal[1, 2], 2),
-        ("x y", str, "x y"),
-    ],
-)
-def test_option_values_follow_their_annotation(text: str, kind: object, value: object) -> None:
-    parsed = options.parse_value("o", text, kind)
-    assert (parsed, type(parsed)) == (value, type(value))
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "words"),
-    [
-        ("nan", float, "a number"),
-        ("1.5", int, "a whole number"),
-        ("2", bool, "true or false"),
-        ("min", Literal["mean", "max"], "mean or max"),
-        ("x", int | None, "a whole number or none"),
-    ],
-)
-def test_a_value_of_the_wrong_kind_is_one_sentence(text: str, kind: object, words: str) -> None:
-    with pytest.raises(ConfigError, match=f"cannot be '{text}'; it is {words}"):
-        options.parse_value("o", text, kind)
 
 
 @pytest.mark.parametrize("position", ["abc", "1,2,3", "400,0", "0,-91", "nan,0"])

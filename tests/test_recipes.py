@@ -7,15 +7,15 @@ from dataclasses import fields, replace
 import pytest
 import timm
 
-from vlass_explorer import backbones, datasets, recipes
+from vlass_explorer import backbones, datasets, options, recipes
 from vlass_explorer.preprocess import STRETCHES
-from vlass_explorer.schema import ConfigError, RunConfig, field_help
+from vlass_explorer.schema import ConfigError, RunConfig
 
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_can_be_trained(name: str) -> None:
     config = recipes.load(name)
-    assert recipes.check(config) == config
+    assert recipes.validate(config) == config
     assert config.recipe == name
     assert config.architecture in {*timm.list_models(), *backbones.names()}
     assert config.stretch in STRETCHES and config.dataset in datasets.DATASETS
@@ -55,7 +55,7 @@ def test_words_become_values_of_the_field() -> None:
         ("epoch=3", "There is no option 'epoch'; the nearest name is 'epochs'."),
         ("lerning_rate=3", "There is no option 'lerning_rate'; the nearest name is 'learning_rate'."),
         ("epochs", "'epochs' is not of the form key=value."),
-        ("epochs=many", "epochs is a number, not 'many'."),
+        ("epochs=many", "epochs is a whole number, not 'many'."),
         ("epochs=2.5", "epochs is a whole number, not '2.5'."),
         ("learning_rate=nan", "learning_rate is a finite number, not 'nan'."),
         ("rotate=perhaps", "rotate is true or false, not 'perhaps'."),
@@ -106,4 +106,6 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
 
 
 def test_every_option_has_its_help() -> None:
-    assert field_help(RunConfig).keys() == {f.name for f in fields(RunConfig)}
+    known = options.of(RunConfig)
+    assert list(known) == [f.name for f in fields(RunConfig)]
+    assert all(option.help.rstrip().endswith(".") for option in known.values())

@@ -19,7 +19,7 @@ import pytest
 import tiny_set
 import torch
 
-from train.device import Turn
+from train.turns import Turn
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import begin, local
 from vlass_explorer.runs.records import read_process

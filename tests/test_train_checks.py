@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import signal
 import subprocess
@@ -16,8 +18,10 @@ import tiny_set
 import torch
 
 from train import checks, dryrun
+from train.__main__ import main
 from vlass_explorer import recipes
-from vlass_explorer.learning.data import load, open_data_set, split_indices
+from vlass_explorer.evaluation.parts import open_data_set
+from vlass_explorer.learning.data import load, split_indices
 from vlass_explorer.schema import RunConfig
 
 
@@ -101,3 +105,15 @@ def test_the_largest_batch_of_a_gpu_is_tried_out(
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     found = dryrun.measure(config, load(config, lambda: None), "cuda:0")
     assert (found["largest_batch_size"], found["fits"]) == (largest, fits)
+
+
+def test_a_configuration_comes_as_yaml_on_standard_input(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = io.TextIOWrapper(io.BytesIO(recipes.to_yaml(replace(config, batch_size=4)).encode()))
+    monkeypatch.setattr(sys, "stdin", given)
+    assert main(["check", "--json", "--quick", "--config", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps_per_epoch"] == 8
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("naïve: é".encode("latin-1"))))
+    assert main(["check", "--config", "-"]) == 2
+    assert capsys.readouterr().err == "train: Standard input is not a text file.\n"

@@ -11,13 +11,12 @@ import pytest
 import tiny_set
 import torch
 
-from train import device
 from train.__main__ import main
 from train.cards import card_of
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.evaluation import evaluate, metrics, parts
-from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError, DatasetError, Report, Run, RunConfig
+from vlass_explorer.schema import Checkpoint, CheckpointError, DatasetError, Report, Run, RunConfig
 
 
 @pytest.fixture(scope="module")
@@ -161,14 +160,6 @@ def test_evaluation_of_other_classes_is_refused(done: Run, place: Path, tmp_path
         evaluated("tiny", place / "data", "test")
     with pytest.raises(DatasetError, match="tiny knows long, round; the data set has round, wide"):
         evaluated("tiny", other)
-
-
-def test_devices() -> None:
-    assert device.resolve("cpu") == "cpu"
-    assert device.resolve("auto") in ("cpu", "cuda:0", "mps")
-    with pytest.raises(ConfigError, match="cuda:99"):
-        device.resolve("cuda:99")
-    assert device.trainer_arguments("cuda:1") == {"accelerator": "cuda", "devices": [1]}
 
 
 def test_command_line(done: Run, place: Path, capsys: pytest.CaptureFixture[str]) -> None:

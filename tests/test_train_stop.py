@@ -14,9 +14,9 @@ import tiny_set
 import torch
 from safetensors.torch import load_file
 
-from train.device import Turn
 from train.fit import run as train
 from train.state import saved_steps
+from train.turns import Turn
 from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import local
 from vlass_explorer.runs.records import read_process

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 import tiny_set
 
-from train import checks, device, dryrun
-from train.device import Turn
+from train import checks, dryrun, turns
+from train.turns import Turn
 from vlass_explorer import recipes, runs
-from vlass_explorer.schema import ConfigError, Run, RunConfig
+from vlass_explorer.schema import Run, RunConfig
 
 TAKE = """
 import sys
 from pathlib import Path
-from train.device import Turn
+from train.turns import Turn
 turn = Turn(Path(sys.argv[1]), *sys.argv[2:])
 while not turn.take():
     pass
@@ -31,7 +31,7 @@ sys.stdin.readline()
 OFTEN = """
 import sys, time
 from pathlib import Path
-from train.device import Turn
+from train.turns import Turn
 root, seconds = Path(sys.argv[1]), 1.0
 count, end = 0, time.monotonic() + seconds
 while time.monotonic() < end:
@@ -46,11 +46,11 @@ print(count)
 WAIT = """
 import sys
 from pathlib import Path
-from train import device
+from train import ranks
 from vlass_explorer import runs
 path = Path(sys.argv[1])
 runs.beat(path, device=sys.argv[2], process=runs.identity())
-turn = device.wait(path, sys.argv[2:], lambda: None, pause=0.05)
+turn = turns.wait(path, sys.argv[2:], lambda: None, pause=0.05)
 runs.beat(path, phase="training")
 print("taken", flush=True)
 sys.stdin.readline()
@@ -79,13 +79,6 @@ def started(repo_root: Path) -> Iterator[object]:
     for process in running:
         process.kill()
         process.communicate()
-
-
-def test_the_devices_of_a_run() -> None:
-    assert runs.places("cuda:1", 3) == ("cuda:1", "cuda:2", "cuda:3") and runs.places("cpu", 4) == ("cpu",)
-    assert device.all_of(RunConfig(device="cpu", devices=2)) == ("cpu",)
-    with pytest.raises(ConfigError, match="There is no cuda:90"):
-        device.all_of(RunConfig(device="cuda:90", devices=2))
 
 
 def test_all_devices_or_none(started: object, tmp_path: Path) -> None:
@@ -176,4 +169,4 @@ def test_a_dry_run_has_the_device_while_it_measures_and_waits_for_another(
 
 def test_a_device_that_stays_taken_is_not_waited_for_without_end(started: object, tmp_path: Path) -> None:
     started(TAKE, tmp_path, "cpu", until="taken")  # type: ignore[operator]
-    assert device.spare(tmp_path, ("cpu",), patience=0.3) is None
+    assert turns.spare(tmp_path, ("cpu",), patience=0.3) is None

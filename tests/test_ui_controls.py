@@ -12,14 +12,14 @@ def script(name):
     from ui import controls
     from vlass_explorer import explainers
 
-    st.session_state["chosen"] = controls.options(explainers.options(name), explainers.option_help(name), name)
+    st.session_state["chosen"] = controls.options(explainers.options(name), name)
 
 
 @pytest.mark.parametrize("name", explainers.EXPLAINERS)
 def test_defaults_come_back(name):
     page = AppTest.from_function(script, args=(name,)).run()
     assert not page.exception
-    expected = {key: parameter.default for key, parameter in explainers.options(name).items()}
+    expected = {key: option.default for key, option in explainers.options(name).items()}
     assert page.session_state["chosen"] == expected
 
 

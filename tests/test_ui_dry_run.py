@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ui.training import dry_run
+from vlass_explorer import recipes
 from vlass_explorer.schema import RunConfig, RunError
 
 
@@ -67,3 +68,16 @@ def test_answers_are_forgotten_the_oldest_first_and_their_files_go(
     ask(9)
     assert not Path(answered[0].folder.name).exists() and Path(answered[1].folder.name).exists()
     assert not waiting.is_done and ask(0) is waiting
+
+
+def test_a_check_is_given_the_whole_configuration_as_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\necho "$@" >&2\ncat\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    config = RunConfig(data_dir="/data/\u00e9t\u00e9: '#1' \"two\"\nlines", learning_rate=3e-4)
+    check = dry_run._started(config)
+    check.process.wait()
+    assert recipes.from_yaml((Path(check.folder.name) / "out").read_text(encoding="utf-8")) == config
+    assert (Path(check.folder.name) / "err").read_text() == "-m train check --json --config -\n"
+    check.close()

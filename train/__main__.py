@@ -19,9 +19,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
-from vlass_explorer import recipes, runs
+from vlass_explorer import options, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
@@ -29,12 +29,14 @@ from vlass_explorer.schema import ConfigError, ExplorerError, PartName, RunConfi
 
 from . import begin
 
+STDIN = Path("-")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 done or stopped as asked, 2 for bad input or a failed run, with one sentence on stderr."""
-    options = parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     try:
-        result: int = options.action(options)
+        result: int = parsed.action(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of a pipe left; nothing more can be printed, not even at exit.
@@ -55,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
     _configurable(fit)
     begin.add_slurm_options(fit)
-    fit.set_defaults(action=lambda options: begin.fit(options, configuration))
+    fit.set_defaults(action=lambda parsed: begin.fit(parsed, configuration))
 
     resume = commands.add_parser("resume", help="continue a stopped, failed or lost run from its last saved state")
     resume.add_argument("run", help="run id or folder")
@@ -77,8 +79,8 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
     test.add_argument("--data-dir", default="", help="folder of the data set")
     test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
-    kinds = get_args(get_type_hints(RunConfig)["split"])
-    test.add_argument("--split", choices=kinds, default="", help="default: the one it was trained with")
+    splits = options.of(RunConfig)["split"].choices
+    test.add_argument("--split", choices=splits, default="", help="default: the one it was trained with")
     test.add_argument("--fold", type=int, help="default: the one that its training left out")
     test.add_argument(
         "--part", choices=get_args(PartName), help="which part of the split (default: validation, or the only one)"
@@ -142,81 +144,88 @@ def parser() -> argparse.ArgumentParser:
 
 def _configurable(command: argparse.ArgumentParser) -> None:
     command.add_argument("--recipe", help="a recipe's name, see: python -m train recipes")
-    command.add_argument("--config", type=Path, help="a YAML file of options")
+    command.add_argument("--config", type=Path, help="a YAML file of options, - for standard input")
     command.add_argument("--data-dir", help="the same as data_dir=DIR")
 
 
-def configuration(options: argparse.Namespace) -> RunConfig:
+def configuration(parsed: argparse.Namespace) -> RunConfig:
     """Defaults, what the starting checkpoint passes on, then the recipe or the file, then the key=value words."""
-    if options.recipe and options.config:
+    if parsed.recipe and parsed.config:
         raise ConfigError("Give --recipe or --config, not both.")
-    text = ""
-    if options.config:
-        if not options.config.is_file():
-            raise ConfigError(f"There is no file {options.config}.")
-        with mapped(lambda error: ConfigError(f"{options.config} is not a text file.")):
-            text = options.config.read_text(encoding="utf-8")
-    values = recipes.parse(options.words)
-    if options.data_dir:
-        values["data_dir"] = options.data_dir
+    text = where = ""
+    if parsed.config:
+        where = "standard input" if parsed.config == STDIN else f"file {parsed.config.name}"
+        text = _text(parsed.config)
+    values = recipes.parse(parsed.words)
+    if parsed.data_dir:
+        values["data_dir"] = parsed.data_dir
     if values.get("data_dir"):
         values["data_dir"] = str(Path(values["data_dir"]).expanduser().resolve())
     if starting.is_file(values.get("weights", "")):
         values["weights"] = str(Path(values["weights"]).expanduser().resolve())
 
     def over(base: RunConfig) -> RunConfig:
-        if options.recipe:
-            base = recipes.load(options.recipe, base)
-        elif options.config:
-            base = recipes.from_yaml(text, f"file {options.config.name}", base)
+        if parsed.recipe:
+            base = recipes.load(parsed.recipe, base)
+        elif parsed.config:
+            base = recipes.from_yaml(text, where, base)
         return recipes.with_values(base, values)
 
     return starting.taking_over(over)
 
 
-def _test(options: argparse.Namespace) -> int:
+def _text(file: Path) -> str:
+    """What is in a file, or comes on standard input; ConfigError where there is no such file or it is no text."""
+    if file != STDIN and not file.is_file():
+        raise ConfigError(f"There is no file {file}.")
+    name = "Standard input" if file == STDIN else str(file)
+    with mapped(lambda error: ConfigError(f"{name} is not a text file.")):
+        return (sys.stdin.buffer.read() if file == STDIN else file.read_bytes()).decode("utf-8")
+
+
+def _test(parsed: argparse.Namespace) -> int:
     from .testing import run
 
-    return run(options)
+    return run(parsed)
 
 
-def _provenance(options: argparse.Namespace) -> int:
+def _provenance(parsed: argparse.Namespace) -> int:
     from .backfill import run
 
-    return run(options)
+    return run(parsed)
 
 
-def _folds(options: argparse.Namespace) -> int:
+def _folds(parsed: argparse.Namespace) -> int:
     from . import folds
 
     try:
-        numbers = [int(word) for word in options.folds.split(",")]
-        floors = {text: float(value) for text, _, value in (word.rpartition("=") for word in options.floor)}
+        numbers = [int(word) for word in parsed.folds.split(",")]
+        floors = {text: float(value) for text, _, value in (word.rpartition("=") for word in parsed.floor)}
     except ValueError as error:
         raise ConfigError(f"--folds are whole numbers and --floor is TEXT=VALUE ({error}).") from None
-    splits = options.splits.split(",")
-    if options.slurm:
-        wanted = folds.plan(configuration(options), splits, numbers, runs.root() / "folds")
-        for run in folds.submit(wanted, begin.resources(options), options.jobs):
+    splits = parsed.splits.split(",")
+    if parsed.slurm:
+        wanted = folds.plan(configuration(parsed), splits, numbers, runs.root() / "folds")
+        for run in folds.submit(wanted, begin.resources(parsed), parsed.jobs):
             print(f"SLURM job {slurm.job(run)}  {run.path}")
         print("Give the same command without --slurm for the table when they are finished.")
         return 0
     table = folds.run(
-        configuration(options), splits=splits, folds=numbers, jobs=options.jobs, shipped=options.ship, floors=floors
+        configuration(parsed), splits=splits, folds=numbers, jobs=parsed.jobs, shipped=parsed.ship, floors=floors
     )
     print(table)
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(parsed: argparse.Namespace) -> int:
     from .checks import check
 
-    if len(options.words) == 1 and "=" not in options.words[0]:
-        config = runs.find(options.words[0]).config
+    if len(parsed.words) == 1 and "=" not in parsed.words[0]:
+        config = runs.find(parsed.words[0]).config
     else:
-        config = configuration(options)
-    found = check(config, read=not options.quick, steps=not options.quick)
-    if options.json:
+        config = configuration(parsed)
+    found = check(config, read=not parsed.quick, steps=not parsed.quick)
+    if parsed.json:
         print(json.dumps(found))
     else:
         for key, value in found.items():
@@ -224,16 +233,16 @@ def _check(options: argparse.Namespace) -> int:
     return 2 if found["errors"] else 0
 
 
-def _average(options: argparse.Namespace) -> int:
+def _average(parsed: argparse.Namespace) -> int:
     from .average import run
 
-    return run(options)
+    return run(parsed)
 
 
-def _recipes(options: argparse.Namespace) -> int:
-    from .listing import line, row
+def _recipes(parsed: argparse.Namespace) -> int:
+    from vlass_explorer.learning.listing import line, row
 
-    if options.json:
+    if parsed.json:
         print(json.dumps([row(name) for name in recipes.names()]))
         return 0
     for name in recipes.names():

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 
 from torch import Tensor, nn
 
-from vlass_explorer import checkpoints
+from vlass_explorer import checkpoints, devices
 from vlass_explorer.evaluation import averaging, evaluate_images, parts, unseen
 from vlass_explorer.learning.provenance import inherited
 from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, Seen
 
 from .cards import card_of
-from .device import resolve
 
 STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError("A greedy soup needs validation data: give --data-dir.")
         for card in cards:
             check_held_out(card, seen[card.name], data)
-    device = resolve(options.device)
+    device = devices.resolve(options.device)
 
     def score(model: nn.Module) -> float:
         assert data is not None
@@ -147,8 +146,10 @@ class _Data:
     def __init__(self, card: Checkpoint, place: Provenance, data_dir: str) -> None:
         if missing := [key for key in ("dataset", "split", "fold") if getattr(place, key) is None]:
             raise ConfigError(f"The checkpoints do not agree on their {missing[0]}: give --{missing[0]}.")
-        where = {"dataset": place.dataset or "", "split": place.split or "", "fold": place.fold}
-        self.config = replace(parts.config_of(card, data_dir=data_dir, **where), split_seed=place.split_seed or 0)
+        config = parts.config_of(
+            card, data_dir=data_dir, dataset=place.dataset or "", split=place.split or "", fold=place.fold
+        )
+        self.config = replace(config, split_seed=place.split_seed or 0)
         train = parts.chosen(card, self.config, "train")
         step = max(1, len(train.indices) // STATISTICS_COUNT)
         self.train = replace(train, indices=train.indices[::step][:STATISTICS_COUNT]).images(card)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 
-from vlass_explorer import recipes, runs
+from vlass_explorer import options, recipes, runs
 from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import ConfigError, Run, RunConfig, field_help
+from vlass_explorer.schema import ConfigError, Run, RunConfig
 
 from . import cluster
 
@@ -18,34 +17,29 @@ def add_slurm_options(command: argparse.ArgumentParser) -> None:
     """``--slurm`` and one option for each resource."""
     group = command.add_argument_group("SLURM")
     group.add_argument("--slurm", action="store_true", help="submit a job instead of training here")
-    texts = field_help(slurm.Resources)
-    for field in fields(slurm.Resources):
-        kind = type(field.default)
-        group.add_argument(
-            f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help=texts[field.name]
-        )
+    options.add_flags(group, slurm.Resources)
 
 
-def resources(options: argparse.Namespace) -> slurm.Resources:
+def resources(parsed: argparse.Namespace) -> slurm.Resources:
     """What the command line asks for."""
-    return slurm.Resources(**{field.name: getattr(options, field.name) for field in fields(slurm.Resources)})
+    return options.flags(parsed, slurm.Resources)
 
 
-def fit(options: argparse.Namespace, configuration: Callable[[argparse.Namespace], RunConfig]) -> int:
+def fit(parsed: argparse.Namespace, configuration: Callable[[argparse.Namespace], RunConfig]) -> int:
     """Train a run folder, or a new one of a configuration; inside srun, all its processes share one folder."""
-    words = options.words
+    words = parsed.words
     if len(words) == 1 and "=" not in words[0]:
-        if options.recipe or options.config:
+        if parsed.recipe or parsed.config:
             raise ConfigError("A run folder has its own configuration; leave --recipe and --config out.")
         found = runs.find(words[0])
         # A slow start may already read as lost; what counts is that no other trainer has taken the folder.
         status = runs.read_status(found.path)
         if (status["phase"] != "queued" or status["process"]) and not cluster.is_ours(found):
             raise ConfigError(f"{found.id} is {found.phase}; use python -m train resume {found.id}.")
-        return _submit(found, options) if options.slurm else _train(found, resume=False)
-    config = configuration(options)
-    if options.slurm:
-        return _submit(runs.create(config), options)
+        return _submit(found, parsed) if parsed.slurm else _train(found, resume=False)
+    config = configuration(parsed)
+    if parsed.slurm:
+        return _submit(runs.create(config), parsed)
     if again := cluster.own_run(wait=not cluster.is_first()):
         # A second process of this srun step, or the same step of a job that SLURM started again.
         return _train(again, resume=True)
@@ -58,10 +52,10 @@ LATER = ("epochs", "patience")
 """What a run that goes on may change: anything else would be another run."""
 
 
-def resume(options: argparse.Namespace) -> int:
+def resume(parsed: argparse.Namespace) -> int:
     """Continue a run from its last saved state, here or as a new SLURM job; a finished one only for more epochs."""
-    found = runs.find(options.run)
-    longer = _longer(found, options.words)
+    found = runs.find(parsed.run)
+    longer = _longer(found, parsed.words)
     if found.phase == "finished" and longer is None:
         print(
             f"{found.id} is finished after {found.epoch} epochs: there is nothing left to do. To go on, say how many "
@@ -70,8 +64,8 @@ def resume(options: argparse.Namespace) -> int:
         )
         return 0
     if longer is not None or found.phase != "queued" and not cluster.is_ours(found):
-        found = runs.new_attempt(found, keep=options.keep, config=longer)
-    return _submit(found, options) if options.slurm else _train(found, resume=True)
+        found = runs.new_attempt(found, keep=parsed.keep, config=longer)
+    return _submit(found, parsed) if parsed.slurm else _train(found, resume=True)
 
 
 def _longer(run: Run, words: Sequence[str]) -> RunConfig | None:
@@ -91,16 +85,16 @@ def _longer(run: Run, words: Sequence[str]) -> RunConfig | None:
     return config
 
 
-def rank(options: argparse.Namespace) -> int:
+def rank(parsed: argparse.Namespace) -> int:
     """Be one of the further processes of a run, which its first one starts."""
     from .fit import run as train
 
-    return train(options.folder, resume=options.resume)
+    return train(parsed.folder, resume=parsed.resume)
 
 
-def array(options: argparse.Namespace) -> int:
+def array(parsed: argparse.Namespace) -> int:
     """Train the run of this task of a SLURM job array: the list holds one run folder a line."""
-    lines = options.list.read_text(encoding="utf-8").splitlines()
+    lines = parsed.list.read_text(encoding="utf-8").splitlines()
     try:
         found = runs.find(lines[int(os.environ["SLURM_ARRAY_TASK_ID"])])
     except (KeyError, IndexError, ValueError):
@@ -113,8 +107,8 @@ def array(options: argparse.Namespace) -> int:
     return _train(found, resume=True)
 
 
-def _submit(run: Run, options: argparse.Namespace) -> int:
-    slurm.launch(run, resources(options))
+def _submit(run: Run, parsed: argparse.Namespace) -> int:
+    slurm.launch(run, resources(parsed))
     print(f"run {run.path}\nSLURM job {slurm.job(run)}", flush=True)
     return 0
 

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlass_explorer import checkpoints, runs
+from vlass_explorer import checkpoints, devices, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
-from vlass_explorer.learning.data import load, open_data_set, split_indices, test_indices
+from vlass_explorer.evaluation.parts import open_data_set
+from vlass_explorer.learning.data import load, split_indices, test_indices
 from vlass_explorer.learning.network import build
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
 
-from . import device, dryrun
+from . import dryrun, turns
 
 NAMED = 20
 DECIDING = ("stretch", "normalisation", "field_of_view")
@@ -42,7 +43,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
         "duplicates": [],
     }
     try:
-        found["device"] = device.all_of(config)[0]
+        found["device"] = devices.taken_by(config)[0]
     except ConfigError as error:
         errors.append(str(error))
     if found.get("device") == "cpu":
@@ -135,13 +136,13 @@ def _disk(found: dict[str, Any]) -> None:
 
 
 def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
-    devices = device.all_of(config)
+    taken = devices.taken_by(config)
     try:
         data = load(config, lambda: None)
-        turn = device.spare(runs.root(), devices)
+        turn = turns.spare(runs.root(), taken)
         if turn is None:
             found["notes"].append(
-                f"{' and '.join(devices)} {'is' if len(devices) == 1 else 'are'} taken by another run, so memory and "
+                f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken by another run, so memory and "
                 "time of a step were not measured; a run waits for its turn."
             )
             return

@@ -41,11 +41,13 @@ class Probe(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        """Begin to time a step."""
         self._begin = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Wait for the step and note how long it took."""
         float(outputs["loss"].detach())  # waits for a GPU
         self.seconds.append(time.perf_counter() - self._begin)
 

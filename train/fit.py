@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from vlass_explorer import checkpoints, runs
+from vlass_explorer import checkpoints, devices, runs
 from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.learning.data import load
 from vlass_explorer.learning.loss import class_weights
@@ -23,8 +23,7 @@ from vlass_explorer.learning.schedule import check_optimiser
 from vlass_explorer.learning.start import origin, teachers
 from vlass_explorer.schema import Checkpoint, RunConfig
 
-from . import cluster, loggers, ranks
-from . import device as devices
+from . import cluster, loggers, ranks, turns
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
 from .keep import keep
@@ -45,10 +44,10 @@ def run(folder: Path, *, resume: bool = False) -> int:
         ranks.enter(config)
         folder = ranks.own_folder(folder, config)
         runs.beat(folder, process=runs.identity(), reason="")
-        taken = devices.all_of(config)
+        taken = devices.taken_by(config)
         device = taken[0]
         runs.beat(folder, device=device)
-        turn = devices.wait(folder, taken, lambda: _waiting(stop))
+        turn = turns.wait(folder, taken, lambda: _waiting(stop))
         try:
             others = ranks.start(folder, config, resume=resume)
             card = _train(folder, config, device, stop, others, resume=resume)
@@ -160,7 +159,7 @@ def trainer(
     with warnings.catch_warnings():
         quiet()
         return pl.Trainer(
-            **{**devices.trainer_arguments(device), **ranks.trainer_arguments(config, device)},
+            **ranks.trainer_arguments(config, device),
             plugins=[LightningEnvironment()],
             max_epochs=config.epochs,
             max_steps=last_step,

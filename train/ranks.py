@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -182,15 +183,16 @@ def gathered(trainer: pl.Trainer, rows: Tensor, count: int) -> Tensor:
     return torch.stack(everybody, dim=1).flatten(0, 1)[:count].cpu()
 
 
-def trainer_arguments(config: RunConfig, device: str) -> dict[str, object]:
-    """What Lightning's Trainer needs for several processes, nothing for one."""
-    if world(config) == 1:
-        return {}
-    first = int(device.partition(":")[2] or 0)
-    on_gpu = device.startswith("cuda")
-    return {
-        "devices": list(range(first, first + config.devices)) if on_gpu else config.devices,
-        "num_nodes": config.nodes,
-        "strategy": "ddp",
-        "sync_batchnorm": on_gpu,  # torch has none on the CPU: there each process normalises its own part
+def trainer_arguments(config: RunConfig, device: str) -> dict[str, Any]:
+    """What Lightning's Trainer needs for a run whose first process has that device."""
+    kind, _, first = device.partition(":")
+    on_gpu = kind == "cuda"
+    count = config.devices if world(config) > 1 else 1
+    one: dict[str, Any] = {
+        "accelerator": kind,
+        "devices": list(range(int(first), int(first) + count)) if on_gpu else count,
     }
+    if world(config) == 1:
+        return one
+    # torch has no common batch norm on the CPU: there each process normalises its own part.
+    return {**one, "num_nodes": config.nodes, "strategy": "ddp", "sync_batchnorm": on_gpu}

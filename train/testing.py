@@ -7,13 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 
-from vlass_explorer import checkpoints
+from vlass_explorer import checkpoints, devices
 from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.evaluation import Evaluation, evaluate, leaderboard, parts, report_table
 from vlass_explorer.schema import Checkpoint, ConfigError, Report, Reports
 
 from .cards import card_of
-from .device import resolve
 
 KEPT = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier", "seen")
 
@@ -23,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     card = card_of(options.checkpoint)
     where = {"data_dir": options.data_dir, "dataset": options.dataset, "split": options.split, "fold": options.fold}
     part = parts.chosen(card, parts.config_of(card, **where), options.part or "", apart=options.apart)
-    device = resolve(options.device)
+    device = devices.resolve(options.device)
     found = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
     if found.unreadable:
         print(unreadable(list(found.unreadable.values())), file=sys.stderr)

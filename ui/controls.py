@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import streamlit as st
 
 from vlass_explorer.figures import colours
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import Contours, Overlay
+from vlass_explorer.options import Option
 from vlass_explorer.schema import Cutout, Explanation
 
 OVERLAYS: dict[str, Contours] = {
@@ -97,30 +97,27 @@ def overlay_style() -> Overlay:
     return Overlay(opacity, OVERLAYS[style])
 
 
-def options(parameters: Mapping[str, inspect.Parameter], texts: Mapping[str, str], prefix: str) -> dict[str, Any]:
-    """Draw one widget a parameter, with its help text, and return the values by name; ``prefix`` keeps keys apart.
+def options(known: Mapping[str, Option], prefix: str) -> dict[str, Any]:
+    """Draw one widget for each option of an explainer, a slider for a share, and return the values by name.
 
-    Literal: a select box; bool: a toggle; int and float: a number (a slider where the default lies in [0, 1] and is
-    a float); ``int | None``: a number that may stay empty; anything else: text.
+    ``prefix`` keeps the keys of one method's widgets apart from another's.
     """
-    return {
-        name: _widget(name, parameter, texts.get(name), f"{prefix}_{name}") for name, parameter in parameters.items()
-    }
+    return {name: option(each, each.default, f"{prefix}_{name}", sliders=True) for name, each in known.items()}
 
 
-def _widget(name: str, parameter: inspect.Parameter, text: str | None, key: str) -> Any:
-    label, default, kind = name.replace("_", " ").capitalize(), parameter.default, parameter.annotation
-    choices = get_args(kind)
-    if get_origin(kind) is Literal:
-        return st.selectbox(label, choices, index=choices.index(default), key=key, help=text)
-    if kind is bool:
-        return st.toggle(label, value=default, key=key, help=text)
-    if type(None) in choices and int in choices:
-        return st.number_input(label, value=default, step=1, key=key, help=text, placeholder="default")
-    if kind is int:
-        return st.number_input(label, value=default, step=1, key=key, help=text)
-    if kind is float:
-        if 0.0 <= default <= 1.0:
-            return st.slider(label, 0.0, 0.99, default, 0.05, key=key, help=text)
-        return st.number_input(label, value=default, key=key, help=text)
-    return st.text_input(label, value="" if default is None else str(default), key=key, help=text)
+def option(option: Option, value: Any, key: str, label: str = "", *, sliders: bool = False) -> Any:
+    """Draw the widget that fits what an option may be, starting at ``value``; return what was chosen."""
+    label = label or option.name.replace("_", " ").capitalize()
+    common: dict[str, Any] = {"key": key, "help": option.help}
+    if option.choices:
+        return st.selectbox(label, option.choices, index=option.choices.index(value), **common)
+    if option.kind is bool:
+        return st.checkbox(label, value, **common)
+    if option.kind is str:
+        return st.text_input(label, value, max_chars=400, **common)
+    if option.kind is int:
+        return st.number_input(label, value=value, min_value=option.least, step=1, placeholder="default", **common)
+    if sliders and option.least == 0.0 and option.most is not None:
+        return st.slider(label, 0.0, option.most, value, 0.05, **common)
+    step = value / 10 or 0.01  # a tenth of the default: rates differ by orders of magnitude
+    return st.number_input(label, value=float(value), min_value=option.least, step=step, format="%g", **common)

@@ -130,9 +130,7 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
     names = list(card.label_names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.selectbox("Explained label", names, names.index(prediction.label), width=190)
-        chosen = controls.options(
-            explainers.options(method), explainers.option_help(method), f"attention_{method}_{card.name}"
-        )
+        chosen = controls.options(explainers.options(method), f"attention_{method}_{card.name}")
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
         explanation = slow.run(

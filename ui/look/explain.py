@@ -58,9 +58,7 @@ def answer(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: 
             st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
             names = list(card.label_names)
             target = st.selectbox("Explained label", names, names.index(prediction.label))
-            chosen = controls.options(
-                explainers.options(method), explainers.option_help(method), f"{method}_{card.name}"
-            )
+            chosen = controls.options(explainers.options(method), f"{method}_{card.name}")
     if reason:
         st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
     key = (method, names.index(target), tuple(sorted(chosen.items())))

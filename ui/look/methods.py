@@ -115,7 +115,5 @@ def draw_options(methods: Sequence[str], key: str) -> dict[str, dict[str, Any]]:
                 st.markdown(f"**{plain(title(method))}**")
                 about = (explainers.EXPLAINERS[method].__doc__ or "").strip()
                 st.caption(plain(about))
-                chosen[method] = controls.options(
-                    explainers.options(method), explainers.option_help(method), f"{key}_{method}"
-                )
+                chosen[method] = controls.options(explainers.options(method), f"{key}_{method}")
     return chosen

@@ -7,26 +7,24 @@ import subprocess
 import streamlit as st
 import torch
 
-from vlass_explorer import runs
-from vlass_explorer.schema import Run
+from vlass_explorer import devices, runs
+from vlass_explorer.schema import ConfigError, Run
 
 
 @st.cache_resource(show_spinner=False)
 def known() -> dict[str, str]:
     """Value of ``device`` -> what it is on this machine; one entry for each GPU."""
-    found = {"cpu": "CPU"}
-    if torch.cuda.is_available():
-        found |= {f"cuda:{i}": torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
-    if torch.backends.mps.is_available():
-        found["mps"] = "Apple GPU"
-    return {"auto": f"automatic: {list(found.values())[min(1, len(found) - 1)]}"} | found
+    names = {"cpu": "CPU", "mps": "Apple GPU"}
+    found = {name: names.get(name) or torch.cuda.get_device_name(name) for name in devices.available()}
+    return {"auto": f"automatic: {next(iter(found.values()))}", "cpu": "CPU", **found}
 
 
-def resolved(device: str) -> str:
-    """``auto`` and ``cuda`` as the device that a run would take."""
-    if device == "auto":
-        return [key for key in known() if key != "auto"][:2][-1]
-    return "cuda:0" if device == "cuda" else device
+def _resolved(device: str) -> str:
+    """The device that a run would take; the name itself where this machine has none of it."""
+    try:
+        return devices.resolve(device)
+    except ConfigError:
+        return device
 
 
 def has_gpu() -> bool:
@@ -36,7 +34,7 @@ def has_gpu() -> bool:
 
 def sentence(device: str) -> str:
     """How busy a device is: our runs on it, and the free memory of a GPU."""
-    device = resolved(device)
+    device = _resolved(device)
     active = sum(device in _places(run) for run in runs.listing() if run.is_active)
     parts = ["This machine has no GPU: training runs on the CPU."] if not has_gpu() else []
     runs_word = f"{active} run{'s' if active > 1 else ''} on it or waiting, so a new one queues"
@@ -46,7 +44,7 @@ def sentence(device: str) -> str:
 
 
 def _places(run: Run) -> tuple[str, ...]:
-    return runs.places(run.device or resolved(run.config.device), run.config.devices)
+    return devices.places(run.device or _resolved(run.config.device), run.config.devices)
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=16)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from vlass_explorer.launchers import local
+from vlass_explorer import recipes
 from vlass_explorer.schema import RunConfig, RunError
 
 from ..settings import ROOT
@@ -24,11 +23,6 @@ from ..settings import ROOT
 LONGEST_SECONDS = 180.0
 MOST_RUNNING, MOST_KEPT = 8, 256
 """Dry runs at a time, of all browser sessions, and answers that are remembered."""
-
-
-def pairs(config: RunConfig) -> list[str]:
-    """The ``key=value`` arguments of a configuration, as they stand in the command that is shown."""
-    return shlex.split(local.command_line(config))[4:]
 
 
 @dataclass
@@ -64,6 +58,7 @@ class Check:
         return self._found
 
     def close(self) -> None:
+        """End the process if it still runs, and remove its files."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -106,7 +101,13 @@ def _close_all() -> None:
 
 def _started(config: RunConfig) -> Check:
     folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
-    command = [sys.executable, "-m", "train", "check", "--json", *pairs(config)]
-    with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    place = Path(folder.name)
+    (place / "config.yaml").write_text(recipes.to_yaml(config), encoding="utf-8")
+    command = [sys.executable, "-m", "train", "check", "--json", "--config", "-"]
+    with (
+        (place / "config.yaml").open("rb") as given,
+        (place / "out").open("wb") as out,
+        (place / "err").open("wb") as err,
+    ):
+        process = subprocess.Popen(command, cwd=ROOT, stdin=given, stdout=out, stderr=err)
     return Check(process, folder, time.monotonic())

@@ -1,19 +1,20 @@
-"""Widgets of the Train form, drawn from RunConfig: a field's type decides the widget, its docstring is the help."""
+"""Widgets of the Train form, drawn from RunConfig: what a field may be decides the widget."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import streamlit as st
 
 from vlass_explorer import preprocess, recipes
-from vlass_explorer.schema import INHERITED, RunConfig, field_help
+from vlass_explorer.options import of as options_of
+from vlass_explorer.schema import INHERITED, RunConfig
 
+from .. import controls
 from . import devices
 
-HELP = field_help(RunConfig)
-TYPES = get_type_hints(RunConfig)
+OPTIONS = options_of(RunConfig)
 ESSENTIAL = ("epochs", "batch_size", "learning_rate", "img_size", "fold", "device")
 ELSEWHERE = ("recipe", "dataset", "data_dir", "architecture", "weights", "tune", "tune_blocks", "name", "train_count")
 """Fields that the other steps decide."""
@@ -66,7 +67,7 @@ def options(config: RunConfig, origin: str) -> RunConfig:
             with tab, st.grid("auto", min_column_width=118, vertical_alignment="bottom"):
                 for field in names:
                     chosen[field] = widget(field, getattr(config, field), origin + _follows(config, field))
-    return recipes.check(replace(config, **chosen))
+    return recipes.validate(replace(config, **chosen))
 
 
 def _follows(config: RunConfig, field: str) -> str:
@@ -77,8 +78,7 @@ def _follows(config: RunConfig, field: str) -> str:
 def widget(field: str, value: Any, origin: str) -> Any:
     """The widget that fits a field's type, starting at ``value``; ``origin`` keeps defaults of other starts apart."""
     label = LABELS.get(field, field.replace("_", " ").capitalize())
-    common: dict[str, Any] = {"key": f"train_{field}_{origin}", "help": HELP[field]}
-    kind = TYPES[field]
+    common: dict[str, Any] = {"key": f"train_{field}_{origin}", "help": OPTIONS[field].help}
     if field == "device":
         found = devices.known()
         listed = list(found) if value in found else [value, *found]
@@ -88,14 +88,4 @@ def widget(field: str, value: Any, origin: str) -> Any:
     if field == "stretch":
         names = list(preprocess.STRETCHES)
         return st.selectbox(label, names, index=names.index(value) if value in names else 0, **common)
-    if get_origin(kind) is Literal:
-        choices = list(get_args(kind))
-        return st.selectbox(label, choices, index=choices.index(value), **common)
-    if kind is bool:
-        return st.checkbox(label, value, **common)
-    if kind is int:
-        return int(st.number_input(label, value=value, min_value=0, step=1, **common))
-    if kind is float:
-        step = value / 10 or 0.01  # a tenth of the default: rates differ by orders of magnitude
-        return float(st.number_input(label, value=float(value), min_value=0.0, step=step, format="%g", **common))
-    return st.text_input(label, value, max_chars=400, **common)
+    return controls.option(OPTIONS[field], value, common["key"], label)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
+from vlass_explorer import options
 from vlass_explorer.launchers import local, slurm
 from vlass_explorer.launchers.begin import Launch
-from vlass_explorer.schema import field_help
 
-from .. import settings
+from .. import controls, settings
 
 HERE, CLUSTER = "This machine", "SLURM"
 
@@ -26,17 +24,9 @@ def choice() -> Launch:
 
 
 def _resources() -> slurm.Resources:
-    """One widget for each field: its help is the docstring under it."""
-    texts, chosen = field_help(slurm.Resources), dict[str, Any]()
+    """One widget for each field."""
+    known = options.of(slurm.Resources)
     st.caption("GPUs and nodes of the job are devices and nodes under All options, Machine.")
     with st.grid("auto", min_column_width=140, vertical_alignment="bottom"):
-        for field in fields(slurm.Resources):
-            label, key = field.name.replace("_", " ").capitalize(), f"train_slurm_{field.name}"
-            default: Any = field.default
-            if isinstance(default, str):
-                value: object = st.text_input(label, default, key=key, help=texts[field.name], max_chars=80)
-            else:
-                zero = type(default)(0)  # streamlit refuses a mixture of whole and other numbers
-                value = st.number_input(label, value=default, min_value=zero, key=key, help=texts[field.name])
-            chosen[field.name] = value
-    return slurm.Resources(**chosen)
+        asked = {name: controls.option(each, each.default, f"train_slurm_{name}") for name, each in known.items()}
+    return slurm.Resources(**asked)

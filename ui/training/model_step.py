@@ -10,7 +10,7 @@ import timm
 import torch
 
 from vlass_explorer import backbones, checkpoints
-from vlass_explorer.recipes.values import nearest
+from vlass_explorer.options import nearest
 from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig
 
 from .form import widget

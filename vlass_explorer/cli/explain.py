@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .. import checkpoints
+from .. import checkpoints, devices
 from ..schema import Checkpoint, Cutout, ExplorerError, InputError, UnsupportedError
 from . import inputs
 from .options import parse_options, parse_query
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     pairs = [f"{key}={value}" for key in ("layer", "head") if (value := getattr(args, key)) is not None]
     explainer, options = parse_options(args.method, args.option + pairs)
-    device = inputs.pick_device(args.device)
+    device = devices.resolve(args.device)
     model = checkpoints.load(card, device)
     supported, reason = explainer.supports(model)
     if not supported:

@@ -142,12 +142,3 @@ def _beam(text: str) -> Beam:
         return declared.beam(tuple(float(axis) for axis in text.split(",")))
     except (ValueError, CutoutError) as error:
         raise argparse.ArgumentTypeError("a beam is MAJOR or MAJOR,MINOR,PA in arcsec and degrees") from error
-
-
-def pick_device(name: str) -> str:
-    """The device that ``auto`` stands for, else the name itself."""
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

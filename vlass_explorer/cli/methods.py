@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
-import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
 from .terminal import say, shown
+
+if TYPE_CHECKING:
+    from ..options import Option
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,17 +51,16 @@ def _options(name: str) -> dict[str, dict[str, Any]]:
     """Default, type and help of each option of a method, as JSON values."""
     from .. import explainers
 
-    texts = explainers.option_help(name)
     return {
-        key: {"default": parameter.default, "type": _type_name(parameter.annotation), "help": texts.get(key, "")}
-        for key, parameter in explainers.options(name).items()
+        option.name: {"default": option.default, "type": _type_name(option), "help": option.help}
+        for option in explainers.options(name).values()
     }
 
 
-def _type_name(kind: Any) -> str:
-    if typing.get_origin(kind) is typing.Literal:
-        return " | ".join(map(repr, typing.get_args(kind)))
-    return inspect.formatannotation(kind)
+def _type_name(option: Option) -> str:
+    """The kind as it stands in a signature."""
+    name = " | ".join(map(repr, option.choices)) or option.kind.__name__
+    return f"{name} | None" if option.is_optional else name
 
 
 def _line(record: dict[str, Any]) -> str:

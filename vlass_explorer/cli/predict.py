@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import checkpoints
+from .. import checkpoints, devices
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 from . import inputs
 from .terminal import FAILED, complain, progress, say, shown
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     # Here and not above: --help and wrong names are answered without torch.
     from .. import cutouts, predict
 
-    device = inputs.pick_device(args.device)
+    device = devices.resolve(args.device)
     model = checkpoints.load(card, device)
     waiting: deque[int] = deque()
 

@@ -12,16 +12,18 @@ in the docstring as ``name: text``; widgets and flags are made from them.
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING
 
 from ..schema import Explanation
 
-__all__ = ["EXPLAINERS", "of_the_sky", "option_help", "options", "worded"]
+if TYPE_CHECKING:
+    from ..options import Option
+
+__all__ = ["EXPLAINERS", "of_the_sky", "options", "worded"]
 
 EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
     {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
@@ -34,18 +36,11 @@ def of_the_sky() -> list[str]:
     return [name for name, module in EXPLAINERS.items() if getattr(module, "ON_SKY", True)]
 
 
-def options(name: str) -> dict[str, inspect.Parameter]:
-    """Keyword options of a method by name, with their default and their type (not as a string)."""
-    parameters = inspect.signature(EXPLAINERS[name].explain, eval_str=True).parameters.values()
-    return {each.name: each for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+def options(name: str) -> Mapping[str, Option]:
+    """Keyword options of a method, in order; their help is what the docstring of its ``explain`` says."""
+    from ..options import of  # here, so that methods can be looked up without pydantic
 
-
-def option_help(name: str) -> dict[str, str]:
-    """Help text of each option of a method, from the docstring of its ``explain``."""
-    text = inspect.getdoc(EXPLAINERS[name].explain) or ""
-    found = re.findall(r"^(\w+): (.+(?:\n[ ]{4}.+)*)", text, flags=re.MULTILINE)
-    known = options(name)
-    return {option: re.sub(r"\s+", " ", words) for option, words in found if option in known}
+    return of(EXPLAINERS[name].explain)
 
 
 def worded(name: str, explanation: Explanation) -> Explanation:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..attention import HeadFusion, attention_maps, padding_share, prefix_shares, start_words, supports, token_rollout
 from ..schema import Explanation
+from ..schema.bounds import ShareBelowOne
 
 __all__ = ["TITLE", "explain", "supports"]
 
@@ -21,8 +22,8 @@ def explain(
     target: int,
     *,
     head_fusion: HeadFusion = "mean",
-    discard_ratio: float = 0.0,
-    identity_weight: float = 0.5,
+    discard_ratio: ShareBelowOne = 0.0,
+    identity_weight: ShareBelowOne = 0.5,
     query: int | None = None,
 ) -> Explanation:
     """One map (gy, gx) on the grid of the first layer: the share of each patch, unsigned; ``target`` does not matter.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, background, baseline_image, counted, private, supports
 from ..schema import Explanation, FloatArray, UnsupportedError
+from ..schema.bounds import Count
 
 __all__ = ["TITLE", "explain", "islands", "supports"]
 
@@ -31,7 +32,7 @@ def explain(
     target: int,
     *,
     regions: Literal["islands", "grid"] = "islands",
-    cells: int = 8,
+    cells: Count = 8,
     baseline: Baseline = "zero",
 ) -> Explanation:
     """One signed map (H, W) in logits, constant over each region: positive where removing it lowers the logit.

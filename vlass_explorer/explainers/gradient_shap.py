@@ -23,6 +23,7 @@ from ..attribution import (
 )
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
+from ..schema.bounds import Count
 
 __all__ = ["TITLE", "explain", "supports"]
 
@@ -33,7 +34,7 @@ Skies = Literal["noisy", "plain"]
 
 
 def explain(
-    model: nn.Module, x: Tensor, target: int, *, skies: Skies = "noisy", samples: int = 100, seed: int = 0
+    model: nn.Module, x: Tensor, target: int, *, skies: Skies = "noisy", samples: Count = 100, seed: int = 0
 ) -> Explanation:
     """One signed map (H, W) in logits a pixel, summed over channels.
 

@@ -22,6 +22,7 @@ from ..attribution import (
 )
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
+from ..schema.bounds import Count
 
 __all__ = ["TITLE", "explain", "supports"]
 
@@ -32,7 +33,7 @@ FIRST_STEPS = 50
 
 
 def explain(
-    model: nn.Module, x: Tensor, target: int, *, baseline: Baseline = "zero", max_steps: int = 400
+    model: nn.Module, x: Tensor, target: int, *, baseline: Baseline = "zero", max_steps: Count = 400
 ) -> Explanation:
     """One signed map (H, W) in logits a pixel, summed over channels.
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..attention.positions import filter_components
 from ..schema import Explanation, UnsupportedError
+from ..schema.bounds import Count
 
 TITLE = "Patch filters"
 ON_SKY = False
@@ -23,7 +24,7 @@ def supports(model: nn.Module) -> tuple[bool, str]:
     return True, ""
 
 
-def explain(model: nn.Module, x: Tensor, target: int, *, components: int = 28) -> Explanation:
+def explain(model: nn.Module, x: Tensor, target: int, *, components: Count = 28) -> Explanation:
     """Signed maps (component, ky, kx) in pixels of a patch, channels averaged; ``target`` does not matter.
 
     components: How many components, strongest first.

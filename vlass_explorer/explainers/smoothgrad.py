@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..attribution import BATCH_SIZE, differentiable, gradient, pixel_map, supports
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
+from ..schema.bounds import Count, NotNegative
 
 __all__ = ["TITLE", "explain", "supports"]
 
@@ -19,7 +20,7 @@ ZERO = "The logit does not change with any pixel, also with noise added."
 
 
 def explain(
-    model: nn.Module, x: Tensor, target: int, *, noise: float = 0.15, samples: int = 50, seed: int = 0
+    model: nn.Module, x: Tensor, target: int, *, noise: NotNegative = 0.15, samples: Count = 50, seed: int = 0
 ) -> Explanation:
     """One signed map (H, W) in logits a unit of the model input, summed over channels.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from ..runs import read, read_status, request_stop, write_json, write_status
 from ..runs.slurm import NOTE, read_note, read_resources
 from ..schema import ConfigError, Run, RunConfig, RunError
+from ..schema.bounds import OPTION_RULES, Count, NotNegative, Whole
 from .local import environment
 
 GRACE_SECONDS = 60.0
@@ -33,13 +34,15 @@ _COMMAND_SECONDS = 60.0
 class Resources:
     """What a job asks SLURM for; devices and nodes come from the run's configuration."""
 
+    __pydantic_config__ = OPTION_RULES
+
     partition: str = ""
     """Partition (empty: the cluster's default)."""
-    minutes: int = 1440
+    minutes: Count = 1440
     """Time limit; a run that reaches it saves its state and is queued again."""
-    cpus: int = 0
+    cpus: Whole = 0
     """CPU cores of each process (0: one more than the loader's workers)."""
-    memory_gb: float = 0.0
+    memory_gb: NotNegative = 0.0
     """Memory of each node in GB (0: the cluster's default)."""
     account: str = ""
     """Account that is charged (empty: the user's default)."""
@@ -47,7 +50,7 @@ class Resources:
     """Quality of service (empty: the default)."""
     constraint: str = ""
     """Feature that the nodes must have, such as a GPU type."""
-    warning_seconds: int = 120
+    warning_seconds: Whole = 120
     """How long before the time limit the run is told to save."""
 
 

@@ -15,7 +15,7 @@ from ..datasets import DataSet
 from ..datasets.stretched import Stretched, stretched
 from ..evaluation.images import Images
 from ..evaluation.parts import open_data_set, split_of
-from ..recipes.values import nearest
+from ..options import nearest
 from ..schema import ConfigError, DatasetError, InputSpec, RunConfig
 from .images import TrainingImages
 

@@ -11,7 +11,7 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
-from ..recipes.values import nearest
+from ..options import nearest
 from ..schema import ConfigError, RunConfig
 
 TIMM = {"step": "step", "restarts": "cosine", "none": "constant"}

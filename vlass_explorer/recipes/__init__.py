@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
+from .. import options
 from ..foreign import mapped, reason
 from ..schema import INHERITED, ConfigError, RunConfig
-from .values import check, convert, nearest
+from .validation import validate
 
-__all__ = ["check", "classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "with_values"]
+__all__ = ["classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "validate", "with_values"]
 
 _FOLDER = Path(__file__).parent
 _DEFAULTS = RunConfig()
@@ -36,7 +37,7 @@ def names() -> list[str]:
 def _path(name: str) -> Path:
     files = _files()
     if name not in files:
-        raise ConfigError(f"There is no recipe {name!r}{nearest(name, list(files))}.")
+        raise ConfigError(f"There is no recipe {name!r}{options.nearest(name, list(files))}.")
     return files[name]
 
 
@@ -63,18 +64,12 @@ def classes(name: str) -> int:
 
 def parse(pairs: Iterable[str]) -> dict[str, Any]:
     """``key=value`` strings as typed values; ConfigError with the nearest key for an unknown one."""
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        key, sign, text = pair.partition("=")
-        if not sign:
-            raise ConfigError(f"{pair!r} is not of the form key=value.")
-        values[key.strip()] = convert(key.strip(), text.strip())
-    return values
+    return options.words(options.of(RunConfig), pairs)
 
 
 def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
     """The configuration with some values changed, each checked; ConfigError where one is impossible."""
-    return check(replace(config, **{key: convert(key, value) for key, value in values.items()}))
+    return validate(replace(config, **options.read(options.of(RunConfig), values)))
 
 
 def from_yaml(text: str, where: str = "configuration", base: RunConfig = _DEFAULTS) -> RunConfig:

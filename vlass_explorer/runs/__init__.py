@@ -4,7 +4,6 @@ from .curves import Curves, Points
 from .folder import at_work, create, delete, exclusive, find, listing, new_attempt, queue, read, request_stop, root
 from .process import alive, identity
 from .records import append_metrics, beat, log_tail, metrics, read_report, read_status, rewind, write_json, write_status
-from .turns import places
 
 __all__ = [
     "Curves",
@@ -22,7 +21,6 @@ __all__ = [
     "log_tail",
     "metrics",
     "new_attempt",
-    "places",
     "queue",
     "read",
     "read_report",

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..devices import places
 from ..foreign import mapped
 from ..recipes import from_yaml, to_yaml
 from ..schema import ConfigError, Phase, Run, RunConfig, RunError
 from . import slurm
 from .process import alive
 from .records import read_process, read_status, write_json
-from .turns import busy, places, waiting
+from .turns import busy, waiting
 
 START_SECONDS = 300.0
 """A queued run without a process is lost after this time: its trainer never came up."""

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..devices import places
 from ..schema import Run
 from . import slurm
 from .process import alive
 from .records import read_process, read_status
-
-
-def places(device: str, count: int = 1) -> tuple[str, ...]:
-    """The devices that ``count`` processes of a run take from ``device`` on; off a GPU they share the one there is."""
-    kind, _, first = device.partition(":")
-    start = int(first or 0)
-    return tuple(f"cuda:{index}" for index in range(start, start + count)) if kind == "cuda" else (device,)
 
 
 def wants(run: Run, device: str) -> bool:

@@ -34,7 +34,7 @@ from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
 from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
-from .training import INHERITED, Phase, Run, RunConfig, Split, field_help
+from .training import INHERITED, Phase, Run, RunConfig, Split
 
 __all__ = [
     "INHERITED",
@@ -91,7 +91,6 @@ __all__ = [
     "UnsupportedError",
     "Validity",
     "Window",
-    "field_help",
     "header_scale",
     "pixel_shape",
     "sky_steps",

@@ -7,11 +7,13 @@ others: those of a plate carrée (CAR) about the equator are half as wide at dec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 SPAN = (5e-3, 10.0)  # arcsec; below, wcslib's degrees lose digits, above, a difference is no derivative
 FLOAT_NOISE = 1e-7  # relative; real images at their reference point differ by 1e-9 from what their header says
@@ -87,6 +89,8 @@ def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
 
 def header_scale(wcs: WCS) -> tuple[float, float]:
     """Pixel size (y, x) in arcsec by CDELT or the CD matrix, at the reference point."""
+    from astropy.wcs.utils import proj_plane_pixel_scales  # here, so that importing the types stays fast
+
     width, height = proj_plane_pixel_scales(wcs) * 3600.0
     return float(height), float(width)
 

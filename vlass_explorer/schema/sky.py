@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from .pixels import PixelShape, pixel_shape
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 Row0 = Literal["south", "north", "unknown"]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from .bounds import OPTION_RULES, Count, NotNegative, Positive, Share, ShareAboveZero, ShareBelowOne, Whole
 
 Split = Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"]
 Phase = Literal[
@@ -43,6 +42,8 @@ INHERITED = (
 class RunConfig:
     """Everything that decides a training run, flat; the text under each field is its help on page and command line."""
 
+    __pydantic_config__ = OPTION_RULES
+
     name: str = "run"
     """Name of the checkpoint that a finished run becomes: letters, digits, dot, dash, underscore."""
     recipe: str = ""
@@ -53,13 +54,13 @@ class RunConfig:
     """Folder of the data set."""
     split: Split = "authors"
     """The data set's own folds, sky-disjoint or random ones (with _test a sixth is kept for testing), or 80/20."""
-    fold: int = 0
+    fold: Whole = 0
     """Validation fold (of five); the other folds are trained on."""
-    split_seed: int = 0
+    split_seed: Whole = 0
     """Seed of sky-disjoint and random folds; runs to be compared keep it."""
-    train_count: int = 0
+    train_count: Whole = 0
     """Simulated data sets: number of training cutouts (0: the data set's default)."""
-    allow_unreadable: float = 0.0
+    allow_unreadable: ShareBelowOne = 0.0
     """Share of the files that may be unreadable; they are named and left out. Above it the run fails."""
 
     architecture: str = "first_cnn"
@@ -69,135 +70,135 @@ class RunConfig:
     A checkpoint passes on its architecture, head and input, unless they are given."""
     initialise: Literal["default", "mimetic"] = "default"
     """Fresh weights as the architecture draws them, or for plain vision transformers near the identity (mimetic)."""
-    patch_size: int = 0
+    patch_size: Whole = 0
     """Patch side in pixels for architectures that take one (0: the architecture's own)."""
     head: Literal["simple", "mlp"] = "simple"
     """The architecture's own head, or in its place the one of DeepLense: 1024, 512 and 128 units, PReLU, batch norm."""
-    drop_rate: float = 0.0
+    drop_rate: ShareBelowOne = 0.0
     """Dropout before the head."""
-    drop_path_rate: float = 0.0
+    drop_path_rate: ShareBelowOne = 0.0
     """Stochastic depth."""
     tune: Literal["all", "head", "last"] = "all"
     """Train all weights, the head alone, or the head and the last tune_blocks groups of layers."""
-    tune_blocks: int = 1
+    tune_blocks: Whole = 1
     """How many groups of layers tune=last trains beside the head."""
 
-    img_size: int = 64
+    img_size: Count = 64
     """Side of the model input in pixels."""
-    in_chans: int = 1
+    in_chans: Literal[1, 3] = 1
     """Input channels, 1 or 3 (three equal channels for ImageNet weights)."""
     stretch: str = "sqrt"
     """Intensity stretch, see vlass_explorer/preprocess.py."""
-    field_of_view: float = 180.0
+    field_of_view: Positive = 180.0
     """Side of the centred square in arcsec."""
-    field_of_view_pixels: int = 100
+    field_of_view_pixels: Count = 100
     """Side of the centred square in pixels for files without coordinates."""
     normalisation: Literal["crop", "field", "none"] = "crop"
     """Divide by the maximum of the field of view, of the whole cutout, or not at all."""
 
-    epochs: int = 60
+    epochs: Count = 60
     """Passes over the training split."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Cutouts a step."""
     optimiser: str = "adamw"
     """Any optimiser name of timm."""
-    learning_rate: float = 1e-3
+    learning_rate: NotNegative = 1e-3
     """Peak learning rate."""
-    weight_decay: float = 0.05
+    weight_decay: NotNegative = 0.05
     """Decoupled weight decay."""
-    momentum: float = 0.9
+    momentum: ShareBelowOne = 0.9
     """Momentum of SGD and its relatives."""
-    layer_decay: float = 1.0
+    layer_decay: ShareAboveZero = 1.0
     """Each group of layers learns slower than the next one by this factor (1: all alike)."""
-    beta2: float = 0.999
+    beta2: ShareBelowOne = 0.999
     """Decay of the squared gradient of Adam and its relatives."""
-    warmup_epochs: float = 3.0
+    warmup_epochs: NotNegative = 3.0
     """Linear warm-up by step, then the schedule."""
     schedule: Literal["cosine", "step", "restarts", "none"] = "cosine"
     """Learning rate after the warm-up: one cosine to zero, steps, a cosine again and again, or constant."""
-    decay_epochs: float = 30.0
+    decay_epochs: Positive = 30.0
     """Epochs from step to step, or from restart to restart."""
-    decay_rate: float = 0.1
+    decay_rate: Positive = 0.1
     """Factor of each step."""
-    min_rate: float = 0.0
+    min_rate: NotNegative = 0.0
     """Learning rate at the end of each cosine of schedule=restarts."""
-    restart_epoch: float = 0.0
+    restart_epoch: NotNegative = 0.0
     """Epoch at which schedule=cosine starts once more with a warm-up of its own (0: never)."""
-    restart_rate: float = 0.7
+    restart_rate: NotNegative = 0.7
     """Peak learning rate after the restart, as a share of the first."""
-    label_smoothing: float = 0.0
+    label_smoothing: ShareBelowOne = 0.0
     """Share of the target spread evenly over all classes."""
     class_weighting: bool = False
     """Weigh the loss by inverse class frequency."""
-    class_weight_power: float = 1.0
+    class_weight_power: NotNegative = 1.0
     """Power of the inverse class frequency that weighs the loss: 1 in full, 0.5 its square root."""
-    balance: float = 0.0
+    balance: NotNegative = 0.0
     """Draw cutouts by this power of their inverse class frequency (0: each once an epoch)."""
-    mixup: float = 0.0
+    mixup: NotNegative = 0.0
     """Mixup alpha (0: off)."""
-    cutmix: float = 0.0
+    cutmix: NotNegative = 0.0
     """CutMix alpha (0: off); with mixup too, each step takes one of them by chance."""
-    mixup_probability: float = 1.0
+    mixup_probability: Share = 1.0
     """Share of the steps that mix."""
     teacher: str = ""
     """Checkpoints to distil from, separated by commas; {fold} and {split} stand for this run's own."""
-    distill_weight: float = 0.5
+    distill_weight: Share = 0.5
     """Share of the teachers' softened scores in the target; the labels have the rest."""
-    distill_temperature: float = 2.0
+    distill_temperature: Positive = 2.0
     """Temperature that softens the scores of teacher and student."""
-    clip_grad: float = 1.0
+    clip_grad: NotNegative = 1.0
     """Gradient norm is clipped at this value (0: off)."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Batches whose gradients are added up before the weights change."""
-    ema: float = 0.0
+    ema: ShareBelowOne = 0.0
     """Decay of an exponential moving average of the weights, which is then validated and kept (0: off)."""
     keep: Literal["last", "best"] = "last"
     """Weights that the run keeps: of the last epoch, or of the epoch where monitor was best."""
     monitor: Literal["val_macro_f1", "val_loss", "val_accuracy", "val_macro_auroc"] = "val_macro_f1"
     """Validation figure that says which epoch is best: the loss falls, the others rise."""
-    patience: int = 0
+    patience: Whole = 0
     """Epochs without a better monitor after which the run ends (0: never early)."""
-    min_delta: float = 0.0
+    min_delta: NotNegative = 0.0
     """Change of the monitor that counts as better."""
 
     rotate: bool = True
     """Rotate by any angle, before the crop."""
-    rotate_probability: float = 1.0
+    rotate_probability: Share = 1.0
     """Share of the cutouts that rotate=true turns."""
-    flip: float = 0.5
+    flip: Share = 0.5
     """Probability of a mirror flip."""
-    shift: float = 2.0
+    shift: NotNegative = 2.0
     """Largest shift in native pixels, each axis."""
-    zoom: float = 0.1
+    zoom: NotNegative = 0.1
     """Largest zoom either way; angular size tells classes apart, so keep it small."""
-    move_probability: float = 1.0
+    move_probability: Share = 1.0
     """Share of the cutouts that shift and zoom move."""
-    noise: float = 0.0
+    noise: Share = 0.0
     """Probability of added beam-correlated noise, up to one rms."""
-    blur: float = 0.0
+    blur: Share = 0.0
     """Probability of a beam up to half as wide again, with Jy/beam and the noise as that beam has them."""
-    reclip: float = 0.0
+    reclip: Share = 0.0
     """Probability of raising the clip level, which imitates a shallower image."""
 
-    seed: int = 0
+    seed: Whole = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda, cuda:0, mps."""
-    devices: int = 1
+    devices: Count = 1
     """Processes that share each batch, one a GPU (on the CPU: one a process)."""
-    nodes: int = 1
+    nodes: Count = 1
     """Machines of a cluster, each with that many devices."""
     precision: Literal["32", "bf16"] = "32"
     """Arithmetic of the forward pass."""
-    keep_patches: int = 0
+    keep_patches: Whole = 0
     """Train vision transformers on this many patches, the brightest ones; prediction takes all (0: all)."""
     channels_last: bool = False
     """Memory layout that speeds convolutions up; the numbers are the same but for rounding."""
     compile: bool = False
     """Let torch.compile fuse the model: minutes of start, then faster steps on a GPU."""
-    workers: int = 0
+    workers: Whole = 0
     """Loader processes that augment on the CPU (0: the training process does, on its device), to the same numbers."""
-    save_every: int = 0
+    save_every: Whole = 0
     """Steps between saves of the full state, which is also saved every five minutes (0: once an epoch)."""
     loggers: str = ""
     """Further logs beside metrics.jsonl, separated by commas: tensorboard, wandb, wandb-offline."""
@@ -228,17 +229,3 @@ class Run:
     def is_active(self) -> bool:
         """True while a process works on the run or waits for its device."""
         return self.phase not in ("finished", "stopped", "failed", "lost")
-
-
-def field_help(kind: type) -> dict[str, str]:
-    """Help text of each field of a dataclass: the docstring that stands under it in the source."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    known = {f.name for f in fields(kind)}
-    texts: dict[str, str] = {}
-    for here, after in zip(body.body, body.body[1:], strict=False):
-        is_field = isinstance(here, ast.AnnAssign) and isinstance(here.target, ast.Name) and here.target.id in known
-        if is_field and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            assert isinstance(here, ast.AnnAssign) and isinstance(here.target, ast.Name)
-            texts[here.target.id] = inspect.cleandoc(str(after.value.value))
-    return texts

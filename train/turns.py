@@ -1,4 +1,4 @@
-"""Which devices a run uses, and its turn on them: one run a device, the oldest waiting one first."""
+"""The turn of a run on its devices: one run a device, the oldest waiting one first."""
 
 from __future__ import annotations
 
@@ -8,47 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from vlass_explorer import runs
 from vlass_explorer.runs import slurm
-from vlass_explorer.schema import ConfigError, RunConfig
 
 PATIENCE = 60.0
 """Seconds that a dry run waits for another one."""
 _HELD: set[int] = set()
-
-
-def resolve(name: str) -> str:
-    """``auto``, ``cuda`` and the like as one device, "cpu", "cuda:0" or "mps"; ConfigError where it is absent."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name == "cpu":
-        return "cpu"
-    if name == "mps":
-        if not torch.backends.mps.is_available():
-            raise ConfigError("This machine has no Apple GPU; set device=cpu.")
-        return "mps"
-    index = int(name.partition(":")[2] or 0)
-    if index >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise ConfigError(f"There is no {name}: PyTorch sees {count} CUDA devices here; set device=cpu or another.")
-    return f"cuda:{index}"
-
-
-def all_of(config: RunConfig) -> tuple[str, ...]:
-    """The devices of this machine that a run takes; ConfigError where one of them is absent."""
-    found = runs.places(resolve(config.device), config.devices)
-    for device in found[1:]:
-        resolve(device)
-    return found
-
-
-def trainer_arguments(device: str) -> dict[str, object]:
-    """What Lightning's Trainer needs for that device."""
-    if device.startswith("cuda"):
-        return {"accelerator": "cuda", "devices": [int(device.partition(":")[2])]}
-    return {"accelerator": device, "devices": 1}
 
 
 class Turn:

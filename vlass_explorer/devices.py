@@ -1,0 +1,52 @@
+"""Devices of this machine by the names that options give them: what ``auto`` and ``cuda`` stand for."""
+
+from __future__ import annotations
+
+import re
+
+from .schema import ConfigError, RunConfig
+
+NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def available() -> tuple[str, ...]:
+    """The devices that there are, the one that ``auto`` stands for first: GPUs, then the CPU."""
+    import torch  # here, so that names can be checked without
+
+    cuda = tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
+    return (*cuda, *mps, "cpu")
+
+
+def check_name(name: str) -> None:
+    """ConfigError where no machine has a device of that name."""
+    if not NAMES.fullmatch(name):
+        raise ConfigError(f"device is auto, cpu, cuda, cuda:0 or mps, not {name!r}.")
+
+
+def resolve(name: str) -> str:
+    """A name as one device of this machine, "cpu", "cuda:0" or "mps"; ConfigError where it is absent."""
+    check_name(name)
+    known = available()
+    found = known[0] if name == "auto" else "cuda:0" if name == "cuda" else name
+    if found in known:
+        return found
+    if found == "mps":
+        raise ConfigError("This machine has no Apple GPU; set device=cpu.")
+    count = sum(device.startswith("cuda") for device in known)
+    raise ConfigError(f"There is no {name}: PyTorch sees {count} CUDA devices here; set device=cpu or another.")
+
+
+def places(device: str, count: int = 1) -> tuple[str, ...]:
+    """The devices that ``count`` processes take from ``device`` on; off a GPU they share the one there is."""
+    kind, _, first = device.partition(":")
+    start = int(first or 0)
+    return tuple(f"cuda:{index}" for index in range(start, start + count)) if kind == "cuda" else (device,)
+
+
+def taken_by(config: RunConfig) -> tuple[str, ...]:
+    """The devices of this machine that a run takes; ConfigError where one of them is absent."""
+    found = places(resolve(config.device), config.devices)
+    for device in found[1:]:
+        resolve(device)
+    return found
