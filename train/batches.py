@@ -133,7 +133,7 @@ def _stay(worker: int) -> None:
 
 
 class Ordered:
-    """Validation batches as tensors of positions, in order. (Lightning takes a plain list for several loaders.)"""
+    """Validation batches as tensors of positions, in order; Lightning takes a plain list for several loaders."""
 
     def __init__(self, batches: list[Tensor]) -> None:
         self._batches = batches

@@ -59,6 +59,7 @@ class Recorder(pl.Callback):
             self.latest = state_dict["latest"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen to signals, and begin to count time and steps."""
         # Lightning has put its own handler before ours by now; it would leave without saving the state.
         self._stop.install()
         self._saved = self._tick = time.monotonic()
@@ -71,6 +72,7 @@ class Recorder(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Look at the loss, write what is due, save the state and leave where somebody asked for it."""
         assert isinstance(pl_module, Classifier)
         self._read_loss(pl_module)
         # Lightning has divided the loss by the batches whose gradients it adds up.
@@ -117,11 +119,13 @@ class Recorder(pl.Callback):
         module.loss_count += 1
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say that the run validates."""
         assert isinstance(pl_module, Classifier)
         self._read_loss(pl_module)
         self._status(trainer, phase="validating")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score the epoch, keep its weights where they are the best, and write its row."""
         assert isinstance(pl_module, Classifier)
         labels = pl_module.validation_images.labels
         logits = ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels))
@@ -143,6 +147,7 @@ class Recorder(pl.Callback):
         self._seconds, self._images = 0.0, 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the state; end the run early or leave where it is time."""
         self._save(trainer)
         self._tick = time.monotonic()
         self._status(trainer, phase="training", epoch=trainer.current_epoch + 1)

@@ -25,6 +25,8 @@ from .state import check, of_this_version
 class Classifier(pl.LightningModule):
     """Trains ``model``; validates and keeps the moving average of its weights where the configuration asks for one."""
 
+    class_weights: Tensor
+
     def __init__(
         self,
         model: nn.Module,
@@ -52,22 +54,25 @@ class Classifier(pl.LightningModule):
         return len(self.class_weights)
 
     def on_fit_start(self) -> None:
+        """Take teachers and averages to the device."""
         for teacher in self._teachers:
             teacher.to(self.device)
         if self.average is not None:
             self.average.to(self.device)
 
     def on_train_epoch_start(self) -> None:
+        """Begin the mean loss of an epoch."""
         self.loss_sum, self.loss_count = 0.0, 0
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        # Positions stay where the images are looked up.
+        """Move what loader processes augmented; positions stay where the images are looked up."""
         if isinstance(batch, Tensor):
             return batch
         positions, x, labels = batch
         return positions, x.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch, with the random numbers of this step of this run."""
         config, epoch = self.config, self.current_epoch
         if self._settled != epoch:
             settle(self.model)
@@ -93,26 +98,31 @@ class Classifier(pl.LightningModule):
         return loss
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Change the weights, then their moving average."""
         optimizer.step(closure=optimizer_closure)
         if self.average is not None:
             self.average.update(self.global_step - 1)
 
     def on_validation_start(self) -> None:
+        """Put the moving average in place of the weights."""
         if self.average is not None:
             self.average.swap()
         self.logits = []
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Keep the logits of one batch; they are scored together at the end."""
         x, _ = self.validation_images.plain(batch, self.device)
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         self.logits.append(self.model(x).float().cpu())
 
     def on_validation_end(self) -> None:
+        """Put the weights back."""
         if self.average is not None:
             self.average.swap()
 
     def configure_optimizers(self) -> Any:
+        """timm's optimiser, and the learning rate by step."""
         made = optimiser(self.model, self.config)
         rates = schedule(made, self.config, self.total_steps)
         self._cycles = getattr(rates, "cycle_limit", None)
@@ -122,20 +132,23 @@ class Classifier(pl.LightningModule):
         """A saved schedule keeps the number of its cycles; a run that goes on for more epochs needs more of them."""
         rates = self.lr_schedulers()
         if self._cycles is not None and isinstance(rates, Scheduler):
-            rates.cycle_limit = self._cycles  # type: ignore[attr-defined]
+            rates.cycle_limit = self._cycles
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Set the learning rate of the next step; timm's schedules want its number."""
         if isinstance(scheduler, Scheduler):
             scheduler.step_update(self.global_step)
         else:
             scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the moving average and the epoch's loss so far to a saved state."""
         checkpoint["losses"] = {"sum": float(self.loss_sum), "count": self.loss_count}
         if self.average is not None:
             checkpoint["average"] = self.average.state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue with them; RunError where another version saved the state, or another model."""
         check(self, checkpoint)
         with of_this_version():
             self.loss_sum, self.loss_count = checkpoint["losses"]["sum"], checkpoint["losses"]["count"]

@@ -1,0 +1,1 @@
+"""The room of the pages that look at cutouts: Explore, Explain, Compare."""

@@ -44,6 +44,7 @@ class ConvStem(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, D, S/8, S/8) of images (B, C, S, S)."""
         features: Tensor = self.layers(x)
         return features
 

@@ -93,7 +93,7 @@ def _text(header: Mapping[str, Any], key: str) -> str | None:
 
 
 def _filnam(header: Mapping[str, Any]) -> str:
-    """File name that the VLASS pipeline left in pieces: FILNAM01 'VLASS3', FILNAM02 '1', …"""
+    """File name that the VLASS pipeline left in pieces: FILNAM01 'VLASS3', FILNAM02 '1' and so on."""
     pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
     return ".".join(pieces)
 

@@ -84,9 +84,9 @@ def score_columns(label_names: Sequence[str]) -> tuple[Column, ...]:
 
 
 def printable(text: str) -> str:
-    """Text that every format keeps: one line, without control characters, lone surrogates and spaces at its ends.
+    r"""Text that every format keeps: one line, without control characters, lone surrogates and spaces at its ends.
 
-    What is not printable is spelt out as Python does: ``\\n``, ``\\x1b``, ``\\udce9``.
+    What is not printable is spelt out as Python does: ``\n``, ``\x1b``, ``\udce9``.
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).strip(" ")
 

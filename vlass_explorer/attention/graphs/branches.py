@@ -17,6 +17,7 @@ NOTE = "Patches of both sizes on one map: the large ones are spread over the sma
 
 @describes(CrossVit)
 def crossvit(model: Any, size: Size) -> TokenGraph:
+    """Both branches as one list of tokens: two class tokens, the fine patches, then the coarse ones."""
     if model.num_branches != 2 or model.crop_scale:
         raise UnsupportedError("Only two branches that both see the whole image can be drawn on one map.")
     grids = [

@@ -119,6 +119,7 @@ _NOTES: dict[type, str] = {
 
 @describes(ByobNet)
 def byob(model: Any, size: Size) -> TokenGraph:
+    """Bottleneck and halo attention, MobileViT blocks, and a head that reads by attention pooling."""
     kinds = (BottleneckAttn, HaloAttn, MobileVitBlock, LambdaLayer, LinearSelfAttention, NonLocalAttn)
     layers: list[LayerGraph] = []
     for name, module, grid in _on_grids(model, size, kinds):

@@ -51,6 +51,7 @@ ATTENTION = (Attention, AttentionRope, BeitAttention, EvaAttention, RelPosAttent
 
 @describes(VisionTransformer)
 def vit(model: Any, size: Size) -> TokenGraph:
+    """Plain ViT: class token, mean of the patches, or a head that reads by attention pooling."""
     tokens = _tokens(model, size)
     layers = _layers(model.blocks, tokens)
     if model.attn_pool is not None:
@@ -62,6 +63,7 @@ def vit(model: Any, size: Size) -> TokenGraph:
 
 @describes(VisionTransformerDistilled)
 def distilled(model: Any, size: Size) -> TokenGraph:
+    """DeiT with a distillation token, read beside the class token."""
     # The head averages what it reads from the class token and from the distillation token.
     tokens = _tokens(model, size)
     return TokenGraph("distilled", _layers(model.blocks, tokens), first_of(tokens, 2))
@@ -69,12 +71,14 @@ def distilled(model: Any, size: Size) -> TokenGraph:
 
 @describes(Beit, VisionTransformerRelPos)
 def beit(model: Any, size: Size) -> TokenGraph:
+    """BEiT and ViTs with relative positions."""
     tokens = _tokens(model, size)
     return _read(model.global_pool, _layers(model.blocks, tokens), tokens)
 
 
 @describes(Eva)
 def eva(model: Any, size: Size) -> TokenGraph:
+    """EVA, DINOv3 and other models with rotary positions."""
     tokens = _tokens(model, size)
     layers = _layers(model.blocks, tokens)
     if model.attn_pool is not None:
@@ -84,6 +88,7 @@ def eva(model: Any, size: Size) -> TokenGraph:
 
 @describes(NaFlexVit)
 def naflex(model: Any, size: Size) -> TokenGraph:
+    """NaFlexViT on the grid that it makes of an image of this size."""
     tokens = Tokens(model.num_prefix_tokens, model.embeds.dynamic_feat_size(size))
     layers = _layers(model.blocks, tokens)
     if model.attn_pool is not None:
@@ -95,6 +100,7 @@ def naflex(model: Any, size: Size) -> TokenGraph:
 
 @describes(VisionTransformerSAM)
 def sam(model: Any, size: Size) -> TokenGraph:
+    """SAM's image encoder: windows in most layers, the whole grid in a few."""
     tokens = _tokens(model, size)
     layers = []
     for index, block in enumerate(model.blocks):
@@ -107,6 +113,7 @@ def sam(model: Any, size: Size) -> TokenGraph:
 
 @describes(TNT)
 def tnt(model: Any, size: Size) -> TokenGraph:
+    """Transformer in transformer: only its outer attention moves between patches."""
     # Pixels attend to pixels of their own patch only; between patches the outer attention moves.
     tokens = Tokens(model.num_prefix_tokens, model.pixel_embed.dynamic_feat_size(size))
     pixels = model.pixel_embed.new_patch_size[0] * model.pixel_embed.new_patch_size[1]

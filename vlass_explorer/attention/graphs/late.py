@@ -33,6 +33,7 @@ from .isotropic import only_embedding
 
 @describes(ConVit)
 def convit(model: Any, size: Size) -> TokenGraph:
+    """ConViT: gated layers without the class token, then plain ones with it."""
     joins = model.local_up_to_layer
     if joins >= len(model.blocks):
         raise UnsupportedError("The class token joins after the last layer, so that no attention reads the patches.")
@@ -56,6 +57,7 @@ def convit(model: Any, size: Size) -> TokenGraph:
 
 @describes(Cait)
 def cait(model: Any, size: Size) -> TokenGraph:
+    """CaiT: patches among themselves, then layers in which the class token alone asks."""
     only_embedding(model.patch_embed)
     grid = model.patch_embed.dynamic_feat_size(size)
     layers = []
@@ -77,6 +79,7 @@ def cait(model: Any, size: Size) -> TokenGraph:
 
 @describes(Xcit)
 def xcit(model: Any, size: Size) -> TokenGraph:
+    """XCiT: attention between channels, which is not drawn, then the class token's."""
     if model.global_pool != "token":
         raise UnsupportedError("XCiT attends between channels; patches are read by its class token alone.")
     grid = size
@@ -97,6 +100,7 @@ def xcit(model: Any, size: Size) -> TokenGraph:
 
 @describes(VOLO)
 def volo(model: Any, size: Size) -> TokenGraph:
+    """VOLO: outlook windows, plain attention, then layers in which the class token alone asks."""
     if model.post_network is None or model.global_pool not in ("token", "avg"):
         raise UnsupportedError(no_row(model.global_pool))
     grid = size

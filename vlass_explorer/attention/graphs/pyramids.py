@@ -45,6 +45,7 @@ from .windowed import CONVOLUTIONS
 
 @describes(PyramidVisionTransformerV2)
 def pvt(model: Any, size: Size) -> TokenGraph:
+    """PVT v2: keys on a coarser grid in each stage, overlapping patch merging in between."""
     grid, _ = pooled(model.patch_embed.proj, size)
     layers = []
     for i, stage in enumerate(model.stages):
@@ -62,6 +63,7 @@ def pvt(model: Any, size: Size) -> TokenGraph:
 
 @describes(MultiScaleVit)
 def mvit(model: Any, size: Size) -> TokenGraph:
+    """MViT v2: pooled keys, and pooled queries where a stage begins."""
     prefix = model.num_prefix_tokens
     before = Tokens(prefix, pooled(model.patch_embed.proj, size)[0])
     layers = []
@@ -84,6 +86,7 @@ def mvit(model: Any, size: Size) -> TokenGraph:
 
 @describes(NextViT)
 def nextvit(model: Any, size: Size) -> TokenGraph:
+    """Next-ViT: the transformer blocks among its convolutions, keys pooled along the list of patches."""
     grid = coarser(size, 4)
     layers = []
     for i, stage in enumerate(model.stages):
@@ -103,6 +106,7 @@ def nextvit(model: Any, size: Size) -> TokenGraph:
 
 @describes(Levit, LevitDistilled)
 def levit(model: Any, size: Size) -> TokenGraph:
+    """LeViT: attention everywhere, and attention that halves the grid between stages."""
     grid = coarser(size, model.stem.stride)
     layers = []
     for i, stage in enumerate(model.stages):
@@ -119,6 +123,7 @@ def levit(model: Any, size: Size) -> TokenGraph:
 
 @describes(PoolingVisionTransformer)
 def pit(model: Any, size: Size) -> TokenGraph:
+    """PiT: a plain transformer a stage, its class token carried through the pooling."""
     prefix = model.num_tokens
     grid: Size = (model.patch_embed.height, model.patch_embed.width)
     layers = []
@@ -138,6 +143,7 @@ def pit(model: Any, size: Size) -> TokenGraph:
 
 @describes(HieraDet)
 def hieradet(model: Any, size: Size) -> TokenGraph:
+    """SAM 2's Hiera: windows or the whole grid, queries pooled where a stage begins."""
     grid, _ = pooled(model.patch_embed.proj, size)
     layers = []
     for index, block in enumerate(model.blocks):

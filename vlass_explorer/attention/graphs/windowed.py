@@ -56,6 +56,7 @@ def window_layer(name: str, attention: Any, grid: Size, index: IndexArray) -> La
 
 @describes(SwinTransformer, SwinTransformerV2, SwinTransformerV2Cr)
 def swin(model: Any, size: Size) -> TokenGraph:
+    """Swin, Swin V2, S3 and CR: windows, shifted in every other block."""
     name = "stages" if type(model) is SwinTransformerV2Cr else "layers"
     embedding = model.patch_embed
     patch = embedding.patch_size
@@ -74,6 +75,7 @@ def swin(model: Any, size: Size) -> TokenGraph:
 
 @describes(MaxxVit)
 def maxvit(model: Any, size: Size) -> TokenGraph:
+    """MaxViT and CoAtNet: blocks of neighbours, grids of distant patches, or the whole stage."""
     grid = coarser(size, model.stem.stride)
     layers: list[LayerGraph] = []
     for i, stage in enumerate(model.stages):
@@ -101,6 +103,7 @@ def maxvit(model: Any, size: Size) -> TokenGraph:
 
 @describes(Nest)
 def nest(model: Any, size: Size) -> TokenGraph:
+    """NesT: blocks that do not overlap, merged from level to level."""
     patch = model.patch_embed.patch_size
     grid = (size[0] // patch[0], size[1] // patch[1])
     layers = []
@@ -116,6 +119,7 @@ def nest(model: Any, size: Size) -> TokenGraph:
 
 @describes(GlobalContextVit)
 def gcvit(model: Any, size: Size) -> TokenGraph:
+    """GC ViT: windows, every other one asked by queries of the whole image."""
     grid = coarser(size, 4)
     layers = []
     for i, stage in enumerate(model.stages):
@@ -130,6 +134,7 @@ def gcvit(model: Any, size: Size) -> TokenGraph:
 
 @describes(TinyVit)
 def tiny_vit(model: Any, size: Size) -> TokenGraph:
+    """TinyViT: windows in its transformer stages, convolutions in the first."""
     grid = coarser(size, 4)
     layers = []
     for i, stage in enumerate(model.stages):
@@ -146,6 +151,7 @@ def tiny_vit(model: Any, size: Size) -> TokenGraph:
 
 @describes(Twins)
 def twins(model: Any, size: Size) -> TokenGraph:
+    """Twins: windows in turn with attention to a coarser grid of keys."""
     grid: Size = size
     layers = []
     for i, blocks in enumerate(model.blocks):
