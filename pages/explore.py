@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import explain, facts, files, verdict, where
+from ui.look import explain, facts, files, matched, verdict, where
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -50,6 +50,8 @@ else:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(answer.explanation.caption), width="stretch")
                 results.downloads(answer.explanation, cutout, answer.provenance)
+        if prediction is not None and card is not None:
+            matched.draw(card, cutout, prediction, answer, view, whole_cutout=whole_cutout, screen=screen)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")

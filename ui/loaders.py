@@ -18,7 +18,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import attribution, checkpoints, cutouts, explainers, memory, preprocess
+from vlass_explorer import attribution, checkpoints, cutouts, explainers, match, memory, preprocess
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -31,6 +31,7 @@ from vlass_explorer.schema import (
     ExplorerError,
     FloatArray,
     InputSpec,
+    MatchError,
     Prediction,
     Window,
 )
@@ -114,6 +115,19 @@ def _model(card: Checkpoint) -> nn.Module | CheckpointError:
             return checkpoints.load(card)
     except CheckpointError as error:
         return error
+
+
+@MEMORY.kept
+def _matched(card: Checkpoint, cutout: Cutout) -> Cutout | MatchError:
+    try:
+        return match.to_training(cutout, card.input_spec)
+    except MatchError as error:
+        return error
+
+
+def matched(card: Checkpoint, cutout: Cutout) -> Cutout:
+    """The cutout at the beam and pixel scale of a checkpoint's training data; raises MatchError with the reason."""
+    return _made(_matched(card, cutout))
 
 
 @MEMORY.kept

@@ -117,7 +117,7 @@ def _survey(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     if spec.survey is None or (cutout.kind != "fits" and cutout.beam is None):
         return
     ratio = _beam_ratio(cutout, spec)
-    simulated, real = _is_simulated(spec), _plain(spec.survey)
+    simulated, real = _is_simulated(spec), plain_survey(spec.survey)
     trained = f"Trained on {_described(real, simulated, spec.frequency_ghz, spec.beam)}."
     origin, beam = cutout.origin, cutout.beam
     this = _described(origin.survey or "an unnamed survey", origin.simulated, origin.frequency_ghz, beam)
@@ -180,7 +180,7 @@ def _beam_ratio(cutout: Cutout, spec: InputSpec) -> float | None:
     return float(np.sqrt(cutout.beam.solid_angle / spec.beam.solid_angle))
 
 
-def _plain(survey: str) -> str:
+def plain_survey(survey: str) -> str:
     """Name of a survey without a remark that it is simulated: "VLASS (simulated)" is VLASS."""
     return re.sub(r"[\s(,-]*simulated[\s),-]*", "", survey, flags=re.IGNORECASE)
 

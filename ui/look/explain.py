@@ -103,6 +103,7 @@ def panels_chart(
     *,
     whole_cutout: bool,
     screen: Viewport,
+    key: str = "panels",
 ) -> None:
     """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
     count = 1 + (seen is not None) + (answer is not None)
@@ -124,4 +125,4 @@ def panels_chart(
         stamp=answer.stamp if answer else "",
     )
     alt = f"Sky, model input and explanation of {cutout.name}"
-    st.plotly_chart(figure, key="panels", config=results.CONFIG, alt=alt)
+    st.plotly_chart(figure, key=key, config=results.CONFIG, alt=alt)
