@@ -25,6 +25,7 @@ from vlass_explorer.schema import Beam, Cutout, Origin
 VLASS, ROUND, FIRST = Beam(3.0, 2.2, 10.0), Beam(5.4, 5.4), Beam(6.4, 5.4, 0.0)
 ANGLES = (0.0, 22.0, 45.0, 90.0, 133.0)
 SHAPE, RMS = (161, 170), 120e-6
+INNER = np.s_[12:-12, 12:-12]  # what lies beyond the border is not known
 GRIDS = {
     "as the survey (SIN, 1 arcsec)": ("SIN", 1.0, 0.0),
     "turned by 33 degrees": ("SIN", 1.0, 33.0),
@@ -72,7 +73,7 @@ def fidelity(kind: str, draws: int) -> dict[str, float]:
                 {
                     "on the source": float(np.sqrt(np.nanmean(residual[source] ** 2))),
                     "elsewhere": float(np.sqrt(np.nanmean(residual[~source] ** 2))),
-                    "error": float(np.abs(exact - truth.image).max() / truth.image.max()),
+                    "error": float(np.abs(exact - truth.image)[INNER].max() / truth.image.max()),
                     "flux": abs(truth.total(exact) / sum(seen.fluxes) - 1.0),
                 }
             )

@@ -53,6 +53,15 @@ def test_the_line_and_both_side_by_side(shelf: Path) -> None:
     assert f"**{there.label}** {there.probabilities.max():.2f}" in said
 
 
+def test_a_large_image_waits_to_be_asked(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.look.matched.LARGE", 1000)
+    page = upload(explore(checkpoint="tiny-vit"), ("a.fits", example()))
+    assert "At the beam of FIRST, 5.4″:" not in texts(page)
+    next(toggle for toggle in page.toggle if toggle.label.startswith("At the beam of FIRST")).set_value(True)
+    page.run()
+    assert not page.exception and "At the beam of FIRST, 5.4″:" in texts(page)
+
+
 def test_nothing_is_said_where_nothing_is_to_be_matched(shelf: Path) -> None:
     page = upload(explore(checkpoint="tiny-vit"), ("a.fits", changed(BUNIT="K")))
     assert "At the beam of" not in texts(page)

@@ -175,8 +175,10 @@ def _sampled(image: NDArray[np.float32], y: Array, x: Array) -> NDArray[np.float
     """Image (ny, nx) at places between its pixels; NaN where the nearest pixel is, or is none."""
     has_data = np.isfinite(image)
     # A spline knows no blanks: they are filled from the nearest data for it, and none of the fill is shown.
-    nearest = ndimage.distance_transform_edt(~has_data, return_distances=False, return_indices=True)
-    filled = image[tuple(nearest)].astype(np.float64)
+    filled = image.astype(np.float64)
+    if not has_data.all():
+        nearest = ndimage.distance_transform_edt(~has_data, return_distances=False, return_indices=True)
+        filled = filled[tuple(nearest)]
     is_sky = np.isfinite(x) & np.isfinite(y)
     places = np.where(is_sky, np.stack([y, x]), -1.0)
     rows, columns = np.floor(places + 0.5).astype(int)

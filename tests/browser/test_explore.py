@@ -51,6 +51,18 @@ def test_a_real_cutout_through_every_checkpoint(page: Page, app: App, data_dir: 
         expect(said).to_have_count(0 if has_attention else 1)
 
 
+def test_a_real_cutout_at_the_beam_of_the_training_data(page: Page, data_dir: Path) -> None:
+    open_page(page, "/")
+    upload(page, data_dir / "cutouts" / "vlass" / VLASS)
+    choose(page, "Checkpoint", "first-d4-resnet")
+    expect(page.get_by_text("At the beam of FIRST, 5.4″: FRII")).to_contain_text("The label stays.")
+    page.get_by_text("Side by side").click()
+    matched = page.locator(".st-key-matched_panels .js-plotly-plot")
+    expect(matched).to_have_count(1)
+    assert "matched" in matched.evaluate("plot => plot.layout.annotations.map(a => a.text).join()")
+    expect(page.get_by_test_id("stMain")).to_contain_text("structure resolved out by VLASS stays missing")
+
+
 def test_a_link_opens_the_checkpoint_and_the_example(page: Page, app: App) -> None:
     name = cards(app)[-1].name
     open_page(page, f"/?checkpoint={name}&example=sim_three_points_1.fits")

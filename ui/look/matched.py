@@ -15,6 +15,9 @@ from ..boundary import Viewport
 from ..text import plain
 from . import explain, maps, verdict
 
+LARGE = 2**21
+"""Pixels from which matching takes over a second and waits until it is asked for."""
+
 
 def draw(
     card: Checkpoint,
@@ -34,6 +37,11 @@ def draw(
     beam = card.input_spec.beam
     if beam is None or cutout.beam is None:
         return
+    survey = validity.plain_survey(card.input_spec.survey or "the training data")
+    where = f"At the beam of {plain(survey)}, {beam}"
+    if cutout.pixels.size > LARGE and not st.session_state.get("matched"):
+        st.toggle(where, key="matched", persist_state="session")
+        return
     try:
         matched = loaders.matched(card, cutout)
         if matched.native is None:
@@ -46,9 +54,8 @@ def draw(
     if there.validity.level == "outside":
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        survey = validity.plain_survey(card.input_spec.survey or "the training data")
-        at = f"At the beam of {survey}, {beam}: {there.label} {there.probabilities.max():.2f}."
-        st.markdown(f"{plain(at)} {_change(prediction, there)}", width="stretch")
+        said = f"{where}: {plain(there.label)} {there.probabilities.max():.2f}."
+        st.markdown(f"{said} {_change(prediction, there)}", width="stretch")
         if not st.toggle("Side by side", key="matched", persist_state="session"):
             return
     _side_by_side(card, matched, there, prediction, answer, view, whole_cutout=whole_cutout, screen=screen)
