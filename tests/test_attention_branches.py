@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.attention_coverage import sharpen
-from benchmarks.dense_branches import dense_branches, shared
+from tests.dense.branches import dense_branches, shared
 from vlass_explorer.attention import attention_gradients, attention_maps, distance, layer_map, rollout, token_rollout
 from vlass_explorer.attention.graph import halved
 from vlass_explorer.attention.rollout import stochastic

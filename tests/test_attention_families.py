@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.attention_coverage import READOUTS, sharpen
-from benchmarks.dense_layers import dense_token_rollout
+from tests.dense.layers import dense_token_rollout
 from vlass_explorer.attention import (
     attention_maps,
     batch_attention_maps,

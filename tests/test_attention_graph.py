@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.attention_coverage import sharpen
-from benchmarks.dense_layers import dense_token_rollout
+from tests.dense.layers import dense_token_rollout
 from vlass_explorer.attention import attention_maps, describe, supports
 from vlass_explorer.explainers import attention_rollout
 from vlass_explorer.schema import UnsupportedError

@@ -1,10 +1,10 @@
 """Attention of a model on one image: recorded exactly, placed on the patch grid, rolled out over layers."""
 
-from . import distance, flow, gated, position_bias, positions, relevance
+from . import distance, flow, gated, impulse, position_bias, positions, relevance
 from .capture import Call, capture
 from .gradients import AttentionGradients, attention_gradients
 from .graph import LayerGraph, TokenGraph
-from .graphs import describe, supports
+from .graphs import describe, own_size, supports
 from .recording import HeadFusion, attention_maps, batch_attention_maps
 from .rollout import (
     has_readout,
@@ -32,8 +32,10 @@ __all__ = [
     "flow",
     "gated",
     "has_readout",
+    "impulse",
     "layer_map",
     "layer_row",
+    "own_size",
     "padding_share",
     "position_bias",
     "positions",

@@ -19,6 +19,7 @@ from .capture import READERS, Call, read_attention
 from .graph import TokenGraph
 from .graphs import describe
 from .recording import Placing, arrange, maps_of
+from .taking import taking
 
 Score = Callable[[Tensor], Sequence[Tensor]]
 """From the model input to one score a layer, or to one score for all layers."""
@@ -52,7 +53,7 @@ def gradients_of(model: nn.Module, x: Tensor, score: Score) -> AttentionGradient
     with torch.inference_mode(False), torch.enable_grad():
         leave_inference_mode(model)
         image = x.detach().clone().requires_grad_()
-        with _InGraph(placing):
+        with taking(model, image), _InGraph(placing):
             scores = score(image)
         placing.check()
         if len(scores) == 1:

@@ -140,8 +140,9 @@ def strided_windows(grid: Size, cells: Size) -> IndexArray:
 def pooled(module: Any, grid: Size) -> tuple[Size, Pooling | None]:
     """Grid that a strided convolution or a pooling makes of another, and the cells that each of its cells stands for.
 
-    Those are a stride's worth, cut at the edge of the grid; what a kernel reads beyond them is left out, and what fills
-    no kernel is in none. Adaptive pooling has the bins that torch gives it. None for the pooling where the grid stays.
+    Those are a stride's worth, cut at the edge of the grid; what a kernel reads beyond them is left out, and what no
+    kernel reads is in none: kernels narrower than their stride leave gaps. Adaptive pooling has the bins that torch
+    gives it. None for the pooling where the grid stays.
     """
     if module is None:
         return grid, None
@@ -161,15 +162,19 @@ def pooled(module: Any, grid: Size) -> tuple[Size, Pooling | None]:
 def _strided(module: Any, axis: int, side: int) -> tuple[tuple[int, int], ...]:
     """Cells of one axis under a convolution or pooling with a stride."""
     stride = _pair(module.stride)[axis]
+    kernel = _pair(module.kernel_size)[axis]
     if hasattr(module, "padding") and (module.padding == "same" or type(module).__name__.endswith("Same")):
         count = -(-side // stride)  # as much padding as the last cell needs
     else:
-        reach = _pair(getattr(module, "dilation", 1))[axis] * (_pair(module.kernel_size)[axis] - 1) + 1
+        reach = _pair(getattr(module, "dilation", 1))[axis] * (kernel - 1) + 1
         margin = _pair(module.padding)[axis]
         free = side + 2 * margin - reach
         count = free // stride + 1
         if getattr(module, "ceil_mode", False) and free % stride and count * stride < side + margin:
             count += 1  # a last window may stand over the edge if it starts inside
+        if kernel == reach < stride:
+            starts = (index * stride - margin for index in range(count))
+            return tuple((max(start, 0), min(start + kernel, side)) for start in starts)
     return tuple((index * stride, min((index + 1) * stride, side)) for index in range(count))
 
 

@@ -12,6 +12,7 @@ from ..schema import AttentionLayer, AttentionMaps, FloatArray, UnsupportedError
 from .capture import Call, Scratch, capture
 from .graph import LayerGraph, TokenGraph
 from .graphs import describe
+from .taking import taking
 
 HeadFusion = Literal["mean", "max", "min"]
 FEW = 2**20  # weights that are computed at a time where heads are fused: 4 MB, which caches hold
@@ -39,7 +40,7 @@ def batch_attention_maps(
     """Logits (B, K) of a batch (B, C, H, W) and the attention maps of each image; options as in ``attention_maps``."""
     graph = describe(model, (x.shape[-2], x.shape[-1]))
     placing = Placing(graph, x.shape[0], keeper(graph, x.shape[0], head_fusion, whole))
-    with torch.no_grad(), capture(placing, dropouts=placing.dropouts):
+    with taking(model, x), torch.no_grad(), capture(placing, dropouts=placing.dropouts):
         logits = model(x)
     placing.check()
     return logits, tuple(maps_of(graph, placing.kept, image, x) for image in range(x.shape[0]))

@@ -115,8 +115,8 @@ def covering(maps: AttentionMaps, query: int, layer: int) -> int:
 
 
 def _cell(cells: tuple[tuple[int, int], ...], index: int) -> int:
-    """The cell that holds an index, or the last one where none does."""
-    return next((number for number, (start, stop) in enumerate(cells) if start <= index < stop), len(cells) - 1)
+    """The cell that holds an index, or the nearest one where none does."""
+    return min(range(len(cells)), key=lambda number: max(cells[number][0] - index, index - cells[number][1] + 1, 0))
 
 
 def _pairs(maps: AttentionMaps, last: int, first: int) -> list[tuple[Place, Place]]:

@@ -1,4 +1,4 @@
-"""``methods``: what can explain a checkpoint, and why the rest cannot."""
+"""``methods``: what can explain a checkpoint, and why the rest cannot; ``--verify``: are its attention maps right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
+from ..schema import ConfigError
+from . import verify
 from .terminal import say, shown
 
 if TYPE_CHECKING:
@@ -17,12 +19,22 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     command = commands.add_parser("methods", help="list what can explain a checkpoint", description=__doc__)
     command.add_argument("checkpoint", metavar="CHECKPOINT", help="see the command checkpoints")
+    command.add_argument(
+        "--verify", action="store_true", help="test where attention is drawn, layer by layer; NAME may be of timm"
+    )
+    command.add_argument(
+        "--img-size", nargs=2, type=int, metavar=("H", "W"), help="pixels to verify at (its own where it is not given)"
+    )
     command.add_argument("--json", action="store_true", help="one object a method, in a JSON array")
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print every method of the shelf: its options where it applies, the reason where it does not."""
+    if args.verify:
+        return verify.run(args)
+    if args.img_size:
+        raise ConfigError("A size of the input goes with --verify.")
     card = checkpoints.find(args.checkpoint)
     from .. import explainers
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .dense_rollout import Grid, record, rolled
+from .rollout import Grid, record, rolled
 
 
 def dense_branches(model: nn.Module, x: Tensor, readout: str) -> tuple[list[str], np.ndarray]:
@@ -39,7 +39,7 @@ def dense_branches(model: nn.Module, x: Tensor, readout: str) -> tuple[list[str]
         part = slice(each.start + 1, each.stop) if readout == "patches" else slice(each.start, each.start + 1)
         row[part] = 0.5 / (part.stop - part.start)
     row = rolled(row, steps)
-    grids = [(math.isqrt(size - 1),) * 2 for size in sizes]
+    grids = [record(model, x)[0][2].grid(size - 1) for size in sizes]
     patches = [row[each][1:].reshape(grid) for each, grid in zip(slices, grids, strict=True)]
     return names, np.concatenate(
         [row[[each.start for each in slices]], (patches[0] + shared(patches[1], grids[0])).ravel()]

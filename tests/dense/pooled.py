@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .dense_rollout import Dense, Grid, lifted, local, pooling
+from .rollout import Dense, Grid, lifted, local, pooling
 
 
 def pooled_keys(name: str, owner: Any, mean: np.ndarray, found: Any) -> Dense:
@@ -39,5 +39,7 @@ def pooled_both(name: str, owner: Any, mean: np.ndarray, found: Any, prefix: int
     """MViT: queries and keys pooled by strided convolutions."""
     before, after, keys = (tuple(each) for each in local(found, "MultiScaleAttention", "feat_size", "q_size", "k_size"))
     steps = [tuple(pool.stride) if pool is not None else (1, 1) for pool in (owner.pool_q, owner.pool_k)]
-    spreaded = mean @ lifted(pooling(before, keys, steps[1]), 0, prefix)
-    return Dense(name, spreaded, lifted(pooling(before, after, steps[0]), 0, prefix), prefix, before, after)
+    spreaded = mean @ lifted(pooling(before, keys, steps[1], owner.pool_k), 0, prefix)
+    return Dense(
+        name, spreaded, lifted(pooling(before, after, steps[0], owner.pool_q), 0, prefix), prefix, before, after
+    )

@@ -54,6 +54,23 @@ class Recorder(TorchFunctionMode):
         return result
 
 
+class Stack(list[tuple[nn.Module, dict[str, Any]]]):
+    """Modules on the stack with their local variables, and the size of the image that the model was given."""
+
+    size: Grid = (1, 1)
+
+    def grid(self, count: int) -> Grid | None:
+        """The grid of ``count`` patches that has the shape of the image; None where there is no such grid."""
+        ny, nx = self.size
+        side = math.sqrt(ny * nx / count)
+        for gy in sorted(range(1, count + 1), key=lambda rows: abs(rows - ny / side)):
+            if abs(gy - ny / side) >= 1.0:
+                return None
+            if count % gy == 0 and abs(count // gy - nx / side) < 1.0:
+                return gy, count // gy
+        return None
+
+
 def stack() -> list[tuple[nn.Module, dict[str, Any]]]:
     """Models' modules on the stack, innermost first, each with the local variables of its frame."""
     frame, found = sys._getframe(2), []
@@ -65,23 +82,34 @@ def stack() -> list[tuple[nn.Module, dict[str, Any]]]:
     return found
 
 
-def record(model: nn.Module, x: Tensor) -> list[tuple[str, Tensor, list[tuple[nn.Module, dict[str, Any]]]]]:
+def record(model: nn.Module, x: Tensor) -> list[tuple[str, Tensor, Stack]]:
     """Name of the module that attends, its attention and the stack, for each call of a forward pass."""
     names = {id(module): name for name, module in model.named_modules()}
     with torch.no_grad(), Recorder() as recorder:
         model(x)
-    return [(names.get(id(found[0][0]), "?"), weights, found) for weights, found in recorder.calls]
+    calls = []
+    for weights, found in recorder.calls:
+        seen = Stack(found)
+        seen.size = (x.shape[-2], x.shape[-1])
+        calls.append((names.get(id(found[0][0]), "?"), weights, seen))
+    return calls
 
 
-def pooling(fine: Grid, coarse: Grid, step: Grid | None = None) -> np.ndarray:
+def pooling(fine: Grid, coarse: Grid, step: Grid | None = None, kernel: Any = None) -> np.ndarray:
     """Matrix (coarse patch, fine patch) of the mean over an area, from torch's pooling of unit images.
 
-    ``step``: stride of the module that pools; cells that it does not make are left out. Without it the steps are whole.
+    ``step``: stride of the module that pools; cells that it does not make are left out, and of a ``kernel`` narrower
+    than its stride so is what it does not read. Without it the steps are whole.
     """
     size = fine[0] * fine[1]
     if fine == coarse:
         return np.eye(size)
     images = torch.eye(size, dtype=torch.float64).reshape(size, 1, *fine)
+    if kernel is not None and all(
+        width < stride for width, stride in zip(kernel.kernel_size, kernel.stride, strict=True)
+    ):
+        pooled = F.avg_pool2d(images, kernel.kernel_size, kernel.stride, kernel.padding, count_include_pad=False)
+        return pooled.reshape(size, -1).T.numpy()
     if step is not None:
         pooled = F.avg_pool2d(images, step, ceil_mode=True)[..., : coarse[0], : coarse[1]]
         return pooled.reshape(size, -1).T.numpy()

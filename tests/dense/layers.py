@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from timm.models import hieradet_sam2, maxxvit, nest, swin_transformer, vision_transformer_sam
 from torch import Tensor, nn
 
-from .dense_branches import dense_branches
-from .dense_pooled import pooled_both, pooled_keys
-from .dense_rollout import Dense, Grid, lifted, local, numbered, pooling, record, rolled, scatter
+from .branches import dense_branches
+from .pooled import pooled_both, pooled_keys
+from .rollout import Dense, Grid, Stack, lifted, local, numbered, pooling, record, rolled, scatter
 
 
 def dense_token_rollout(model: nn.Module, x: Tensor, readout: str, prefix: int) -> tuple[list[str], np.ndarray]:
@@ -70,7 +70,7 @@ def dense_layers(model: nn.Module, x: Tensor, prefix: int) -> list[Dense]:
             weights = (mixed + projection.bias.detach().double().view(1, -1, 1, 1)).abs()
             weights = weights / weights.sum(-1, keepdim=True)
         if kind == "MaskUnitAttention":
-            layer, order = _hiera(name, model, owner, weights, order)
+            layer, order = _hiera(name, model, owner, weights, order, found)
         elif kind in WINDOWS:
             layer = WINDOWS[kind](name, owner, weights, found)
         else:
@@ -79,10 +79,10 @@ def dense_layers(model: nn.Module, x: Tensor, prefix: int) -> list[Dense]:
     return layers
 
 
-def _square(count: int) -> Grid:
-    side = math.isqrt(count)
-    assert side * side == count, f"{count} is no square: this reference is for square inputs"
-    return side, side
+def _square(count: int, found: Stack) -> Grid:
+    grid = found.grid(count)
+    assert grid is not None, f"{count} patches make no grid of the shape of {found.size}"
+    return grid
 
 
 def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> Dense:
@@ -92,27 +92,27 @@ def _plain(name: str, owner: Any, weights: Tensor, found: Any, prefix: int) -> D
     kind = type(owner).__name__
     if kind == "AttentionPoolLatent":
         # Some heads read the patches alone.
-        hidden = prefix if math.isqrt(keys - prefix) ** 2 != keys - prefix else 0
+        hidden = prefix if found.grid(keys - prefix) is None or found.grid(keys) is not None else 0
         mean = np.pad(mean, ((0, 0), (hidden, 0)))
-        grid = _square(keys + hidden - prefix)
+        grid = _square(keys + hidden - prefix, found)
         return Dense(name, mean, np.zeros_like(mean), prefix, grid, grid)
     if queries == 1:  # only the class token asks
         attention = np.zeros((keys, keys))
         attention[0] = mean
-        return Dense(name, attention, np.eye(keys), 1, _square(keys - 1), _square(keys - 1))
+        return Dense(name, attention, np.eye(keys), 1, _square(keys - 1, found), _square(keys - 1, found))
     if kind in ("AttentionPool2d", "RotAttentionPool2d"):
-        return Dense(name, mean, np.zeros_like(mean), 1, _square(keys - 1), _square(keys - 1))
+        return Dense(name, mean, np.zeros_like(mean), 1, _square(keys - 1, found), _square(keys - 1, found))
     if kind in ("GlobalSubSampleAttn", "EfficientAttention") or type(owner).__module__.endswith("pvt_v2"):
         return pooled_keys(name, owner, mean, found)
     if kind == "MultiScaleAttention":
         return pooled_both(name, owner, mean, found, prefix)
     # A late class token is missing in some layers: then the keys alone are a square.
-    own = prefix if math.isqrt(keys - prefix) ** 2 == keys - prefix else 0
-    after = _square(queries - own)
+    own = prefix if found.grid(keys - prefix) is not None else 0
+    after = _square(queries - own, found)
     before = after
     if kind == "AttentionDownsample":
-        before = _square(keys)
-    spreaded = mean @ lifted(pooling(before, _square(keys - own)), 0, own)
+        before = _square(keys, found)
+    spreaded = mean @ lifted(pooling(before, _square(keys - own, found)), 0, own)
     residual = lifted(pooling(before, after), 0, own)
     return Dense(name, spreaded, residual * (kind != "AttentionDownsample"), own, before, after)
 
@@ -138,16 +138,16 @@ def _maxvit(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
     block = next((m for m, _ in found if type(m).__name__.startswith("PartitionAttention")), None)
     if block is None:
         mean = weights[0].mean(0).numpy()
-        return Dense(name, mean, np.eye(len(mean)), 0, _square(len(mean)), _square(len(mean)))
+        return Dense(name, mean, np.eye(len(mean)), 0, _square(len(mean), found), _square(len(mean), found))
     cut = maxxvit.window_partition if block.partition_block else maxxvit.grid_partition
-    grid = _square(weights.shape[0] * weights.shape[2])
+    grid = _square(weights.shape[0] * weights.shape[2], found)
     return _windows(name, weights.mean(1), grid, cut(numbered(grid), block.partition_size).flatten(1))
 
 
 def _blocks(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
     kind = type(owner).__module__.rpartition(".")[2]
     if kind == "nest" and weights.ndim == 5:
-        grid = _square(weights.shape[2] * weights.shape[3])
+        grid = _square(weights.shape[2] * weights.shape[3], found)
         return _windows(
             name, weights[0].mean(0), grid, nest.blockify(numbered(grid), math.isqrt(weights.shape[3]))[0, :, :, 0]
         )
@@ -230,12 +230,12 @@ def _multiscale(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
     return Dense(name, attention, pooling((height, width), after), 0, (height, width), after)
 
 
-def _hiera(name: str, model: Any, owner: Any, weights: Tensor, order: Any) -> tuple[Dense, np.ndarray]:
+def _hiera(name: str, model: Any, owner: Any, weights: Tensor, order: Any, found: Stack) -> tuple[Dense, np.ndarray]:
     """Hiera's tokens lie in the order that its own ``unroll`` gives them."""
     if order is None:
         size = math.prod(model.unroll.size)
         order = model.unroll(torch.arange(size, dtype=torch.float64).reshape(1, size, 1))[0, :, 0].numpy().astype(int)
-    before = _square(order.size)
+    before = _square(order.size, found)
     after, later = before, order
     if owner.q_stride > 1:
         after = (before[0] // 2, before[1] // 2)
