@@ -19,11 +19,12 @@ Mask = NDArray[np.bool_]
 CHANCE = 1e-6  # expected number, in one image, of areas of repeated noise that are taken for an edge
 ANIMALS = 4.06  # shapes of n pixels that touch by their sides grow as 4.06 to the n (OEIS A001168)
 RAREST = 1e-3  # least probability of a repeat that is reckoned with: numbers have few digits
+COMMONEST = 1.6  # twice the share of equal neighbours, beyond which the image is a mask, not noise in coarse numbers
 EITHER_SIDE = 0.05  # least share of the observed pixels below the value, and above it
 RIM = 0.25  # most of the observed pixels that lie beside the edge: more is specks
 BREAK = 0.1  # least typical step at the edge, relative to a typical observed value's distance
 NEAR, NEAREST = 0.3, 1e-3  # of the typical step, within which at least this share of the observed values lies
-JUMP = 30.0  # times the spread of the observed pixels, by which a value apart from all of them differs
+TYPICAL = 0.25  # least mean rank, among all observed pixels, of those beside the edge: 0.5 if they are like all others
 NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
@@ -38,16 +39,26 @@ def filled(pixels: NDArray[np.float32]) -> Edge | None:
     """Areas of one value that touch the border (or NaN), larger than noise explains; None where there are none.
 
     Repeats of noise in coarse numbers (integers, compressed floats) form areas of n pixels of one value that are
-    expected ``pixels.size * (4.06 p)**n`` times, p being the probability of a repeat beside such areas; larger ones are
-    an edge if what was observed is solid, not specks, breaks off there and lies on both sides of the value and close to
-    it (nothing was cut away around it), or all of it so far away that the value stands for nothing measured.
+    expected ``pixels.size * (4.06 p)**n`` times, p being the probability of a repeat beside such areas. Where noise is
+    so coarse that this bounds nothing, an area has to be twice as thick as any of one value inside. What is larger is
+    an edge if what was observed is solid, not specks, and breaks off there: around the value, or on one side of it
+    with pixels beside the edge that are like all others. What was clipped fades towards its edge.
     """
     finite = np.isfinite(pixels)
     border = finite & ~ndimage.binary_erosion(finite, NEIGHBOURS)
     values, counts = np.unique(pixels[border], return_counts=True)
     if not len(values) or counts.max() < _least_size(pixels.size, RAREST):
         return None
-    value = values[counts.argmax()]
+    # The value most often seen there, and that of most flat pixels: coarse noise repeats itself, but not all around.
+    flat = border & (ndimage.maximum_filter(pixels, 3) == ndimage.minimum_filter(pixels, 3))
+    level, times = np.unique(pixels[flat], return_counts=True)
+    candidates = {float(values[counts.argmax()]), *(() if not len(level) else (float(level[times.argmax()]),))}
+    found = (_of_value(pixels, finite, border, np.float32(value)) for value in sorted(candidates))
+    return next((edge for edge in found if edge is not None), None)
+
+
+def _of_value(pixels: NDArray[np.float32], finite: Mask, border: Mask, value: np.float32) -> Edge | None:
+    """The filled edge of one value."""
     same = pixels == value
     labels, count = ndimage.label(same)
     touching = np.zeros(count + 1, dtype=bool)
@@ -55,10 +66,15 @@ def filled(pixels: NDArray[np.float32]) -> Edge | None:
     touching[0] = False
     inside = finite & ~touching[labels]
     chance = _chance_of_repeat(pixels, inside, same)
-    large = np.bincount(labels.ravel()) >= _least_size(pixels.size, chance)
-    mask = (touching & large)[labels]
+    least = _least_size(pixels.size, chance)
+    if np.isfinite(least):
+        mask = (touching & (np.bincount(labels.ravel()) >= least))[labels]
+    elif chance < COMMONEST:
+        mask = _thick(pixels, touching[labels])
+    else:
+        return None
     observed = finite & ~mask
-    if not mask.any() or not observed.any() or not _breaks_off(pixels, mask, observed, float(value), chance):
+    if not mask.any() or not observed.any() or not _breaks_off(pixels, mask, observed, float(value)):
         return None
     return Edge(mask, float(value))
 
@@ -81,18 +97,35 @@ def _least_size(count: int, chance: float) -> float:
     return float(np.log(CHANCE / count) / np.log(growth)) if growth < 1.0 else np.inf
 
 
-def _breaks_off(pixels: NDArray[np.float32], mask: Mask, observed: Mask, value: float, chance: float) -> bool:
+def _thick(pixels: NDArray[np.float32], areas: Mask) -> Mask:
+    """The thick parts of ``areas`` of one value, without the thin ones that noise joins to them."""
+    level = np.ones(pixels.shape, dtype=bool)  # the pixel begins a square of two by two that have one value
+    level[-1], level[:, -1] = False, False
+    for step in ((1, 0), (0, 1), (1, 1)):
+        level &= pixels == np.roll(pixels, (-step[0], -step[1]), (0, 1))
+    depth = _depth(areas)
+    inside = _depth(level & ~areas).max(initial=0)
+    wide = depth > inside + 1
+    labels, count = ndimage.label(ndimage.binary_dilation(wide, NEIGHBOURS, iterations=inside + 1, mask=areas))
+    deepest = ndimage.maximum(depth, labels, np.arange(count + 1)) if count else np.zeros(1)
+    return np.asarray((np.arange(count + 1) > 0) & (np.asarray(deepest) > 2 * inside + 2))[labels]
+
+
+def _depth(areas: Mask) -> NDArray[np.int32]:
+    """Distance of each pixel to the nearest one outside of the areas or of the image, 0 outside."""
+    return np.asarray(ndimage.distance_transform_cdt(np.pad(areas, 1), "chessboard")[1:-1, 1:-1])
+
+
+def _breaks_off(pixels: NDArray[np.float32], mask: Mask, observed: Mask, value: float) -> bool:
     """True where the observed part is solid and ends at the mask without approaching its value."""
     rim = observed & ndimage.binary_dilation(mask, NEIGHBOURS)
     if rim.sum() > RIM * observed.sum():
         return False
-    offsets = pixels[observed].astype(np.float64) - value
-    middle = float(np.median(offsets))
-    spread = 1.4826 * float(np.median(np.abs(offsets - middle)))
-    if chance <= RAREST and abs(middle) > JUMP * spread > 0.0:
-        return True
-    step = float(np.median(np.abs(pixels[rim].astype(np.float64) - value)))
-    distances = np.abs(offsets)
+    offsets, beside = (pixels[part].astype(np.float64) - value for part in (observed, rim))
+    distances, step = np.abs(offsets), float(np.median(np.abs(beside)))
     is_around = min((offsets < 0.0).mean(), (offsets > 0.0).mean()) >= EITHER_SIDE
-    is_whole = (distances < NEAR * step).mean() >= NEAREST
-    return bool(is_around and is_whole and step >= BREAK * float(np.median(distances)))
+    if is_around and (distances < NEAR * step).mean() >= NEAREST:
+        return bool(step >= BREAK * float(np.median(distances)))
+    distances.sort()
+    ranks = [np.searchsorted(distances, np.abs(beside), side) for side in ("left", "right")]
+    return bool(np.mean(ranks) >= TYPICAL * distances.size)
