@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vlass_explorer import checkpoints, cutouts, datasets, measure, predict, preprocess
 from vlass_explorer.evaluation import Part, evaluate
-from vlass_explorer.evaluation.parts import relabelled
+from vlass_explorer.evaluation.parts import relabel
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.schema import Checkpoint, Cutout, UnsupportedError
 
@@ -138,7 +138,7 @@ def reported(model: nn.Module, card: Checkpoint, data_dir: Path) -> dict[str, An
         data_set = datasets.load("first_radio_galaxies", data_dir / "first-radio-galaxies")
         part = [index for index, item in enumerate(data_set.items) if item.fold == 0]
     chosen = np.linspace(0, len(part) - 1, LABELLED).astype(int)  # over all classes, which stand one after the other
-    found = evaluate(model, card, Part(relabelled(data_set, card), tuple(part[index] for index in chosen)))
+    found = evaluate(model, card, Part(relabel(data_set, card), tuple(part[index] for index in chosen)))
     report = asdict(found.report)
     return {"scores": digest(found.probabilities), **{key: report[key] for key in REPORTED}}
 

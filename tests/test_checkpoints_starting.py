@@ -76,7 +76,7 @@ def test_the_command_that_a_page_shows_makes_the_same_run(place: Path) -> None:
         words = shlex.split(local.command_line(config))[4:]
         assert told(*words) == config
         text = recipes.to_yaml(config, differences=True)
-        assert checkpoints.taking_over(lambda base, text=text: recipes.from_yaml(text, base=base)) == config
+        assert checkpoints.with_inherited(lambda base, text=text: recipes.from_yaml(text, base=base)) == config
 
 
 @pytest.mark.parametrize("weights", ["parent", "file"])

@@ -178,7 +178,7 @@ def test_reported_training_sets_are_read_or_refused_by_name(reported_elsewhere: 
             datasets.load("class_folders", reported_elsewhere / name)
     assert datasets.load("class_folders", reported_elsewhere / "r19").counts == {"a": 4, "b": 4}
     card = checkpoints.find("first-cnn")
-    part = parts.chosen(card, parts.config_of(card, data_dir=str(reported_elsewhere / "r22"), split="authors"), "")
+    part = parts.select(card, parts.config_of(card, data_dir=str(reported_elsewhere / "r22"), split="authors"), "")
     assert part.name == "test" and part.data_set.counts == dict.fromkeys(card.label_names, 4)
 
 

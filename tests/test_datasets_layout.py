@@ -139,7 +139,7 @@ def test_a_set_of_one_part_without_some_class_is_scored_by_the_checkpoints_label
         rows += [f"{label}/{index}.png,{label},{word}" for index in range(3)]
     (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
     card = checkpoints.find("first-cnn")
-    found = parts.chosen(card, parts.config_of(card, data_dir=str(tmp_path), split="authors", fold=3), "")
+    found = parts.select(card, parts.config_of(card, data_dir=str(tmp_path), split="authors", fold=3), "")
     assert found.name == name and len(found.indices) == 6
     assert found.data_set.label_names == card.label_names == ("Bent", "Compact", "FRI", "FRII")
     assert found.data_set.labels.tolist() == [2, 2, 2, 3, 3, 3]

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from vlass_explorer import checkpoints, datasets, progress
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.evaluation import Part, evaluate
-from vlass_explorer.evaluation.parts import relabelled
+from vlass_explorer.evaluation.parts import relabel
 from vlass_explorer.predict import predict
 from vlass_explorer.schema import Checkpoint, CutoutError, DatasetError
 
@@ -34,7 +34,7 @@ def card(tmp_path_factory: pytest.TempPathFactory, data_set: DataSet) -> Checkpo
 
 
 def part(card: Checkpoint, data_set: DataSet, indices: range | None = None) -> Part:
-    return Part(relabelled(data_set, card), tuple(range(len(data_set)) if indices is None else indices))
+    return Part(relabel(data_set, card), tuple(range(len(data_set)) if indices is None else indices))
 
 
 def test_scores_are_those_of_predict_and_labels_are_matched_by_name(card: Checkpoint, data_set: DataSet) -> None:
@@ -70,11 +70,9 @@ def test_unreadable_cutouts_are_named_and_the_others_done(card: Checkpoint, data
 def test_other_classes_are_refused(card: Checkpoint, data_set: DataSet) -> None:
     other = replace(data_set, label_names=("cat", *data_set.label_names[1:]))
     with pytest.raises(DatasetError, match="without other classes"):
-        relabelled(other, card)
+        relabel(other, card)
     # A name without any item is no other class.
-    assert (
-        relabelled(replace(data_set, label_names=(*data_set.label_names, "cat")), card).label_names == card.label_names
-    )
+    assert relabel(replace(data_set, label_names=(*data_set.label_names, "cat")), card).label_names == card.label_names
 
 
 def test_progress_may_stop_the_evaluation(card: Checkpoint, data_set: DataSet) -> None:

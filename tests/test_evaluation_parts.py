@@ -44,10 +44,10 @@ def test_the_split_is_that_of_the_card_unless_another_is_given(blobs: Path) -> N
     assert (own.split, own.fold, own.split_seed, own.seed, own.field_of_view) == ("random", 2, 5, 7, 400.0)
     other = parts.config_of(card(), data_dir=str(blobs), split="authors", fold=0)
     assert (other.split, other.fold) == ("authors", 0)
-    part = parts.chosen(card(), own)
+    part = parts.select(card(), own)
     expected = splits.split(datasets.load("class_folders", blobs), "random", 2, 5)
     assert list(part.indices) == expected.validation.tolist() and str(part) == "validation of fold 2 (random split)"
-    assert list(parts.chosen(card(), own, "train").indices) == expected.train.tolist()
+    assert list(parts.select(card(), own, "train").indices) == expected.train.tolist()
     # Labels are those of the checkpoint, which knows one more class in another order.
     names = [NAMES[part.data_set.items[i].label] for i in part.indices]
     assert names == [part.data_set.items[i].name.partition("/")[0] for i in part.indices]
@@ -55,16 +55,16 @@ def test_the_split_is_that_of_the_card_unless_another_is_given(blobs: Path) -> N
 
 def test_parts_are_disjoint_and_held_out_prefers_the_test_part(blobs: Path) -> None:
     config = parts.config_of(card(), data_dir=str(blobs), split="random_test")
-    found = {name: set(parts.chosen(card(), config, name).indices) for name in parts.PARTS}
+    found = {name: set(parts.select(card(), config, name).indices) for name in parts.PARTS}
     assert found["held out"] == found["test"] and len(found["all"]) == 40
     assert sum(len(found[name]) for name in ("train", "validation", "test")) == 40
     assert found["train"] | found["validation"] | found["test"] == found["all"]
-    without = parts.chosen(card(), replace(config, split="random"), "held out")
+    without = parts.select(card(), replace(config, split="random"), "held out")
     assert without.name == "validation"
     with pytest.raises(DatasetError, match="no test part"):
-        parts.chosen(card(), replace(config, split="random"), "test")
+        parts.select(card(), replace(config, split="random"), "test")
     with pytest.raises(DatasetError, match="no part 'rest'; known are validation, test"):
-        parts.chosen(card(), config, "rest")
+        parts.select(card(), config, "rest")
 
 
 def test_the_train_count_of_the_run_cuts_down_its_own_data_set_alone(blobs: Path, tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_the_train_count_of_the_run_cuts_down_its_own_data_set_alone(blobs: Path
     config = parts.config_of(few, data_dir=str(blobs))
     subset = datasets.load("class_folders", blobs, seed=7, count=20)
     expected = {subset.items[i].name for i in splits.split(subset, "random", 2, 5).validation}
-    part = parts.chosen(few, config)
+    part = parts.select(few, config)
     assert {part.data_set.items[i].name for i in part.indices} == expected and len(part.data_set) == 20
-    assert len(parts.chosen(few, config, "all").indices) == 40
+    assert len(parts.select(few, config, "all").indices) == 40
     other = replace(config, data_dir=str(tiny_set.make(tmp_path / "other", count=30)))
-    assert len(parts.chosen(few, other).data_set) == 30
+    assert len(parts.select(few, other).data_set) == 30
 
 
 def test_a_simulated_set_has_as_many_training_cutouts_as_the_run_had() -> None:
@@ -84,24 +84,24 @@ def test_a_simulated_set_has_as_many_training_cutouts_as_the_run_had() -> None:
     one = replace(
         card(**known, configuration="train_count: 60"), label_names=datasets.DATASETS["simulated"].LABEL_NAMES
     )
-    assert len(parts.chosen(one, parts.config_of(one), "train").indices) == 60
-    assert len(parts.chosen(one, parts.config_of(one)).indices) == 1000
+    assert len(parts.select(one, parts.config_of(one), "train").indices) == 60
+    assert len(parts.select(one, parts.config_of(one)).indices) == 1000
 
 
 @pytest.mark.parametrize("split", ["authors", "random", "vlass_vision"])
 def test_a_set_that_is_all_test_is_scored(tmp_path: Path, split: str) -> None:
     folder = listed(tmp_path / "blobs", split=["test"] * 12)
     config = parts.config_of(card(), data_dir=str(folder), split=split, fold=0)
-    assert len(parts.chosen(card(), config, "test").indices) == 12
-    assert len(parts.chosen(card(), config, "held out").indices) == 12
+    assert len(parts.select(card(), config, "test").indices) == 12
+    assert len(parts.select(card(), config, "held out").indices) == 12
     with pytest.raises(DatasetError, match="no validation part"):
-        parts.chosen(card(), config)
+        parts.select(card(), config)
 
 
 def test_a_set_that_is_all_validation_is_scored(tmp_path: Path) -> None:
     folder = listed(tmp_path / "blobs", split=["validation"] * 12)
     config = parts.config_of(card(), data_dir=str(folder), split="authors", fold=0)
-    assert len(parts.chosen(card(), config).indices) == 12
+    assert len(parts.select(card(), config).indices) == 12
     with pytest.raises(DatasetError, match="only the class|to hold out"):
         splits.split(datasets.load("class_folders", folder), "authors")
 
@@ -110,7 +110,7 @@ def test_a_set_of_one_class_is_scored_with_all_names_of_the_checkpoint(tmp_path:
     folder = tiny_set.make(tmp_path / "blobs", count=20)
     for path in (folder / "round").iterdir():
         path.unlink()
-    part = parts.chosen(card(), parts.config_of(card(), data_dir=str(folder), split="random", fold=0))
+    part = parts.select(card(), parts.config_of(card(), data_dir=str(folder), split="random", fold=0))
     labels = part.data_set.labels[list(part.indices)]
     assert part.data_set.label_names == NAMES and set(labels) == {NAMES.index("long")}
     scores = np.eye(3)[[1] * (len(labels) - 1) + [0]] * 0.8 + 0.2 / 3
@@ -128,6 +128,6 @@ def test_apart_leaves_out_what_is_near_a_training_cutout(tmp_path: Path) -> None
     places = {"ra": [f"{x:.6f}" for x in ra], "dec": ["0"] * 12}
     folder = listed(tmp_path / "blobs", fold=[str(int(n > 1 and n != 6)) for n in range(12)], **places)
     config = parts.config_of(card(), data_dir=str(folder), split="authors", fold=0)
-    assert parts.chosen(card(), config).indices == (0, 1, 6)
-    part = parts.chosen(card(), config, apart=True)
+    assert parts.select(card(), config).indices == (0, 1, 6)
+    part = parts.select(card(), config, apart=True)
     assert part.indices == (0, 6) and str(part).endswith(", 270 arcsec from any training cutout")

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vlass_explorer.learning.loss import boxes, class_weights, cross_entropy, distillation, mix, targets, taught
+from vlass_explorer.learning.loss import boxes, class_weights, cross_entropy, distillation, mix, targets, teacher_scores
 from vlass_explorer.learning.schedule import rate, scheduled
 from vlass_explorer.schema import RunConfig
 
@@ -87,7 +87,7 @@ def test_mixup_and_cutmix_take_turns() -> None:
 
 def test_distillation_is_kl_divergence_up_to_the_teachers_entropy() -> None:
     teacher = torch.nn.Linear(3, 3)
-    scores = taught([teacher, teacher], LOGITS, temperature=2.0)
+    scores = teacher_scores([teacher, teacher], LOGITS, temperature=2.0)
     torch.testing.assert_close(scores, (teacher(LOGITS) / 2).softmax(dim=1).detach())
     entropy = -(scores * scores.log()).sum(dim=1).mean()
     divergence = F.kl_div(F.log_softmax(LOGITS / 2, dim=1), scores, reduction="batchmean")

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from vlass_explorer import checkpoints
-from vlass_explorer.learning.network import build, classifier_names, freeze, settle
+from vlass_explorer.learning.network import build, classifier_names, freeze, freeze_statistics
 from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, Provenance, Reports, RunConfig
 
 LABELS = ("a", "b")
@@ -88,13 +88,13 @@ def test_tuning_the_last_groups_counts_blocks() -> None:
 def test_frozen_norms_keep_their_statistics() -> None:
     model, _ = build(replace(SMALL, tune="head"), LABELS)
     model.train()
-    settle(model)
+    freeze_statistics(model)
     before = {key: value.clone() for key, value in model.named_buffers()}
     model(torch.rand(4, 1, 16, 16))
     assert all(torch.equal(value, before[key]) for key, value in model.named_buffers())
     model.requires_grad_(True)
     freeze(model, SMALL)
-    settle(model.train())
+    freeze_statistics(model.train())
     model(torch.rand(4, 1, 16, 16))
     assert not torch.equal(
         dict(model.named_buffers())["features.0.2.running_mean"], before["features.0.2.running_mean"]
@@ -193,7 +193,7 @@ def test_a_file_of_our_own_is_its_checkpoint() -> None:
 
 def test_what_no_option_says_of_an_architecture_is_the_starting_checkpoints() -> None:
     tiny_checkpoint.save(checkpoints.folder() / "short")  # two blocks of 24 numbers
-    config = RunConfig(weights="short", **checkpoints.inherited(checkpoints.find("short")))
+    config = RunConfig(weights="short", **checkpoints.inherited_options(checkpoints.find("short")))
     model, arguments = build(config, LABELS)
     assert len(model.blocks) == 2 and arguments == tiny_checkpoint.ARGS
     assert torch.equal(model.blocks[1].norm1.weight, checkpoints.load(checkpoints.find("short")).blocks[1].norm1.weight)

@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 
-from vlass_explorer.learning.patches import thin
+from vlass_explorer.learning.patches import keep_brightest
 from vlass_explorer.schema import ConfigError
 
 SMALL = {"vit_tiny_patch16_224": {"depth": 2}, "convit_tiny": {"depth": 2, "local_up_to_layer": 1}}
@@ -18,7 +18,7 @@ def pair(name: str, count: int) -> tuple[torch.nn.Module, torch.nn.Module]:
     for _ in range(2):
         torch.manual_seed(0)
         models.append(timm.create_model(name, img_size=32, patch_size=8, in_chans=1, num_classes=3, **SMALL[name]))
-    thin(models[1], count)
+    keep_brightest(models[1], count)
     return models[0], models[1]
 
 
@@ -50,4 +50,4 @@ def test_the_source_is_kept_and_empty_sky_dropped() -> None:
 
 def test_other_architectures_are_refused() -> None:
     with pytest.raises(ConfigError, match="keep_patches"):
-        thin(timm.create_model("resnet10t"), 4)
+        keep_brightest(timm.create_model("resnet10t"), 4)

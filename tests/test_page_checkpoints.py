@@ -118,7 +118,7 @@ def test_a_mistake_whose_file_has_gone_is_a_sentence(place: Path) -> None:
 def test_evaluation_on_training_cutouts_is_labelled(place: Path) -> None:
     card = checkpoints.find("tiny")
     config = parts.config_of(card, data_dir=str(place / "data" / "blobs"))
-    train, validation = (parts.chosen(card, config, part).images(card).cutouts for part in ("train", "validation"))
+    train, validation = (parts.select(card, config, part).images(card).cutouts for part in ("train", "validation"))
     checkpoints.update(card, seen=Seen(train, validation))
     page = checkpoints_page()
     page.selectbox(key="evaluate_part_tiny").set_value("train")

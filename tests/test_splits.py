@@ -131,14 +131,14 @@ def test_no_pair_closer_than_270_arcsec_across_sky_folds(first: DataSet) -> None
 
 def test_apart_are_those_without_a_neighbour_on_the_other_side(first: DataSet) -> None:
     parts = splits.split(first, "authors", 0)
-    found = splits.apart(first.items, parts.validation, parts.train)
+    found = splits.exclude_near(first.items, parts.validation, parts.train)
     places = SkyCoord([item.ra for item in first.items], [item.dec for item in first.items], unit="deg")
     nearest = places[parts.validation].match_to_catalog_sky(places[parts.train])[1]
     assert found.tolist() == parts.validation[nearest > 270 * units.arcsec].tolist()
     assert len(parts.validation) - len(found) == 7  # measured on this set
     few = made([0, 1, 0, 1], ra=[0.0] * 4, dec=[0.0, 1.0, 1.05, 3.0]).items
-    assert splits.apart(few, np.array([0, 1]), np.array([2, 3])).tolist() == [0]
-    assert splits.apart(few, np.array([0, 1]), np.array([3])).tolist() == [0, 1]
+    assert splits.exclude_near(few, np.array([0, 1]), np.array([2, 3])).tolist() == [0]
+    assert splits.exclude_near(few, np.array([0, 1]), np.array([3])).tolist() == [0, 1]
 
 
 def test_chains_of_neighbours_stay_together() -> None:

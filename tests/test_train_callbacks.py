@@ -11,7 +11,7 @@ import tiny_set
 import torch
 from torch import Tensor
 
-from train.callbacks import validated
+from train.callbacks import validation_figures
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.evaluation import metrics
@@ -32,7 +32,7 @@ def logits(predicted: list[int]) -> Tensor:
 
 
 def test_a_class_absent_from_truth_and_prediction_is_left_out() -> None:
-    even, stray = (validated(torch.tensor(TRUTH), logits(guess)) for guess in (EVEN, STRAY))
+    even, stray = (validation_figures(torch.tensor(TRUTH), logits(guess)) for guess in (EVEN, STRAY))
     assert even["val_macro_f1"] == pytest.approx(0.8) and stray["val_macro_f1"] == pytest.approx(17 / 27)
     assert even["val_accuracy"] == pytest.approx(0.8) and stray["val_accuracy"] == pytest.approx(0.9)
 
@@ -40,7 +40,7 @@ def test_a_class_absent_from_truth_and_prediction_is_left_out() -> None:
 def test_the_epoch_that_is_kept_is_the_one_that_the_report_puts_highest() -> None:
     best, model = Best(RunConfig(keep="best")), torch.nn.Linear(1, 1)
     for epoch, guess in enumerate((EVEN, STRAY)):
-        best.take(epoch, validated(torch.tensor(TRUTH), logits(guess))["val_macro_f1"], model)
+        best.take(epoch, validation_figures(torch.tensor(TRUTH), logits(guess))["val_macro_f1"], model)
     told = [metrics.report(TRUTH, softmax(logits(guess)).numpy(), NAMES) for guess in (EVEN, STRAY)]
     assert best.epoch == 0 == int(np.argmax([report.macro_f1 for report in told]))
     assert best.value == told[0].macro_f1
@@ -53,7 +53,7 @@ def test_every_figure_of_an_epoch_is_that_of_the_report(scale: float) -> None:
     labels = torch.randint(0, 3, (200,), generator=random)
     labels[labels == 2] = 0  # no c in the truth; some in the predictions
     rows = scale * torch.randn((200, 3), generator=random)
-    told, report = validated(labels, rows, NAMES), metrics.report(labels.numpy(), softmax(rows).numpy(), NAMES)
+    told, report = validation_figures(labels, rows, NAMES), metrics.report(labels.numpy(), softmax(rows).numpy(), NAMES)
     assert told["val_macro_f1"] == report.macro_f1 and told["val_accuracy"] == report.accuracy
     assert told["val_macro_auroc"] == report.macro_auroc
     for name in NAMES:

@@ -12,7 +12,7 @@ import tiny_set
 import torch
 
 from train.__main__ import main
-from train.cards import card_of
+from train.cards import find_checkpoint
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.evaluation import evaluate, metrics, parts
@@ -38,8 +38,8 @@ def done(place: Path) -> Run:
 
 
 def evaluated(name: str, folder: Path, part: str = "validation") -> Report:
-    card = card_of(name)
-    chosen = parts.chosen(card, parts.config_of(card, data_dir=str(folder)), part)
+    card = find_checkpoint(name)
+    chosen = parts.select(card, parts.config_of(card, data_dir=str(folder)), part)
     return evaluate(checkpoints.load(card), card, chosen).report
 
 

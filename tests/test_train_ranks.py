@@ -95,7 +95,7 @@ def test_validation_is_shared_and_gathered_in_order(count: int, monkeypatch: pyt
     parts = []
     for number in range(3):
         monkeypatch.setenv("LOCAL_RANK", str(number))
-        parts.append(ranks.validation(count, config))
+        parts.append(ranks.validation_batches(count, config))
     assert {len(batches) for batches in parts} == {len(parts[0])} and len(parts[0][0]) <= 2
     rows = [torch.cat(batches)[:, None].float() for batches in parts]
 
@@ -105,7 +105,7 @@ def test_validation_is_shared_and_gathered_in_order(count: int, monkeypatch: pyt
 
     monkeypatch.setattr(torch.distributed, "all_gather", all_gather)
     trainer: Any = SimpleNamespace(world_size=3, strategy=SimpleNamespace(root_device=torch.device("cpu")))
-    assert ranks.gathered(trainer, rows[0], count)[:, 0].tolist() == list(range(count))
+    assert ranks.gather(trainer, rows[0], count)[:, 0].tolist() == list(range(count))
 
 
 def test_a_batch_is_shared_without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +113,9 @@ def test_a_batch_is_shared_without_rest(monkeypatch: pytest.MonkeyPatch) -> None
     found = []
     for number in ("0", "1"):
         monkeypatch.setenv("LOCAL_RANK", number)
-        found.append(ranks.shared(torch.arange(7), config).tolist())
+        found.append(ranks.shard(torch.arange(7), config).tolist())
     assert found == [[0, 1, 2], [3, 4, 5]]
-    assert ranks.shared(torch.arange(7), RunConfig()).tolist() == list(range(7))
+    assert ranks.shard(torch.arange(7), RunConfig()).tolist() == list(range(7))
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_who_ended_first_is_named(tmp_path: Path) -> None:
     def ended(code: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
 
-    assert ranks.blame(tmp_path, [ended(0)]) == ""
-    assert ranks.blame(tmp_path, [ended(0), ended(3)]) == "Process 2 ended with exit code 3; see train.rank2.log."
+    assert ranks.failure(tmp_path, [ended(0)]) == ""
+    assert ranks.failure(tmp_path, [ended(0), ended(3)]) == "Process 2 ended with exit code 3; see train.rank2.log."
     (tmp_path / ".rank1").mkdir()
     runs.write_json(tmp_path / ".rank1" / "status.json", {"phase": "failed", "reason": "The loss is nan."})
-    assert ranks.blame(tmp_path, [ended(2)]) == "Process 1: The loss is nan."
+    assert ranks.failure(tmp_path, [ended(2)]) == "Process 1: The loss is nan."

@@ -41,7 +41,7 @@ def test_the_split_and_fold_of_the_checkpoint_are_the_default(data: str, capsys:
     said = json.loads(capsys.readouterr().out)
     assert (said["split"], said["fold"], said["part"], said["count"]) == ("random", 3, "validation", 8)
     card = checkpoints.find("tiny")
-    own = evaluate(checkpoints.load(card), card, parts.chosen(card, parts.config_of(card, data_dir=data)))
+    own = evaluate(checkpoints.load(card), card, parts.select(card, parts.config_of(card, data_dir=data)))
     assert said["confusion"] == [list(row) for row in own.report.confusion] and said["absent"] == ["bent"]
 
 

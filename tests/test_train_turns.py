@@ -50,7 +50,7 @@ from train import ranks
 from vlass_explorer import runs
 path = Path(sys.argv[1])
 runs.beat(path, device=sys.argv[2], process=runs.identity())
-turn = turns.wait(path, sys.argv[2:], lambda: None, pause=0.05)
+turn = turns.acquire(path, sys.argv[2:], lambda: None, pause=0.05)
 runs.beat(path, phase="training")
 print("taken", flush=True)
 sys.stdin.readline()
@@ -169,4 +169,4 @@ def test_a_dry_run_has_the_device_while_it_measures_and_waits_for_another(
 
 def test_a_device_that_stays_taken_is_not_waited_for_without_end(started: object, tmp_path: Path) -> None:
     started(TAKE, tmp_path, "cpu", until="taken")  # type: ignore[operator]
-    assert turns.spare(tmp_path, ("cpu",), patience=0.3) is None
+    assert turns.acquire_idle(tmp_path, ("cpu",), patience=0.3) is None

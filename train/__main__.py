@@ -171,7 +171,7 @@ def configuration(parsed: argparse.Namespace) -> RunConfig:
             base = recipes.from_yaml(text, where, base)
         return recipes.with_values(base, values)
 
-    return starting.taking_over(over)
+    return starting.with_inherited(over)
 
 
 def _text(file: Path) -> str:

@@ -14,7 +14,7 @@ from vlass_explorer.evaluation import averaging, evaluate_images, parts, unseen
 from vlass_explorer.learning.provenance import inherited
 from vlass_explorer.schema import Ancestor, Checkpoint, ConfigError, Provenance, Reports, Seen
 
-from .cards import card_of
+from .cards import find_checkpoint
 
 STATISTICS_COUNT = 2048
 """Training cutouts that batch norm statistics are estimated on, at most."""
@@ -37,7 +37,7 @@ INHERITED = (
 
 def run(options: argparse.Namespace) -> int:
     """Average, save and tell what came of it."""
-    cards = [card_of(name) for name in options.checkpoints]
+    cards = [find_checkpoint(name) for name in options.checkpoints]
     path = checkpoints.folder() / checkpoints.check_name(options.name)
     if path.exists():
         raise ConfigError(f"There is already a checkpoint {options.name!r}; choose another name.")
@@ -150,10 +150,10 @@ class _Data:
             card, data_dir=data_dir, dataset=place.dataset or "", split=place.split or "", fold=place.fold
         )
         self.config = replace(config, split_seed=place.split_seed or 0)
-        train = parts.chosen(card, self.config, "train")
+        train = parts.select(card, self.config, "train")
         step = max(1, len(train.indices) // STATISTICS_COUNT)
         self.train = replace(train, indices=train.indices[::step][:STATISTICS_COUNT]).images(card)
-        self.validation = parts.chosen(card, self.config).images(card)
+        self.validation = parts.select(card, self.config).images(card)
 
     def inputs(self) -> Iterator[Tensor]:
         """Batches of one size; what is left over is left out."""

@@ -18,14 +18,14 @@ from vlass_explorer.evaluation import Images, parts, unseen
 from vlass_explorer.evaluation.parts import Part
 from vlass_explorer.schema import Checkpoint, Cutouts, DatasetError, Reports, RunConfig, Seen
 
-from .cards import card_of
+from .cards import find_checkpoint
 
 NOT_STARTS = ("", "none", "imagenet")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the list, and tell what it holds."""
-    card = card_of(options.checkpoint)
+    card = find_checkpoint(options.checkpoint)
     if card.provenance.parents:
         changed = checkpoints.update(card, seen=checkpoints.merged(_parents(card)))
     else:
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _from_data_set(card: Checkpoint, data_dir: str, dataset: str, *, nothing_else: bool) -> Checkpoint:
     config = parts.config_of(card, data_dir=data_dir, dataset=dataset)
-    train = parts.chosen(card, config, "train")
-    images = {"train": train.images(card), "validation": parts.chosen(card, config, "validation").images(card)}
+    train = parts.select(card, config, "train")
+    images = {"train": train.images(card), "validation": parts.select(card, config, "validation").images(card)}
     _check(card, train, images)
     ancestors = _ancestors(card)
     own = Seen(images["train"].cutouts, images["validation"].cutouts)
@@ -115,12 +115,12 @@ def _reports(card: Checkpoint, config: RunConfig, train: Part, images: dict[str,
     """The evaluations on the card with how much of them was seen, where they are of the same number of cutouts."""
     measured: dict[str, Cutouts] = {"validation": images["validation"].cutouts}
     if "validation_apart" in card.reports.table:
-        indices = splits.apart(
+        indices = splits.exclude_near(
             train.data_set.items, np.asarray(images["validation"].indices), np.asarray(train.indices)
         )
         measured["validation_apart"] = Part(train.data_set, tuple(indices.tolist())).images(card).cutouts
     if "test" in card.reports.table:
-        measured["test"] = parts.chosen(card, config, "test").images(card).cutouts
+        measured["test"] = parts.select(card, config, "test").images(card).cutouts
     table = dict(card.reports.table)
     for name, cutouts in measured.items():
         if isinstance(table.get(name), dict) and table[name].get("count") == len(cutouts):

@@ -70,7 +70,7 @@ class Batches:
         """What is left of this epoch, in batches."""
         size = self._config.batch_size
         batches = self.order(self._epoch)[: len(self) * size].split(size)[self._start :]
-        return [ranks.shared(batch, self._config) for batch in batches]
+        return [ranks.shard(batch, self._config) for batch in batches]
 
     def requests(self) -> Iterator[Request]:
         """What is left of this epoch, as loader processes are asked for it."""

@@ -99,7 +99,7 @@ class Recorder(pl.Callback):
         if trainer.world_size > 1:
             # A clock, a file and a signal are not seen by all processes in the same step.
             asks = (batch_idx + 1) % (AGREE_STEPS * self._config.accumulate) == 0
-            wish = ranks.agree(trainer, wish) if asks else 0
+            wish = ranks.reduce_max(trainer, wish) if asks else 0
         if wish == 2:
             self._status(trainer, phase="saving")
             self._save(trainer)
@@ -128,10 +128,10 @@ class Recorder(pl.Callback):
         """Score the epoch, keep its weights where they are the best, and write its row."""
         assert isinstance(pl_module, Classifier)
         labels = pl_module.validation_images.labels
-        logits = ranks.gathered(trainer, torch.cat(pl_module.logits), len(labels))
+        logits = ranks.gather(trainer, torch.cat(pl_module.logits), len(labels))
         if not logits.isfinite().all():
             raise Diverged(f"The logits are not finite in the validation after {self._where(trainer)}", self._kept)
-        scores = validated(labels, logits, self._names)
+        scores = validation_figures(labels, logits, self._names)
         shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
         shown = {key: value for key, value in shown.items() if math.isfinite(value)}
         row = self._row(trainer, pl_module)
@@ -157,7 +157,7 @@ class Recorder(pl.Callback):
             trainer.should_stop = True
             return
         reason = self._stop.reason()
-        if ranks.agree(trainer, int(bool(reason))) and trainer.current_epoch + 1 < self._config.epochs:
+        if ranks.reduce_max(trainer, int(bool(reason))) and trainer.current_epoch + 1 < self._config.epochs:
             raise StopRequested(reason or ELSEWHERE)
 
     def _write(self, trainer: pl.Trainer, row: dict[str, float | int]) -> None:
@@ -187,7 +187,7 @@ class Recorder(pl.Callback):
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
-            "train_loss": ranks.mean(trainer, module.loss_sum / max(1, module.loss_count)),
+            "train_loss": ranks.reduce_mean(trainer, module.loss_sum / max(1, module.loss_count)),
             "lr": max(float(group["lr"]) for group in trainer.optimizers[0].param_groups),
             "images_per_second": trainer.world_size * self._images / max(self._seconds, 1e-9),
             "memory_mib": memory(module.device),
@@ -210,7 +210,7 @@ class Recorder(pl.Callback):
         self._written = time.monotonic()
 
 
-def validated(labels: Tensor, logits: Tensor, label_names: Sequence[str] = ()) -> dict[str, float]:
+def validation_figures(labels: Tensor, logits: Tensor, label_names: Sequence[str] = ()) -> dict[str, float]:
     """Figures of an epoch from logits (N, K) and labels (N,), as in the report; AUROC of each named class, too.
 
     AUROC is not a number where a class is absent. The loss is the plain cross entropy: a report, which knows scores

@@ -8,7 +8,7 @@ from vlass_explorer import checkpoints, runs
 from vlass_explorer.schema import Checkpoint, CheckpointError, ConfigError
 
 
-def card_of(name: str) -> Checkpoint:
+def find_checkpoint(name: str) -> Checkpoint:
     """A checkpoint by its name, the path of its folder, or the run that made it."""
     if (Path(name) / checkpoints.CONFIG).is_file():
         return checkpoints.read(Path(name))

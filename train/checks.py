@@ -71,7 +71,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     except ExplorerError as error:
         errors.append(str(error))
         return found
-    start = starting.start_of(config)
+    start = starting.starting_checkpoint(config)
     if start is not None and (
         other := [key for key in DECIDING if getattr(start.input_spec, key) != getattr(config, key)]
     ):
@@ -139,7 +139,7 @@ def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
     taken = devices.taken_by(config)
     try:
         data = load(config, lambda: None)
-        turn = turns.spare(runs.root(), taken)
+        turn = turns.acquire_idle(runs.root(), taken)
         if turn is None:
             found["notes"].append(
                 f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken by another run, so memory and "

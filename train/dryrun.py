@@ -15,7 +15,7 @@ import torch
 from vlass_explorer.learning.data import Data
 from vlass_explorer.learning.loss import class_weights
 from vlass_explorer.learning.network import build
-from vlass_explorer.learning.patches import thin
+from vlass_explorer.learning.patches import keep_brightest
 from vlass_explorer.learning.start import teachers
 from vlass_explorer.schema import RunConfig
 
@@ -70,11 +70,11 @@ def peak_memory() -> float:
 
 def steps(config: RunConfig, data: Data, device: str) -> dict[str, float]:
     """Seconds of a step, memory before and at its peak in MiB; raises torch.OutOfMemoryError where it does not fit."""
-    size = config.batch_size // ranks.world(config)
+    size = config.batch_size // ranks.world_size(config)
     config = replace(config, devices=1, nodes=1, batch_size=size, epochs=1, accumulate=1, compile=False)
     model, _ = build(config, data.label_names)
     if config.keep_patches:
-        thin(model, config.keep_patches)
+        keep_brightest(model, config.keep_patches)
     weights = class_weights(data.train.labels, len(data.label_names), config)
     module = Classifier(model, config, data.train, data.validation, weights, STEPS + 1, teachers(config, data))
     probe = Probe()
@@ -100,7 +100,7 @@ def measure(config: RunConfig, data: Data, device: str) -> dict[str, Any]:
     the largest is computed from the memory that is free.
     """
     on_gpu = device.startswith("cuda")
-    world, size = ranks.world(config), config.batch_size
+    world, size = ranks.world_size(config), config.batch_size
     found: dict[str, Any] = {"batch_size": size, "precision": config.precision, "fits": True}
     try:
         first = steps(config, data, device)

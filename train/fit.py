@@ -18,7 +18,7 @@ from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.learning.data import load
 from vlass_explorer.learning.loss import class_weights
 from vlass_explorer.learning.network import build
-from vlass_explorer.learning.patches import thin
+from vlass_explorer.learning.patches import keep_brightest
 from vlass_explorer.learning.schedule import check_optimiser
 from vlass_explorer.learning.start import origin, teachers
 from vlass_explorer.schema import Checkpoint, RunConfig
@@ -41,21 +41,21 @@ def run(folder: Path, *, resume: bool = False) -> int:
     others: ranks.Processes = []
     try:
         ranks.check(config)
-        ranks.enter(config)
+        ranks.join_group(config)
         folder = ranks.own_folder(folder, config)
         runs.beat(folder, process=runs.identity(), reason="")
         taken = devices.taken_by(config)
         device = taken[0]
         runs.beat(folder, device=device)
-        turn = turns.wait(folder, taken, lambda: _waiting(stop))
+        turn = turns.acquire(folder, taken, lambda: _waiting(stop))
         try:
-            others = ranks.start(folder, config, resume=resume)
+            others = ranks.spawn(folder, config, resume=resume)
             card = _train(folder, config, device, stop, others, resume=resume)
         finally:
             turn.close()
     except (StopRequested, SIGTERMException) as request:
         # Lightning's own exception: its handler stands between the start of fit and the first step.
-        ranks.leave(others)
+        ranks.join(others)
         end = cluster.ending(folder, str(request) or stop.reason(), stop.received)
         runs.beat(folder, **end)
         print(f"{folder.name}: {end['reason']}", file=sys.stderr, flush=True)
@@ -65,7 +65,7 @@ def run(folder: Path, *, resume: bool = False) -> int:
     except BaseException as error:
         # What was half saved goes first: on a full disk the status needs its room.
         (folder / PARTIAL).unlink(missing_ok=True)
-        elsewhere = ranks.blame(folder, others)
+        elsewhere = ranks.failure(folder, others)
         values = {"reason": elsewhere} if elsewhere else explain(error, config)
         if values is None:
             # Told in the status, and still raised: a bug stays loud in the log.
@@ -103,7 +103,7 @@ def _train(
         print(unreadable(list(data.unreadable.values())), file=sys.stderr)
     model, model_args = build(config, data.label_names)
     if config.keep_patches:
-        thin(model, config.keep_patches)
+        keep_brightest(model, config.keep_patches)
     if config.compile:
         model.compile()
     start = origin(config, data)
@@ -131,14 +131,14 @@ def _train(
         runs.rewind(folder, done)
     with warnings.catch_warnings():
         quiet()
-        held_out = Ordered(ranks.validation(len(data.validation), config))
+        held_out = Ordered(ranks.validation_batches(len(data.validation), config))
         try:
             engine.fit(module, batches, held_out, ckpt_path=state, weights_only=True)
         finally:
             batches.close()
     if ranks.rank(config):
         return None
-    ranks.leave(others)
+    ranks.join(others)
     runs.beat(folder, phase="testing", reason=f"Kept on request after step {done}." if is_enough else "")
     if recorder.best.weights:
         model.load_state_dict(recorder.best.weights)

@@ -49,7 +49,7 @@ def keep(
     report = reports["validation"]
     runs.beat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
     return checkpoints.save(
-        free(config.name),
+        unused_path(config.name),
         model,
         architecture=config.architecture,
         model_args=model_args,
@@ -61,7 +61,7 @@ def keep(
     )
 
 
-def free(name: str) -> Path:
+def unused_path(name: str) -> Path:
     """A checkpoint folder of that name, numbered from the second on."""
     parent = checkpoints.folder()
     number = 1

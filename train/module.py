@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from vlass_explorer.evaluation.images import Images
 from vlass_explorer.learning.averages import MovingAverage
 from vlass_explorer.learning.images import TrainingImages
-from vlass_explorer.learning.loss import cross_entropy, distillation, mix, targets, taught
-from vlass_explorer.learning.network import settle
+from vlass_explorer.learning.loss import cross_entropy, distillation, mix, targets, teacher_scores
+from vlass_explorer.learning.network import freeze_statistics
 from vlass_explorer.learning.schedule import optimiser, schedule
-from vlass_explorer.learning.seeds import STEP, mixed
+from vlass_explorer.learning.seeds import STEP, seed_from
 from vlass_explorer.schema import RunConfig
 
 from .batches import Batch
@@ -46,7 +46,7 @@ class Classifier(pl.LightningModule):
         self._teachers = tuple(teachers or ())
         self.loss_sum, self.loss_count = 0.0, 0
         self.logits: list[Tensor] = []
-        self._settled = -1
+        self._frozen_epoch = -1
 
     @property
     def classes(self) -> int:
@@ -74,14 +74,14 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, with the random numbers of this step of this run."""
         config, epoch = self.config, self.current_epoch
-        if self._settled != epoch:
-            settle(self.model)
-            self._settled = epoch
+        if self._frozen_epoch != epoch:
+            freeze_statistics(self.model)
+            self._frozen_epoch = epoch
         # Dropout then draws the same numbers for this batch whether or not the run was interrupted before.
         number = epoch * int(self.trainer.num_training_batches) + batch_idx
         # Several processes draw differently: each has its own part of the batch.
         number = number * self.trainer.world_size + self.trainer.global_rank
-        torch.manual_seed(mixed(STEP, config.seed, number))
+        torch.manual_seed(seed_from(STEP, config.seed, number))
         if isinstance(batch, Tensor):
             x, labels = self.train_images.augmented(batch, epoch, self.device)
         else:
@@ -92,7 +92,7 @@ class Classifier(pl.LightningModule):
         logits = self.model(x)
         loss = cross_entropy(logits, target, self.class_weights)
         if self._teachers:
-            scores = taught(self._teachers, x, config.distill_temperature)
+            scores = teacher_scores(self._teachers, x, config.distill_temperature)
             soft = distillation(logits, scores, config.distill_temperature)
             loss = (1 - config.distill_weight) * loss + config.distill_weight * soft
         return loss

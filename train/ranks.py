@@ -31,13 +31,13 @@ LAST_WORDS_SECONDS = 30.0
 Processes = list[subprocess.Popen[bytes]]
 
 
-def world(config: RunConfig) -> int:
+def world_size(config: RunConfig) -> int:
     """Number of processes of a run."""
     return config.devices * config.nodes
 
 
 def rank(config: RunConfig) -> int:
-    """Which of them this process is, from 0; known after ``enter``."""
+    """Which of them this process is, from 0; known after ``join_group``."""
     return int(os.environ.get("NODE_RANK", 0)) * config.devices + int(os.environ.get("LOCAL_RANK", 0))
 
 
@@ -48,18 +48,18 @@ def check(config: RunConfig) -> None:
     cluster.check_tasks(config.devices, config.nodes)
     if config.nodes > 1 and not slurm.step():
         raise ConfigError(f"nodes={config.nodes} needs a cluster: submit the run with --slurm, or set nodes=1.")
-    if config.batch_size % world(config):
+    if config.batch_size % world_size(config):
         raise ConfigError(
-            f"batch_size={config.batch_size} cannot be shared by {world(config)} processes; make it a multiple."
+            f"batch_size={config.batch_size} cannot be shared by {world_size(config)} processes; make it a multiple."
         )
 
 
-def enter(config: RunConfig) -> None:
+def join_group(config: RunConfig) -> None:
     """Find out which of the run's processes this is, and tell Lightning's own environment, so that it guesses nothing.
 
-    A process of srun knows from SLURM, a process that ``start`` made from its variables; any other is the first.
+    A process of srun knows from SLURM, a process that ``spawn`` made from its variables; any other is the first.
     """
-    if world(config) == 1:
+    if world_size(config) == 1:
         return
     if step := slurm.step():
         # Another step of the same job listens on another port.
@@ -71,9 +71,9 @@ def enter(config: RunConfig) -> None:
         threading.Thread(target=_follow, args=(os.getppid(),), name="follow", daemon=True).start()
 
 
-def start(folder: Path, config: RunConfig, *, resume: bool) -> Processes:
+def spawn(folder: Path, config: RunConfig, *, resume: bool) -> Processes:
     """Start the other processes of a run from its first one, unless srun did."""
-    if world(config) == 1 or "LOCAL_RANK" in os.environ:
+    if world_size(config) == 1 or "LOCAL_RANK" in os.environ:
         return []
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,8 +87,8 @@ def start(folder: Path, config: RunConfig, *, resume: bool) -> Processes:
     ]
 
 
-def leave(others: Processes) -> None:
-    """Wait for the processes that ``start`` made, end those that do not, and be a single process again."""
+def join(others: Processes) -> None:
+    """Wait for the processes that ``spawn`` made, end those that do not, and be a single process again."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     deadline = time.monotonic() + LAST_WORDS_SECONDS
@@ -128,9 +128,9 @@ def own_folder(folder: Path, config: RunConfig) -> Path:
     return own
 
 
-def blame(folder: Path, others: Processes) -> str:
+def failure(folder: Path, others: Processes) -> str:
     """What ended the run in another process, empty where none of them ended badly."""
-    leave(others)
+    join(others)
     for number, process in enumerate(others, start=1):
         own = folder / f".rank{number}"
         status = runs.read_status(own) if (own / "status.json").exists() else {}
@@ -141,7 +141,7 @@ def blame(folder: Path, others: Processes) -> str:
     return ""
 
 
-def agree(trainer: pl.Trainer, value: int) -> int:
+def reduce_max(trainer: pl.Trainer, value: int) -> int:
     """The largest value that any of the processes has; each of them has to ask."""
     if trainer.world_size == 1:
         return value
@@ -149,7 +149,7 @@ def agree(trainer: pl.Trainer, value: int) -> int:
     return int(trainer.strategy.reduce(tensor, reduce_op="max"))
 
 
-def mean(trainer: pl.Trainer, value: float) -> float:
+def reduce_mean(trainer: pl.Trainer, value: float) -> float:
     """Mean of a number over the processes; each of them has to ask."""
     if trainer.world_size == 1:
         return value
@@ -157,24 +157,24 @@ def mean(trainer: pl.Trainer, value: float) -> float:
     return float(trainer.strategy.reduce(tensor, reduce_op="mean"))
 
 
-def shared(batch: Tensor, config: RunConfig) -> Tensor:
+def shard(batch: Tensor, config: RunConfig) -> Tensor:
     """This process's part of a batch of positions; equal parts, so that the mean of their losses is right."""
-    size = len(batch) // world(config)
-    return batch if world(config) == 1 else batch[rank(config) * size : (rank(config) + 1) * size]
+    size = len(batch) // world_size(config)
+    return batch if world_size(config) == 1 else batch[rank(config) * size : (rank(config) + 1) * size]
 
 
-def validation(count: int, config: RunConfig) -> list[Tensor]:
-    """Batches of the positions that this process validates: every ``world``-th one.
+def validation_batches(count: int, config: RunConfig) -> list[Tensor]:
+    """Batches of the positions that this process validates: every ``world_size``-th one.
 
     All processes get as many, the last ones some position twice: they meet in each batch.
     """
-    size = world(config)
+    size = world_size(config)
     own = torch.arange(rank(config), -(-count // size) * size, size).clamp_max(count - 1)
     return list(own.split(max(1, config.batch_size // size)))
 
 
-def gathered(trainer: pl.Trainer, rows: Tensor, count: int) -> Tensor:
-    """Rows (count, K) of all positions in order, from each process's own rows in the order of ``validation``."""
+def gather(trainer: pl.Trainer, rows: Tensor, count: int) -> Tensor:
+    """Rows (count, K) of all positions in order, from each process's rows in the order of ``validation_batches``."""
     if trainer.world_size == 1:
         return rows
     own = rows.to(trainer.strategy.root_device)
@@ -187,12 +187,12 @@ def trainer_arguments(config: RunConfig, device: str) -> dict[str, Any]:
     """What Lightning's Trainer needs for a run whose first process has that device."""
     kind, _, first = device.partition(":")
     on_gpu = kind == "cuda"
-    count = config.devices if world(config) > 1 else 1
+    count = config.devices if world_size(config) > 1 else 1
     one: dict[str, Any] = {
         "accelerator": kind,
         "devices": list(range(int(first), int(first) + count)) if on_gpu else count,
     }
-    if world(config) == 1:
+    if world_size(config) == 1:
         return one
     # torch has no common batch norm on the CPU: there each process normalises its own part.
     return {**one, "num_nodes": config.nodes, "strategy": "ddp", "sync_batchnorm": on_gpu}

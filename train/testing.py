@@ -9,32 +9,32 @@ from dataclasses import asdict
 
 from vlass_explorer import checkpoints, devices
 from vlass_explorer.datasets.items import unreadable
-from vlass_explorer.evaluation import Evaluation, evaluate, leaderboard, parts, report_table
+from vlass_explorer.evaluation import EvaluationResult, evaluate, leaderboard, parts, report_table
 from vlass_explorer.schema import Checkpoint, ConfigError, Report, Reports
 
-from .cards import card_of
+from .cards import find_checkpoint
 
 KEPT = ("count", "accuracy", "macro_f1", "macro_f1_interval", "macro_auroc", "loss", "ece", "brier", "seen")
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and tell."""
-    card = card_of(options.checkpoint)
+    card = find_checkpoint(options.checkpoint)
     where = {"data_dir": options.data_dir, "dataset": options.dataset, "split": options.split, "fold": options.fold}
-    part = parts.chosen(card, parts.config_of(card, **where), options.part or "", apart=options.apart)
+    part = parts.select(card, parts.config_of(card, **where), options.part or "", apart=options.apart)
     device = devices.resolve(options.device)
-    found = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
-    if found.unreadable:
-        print(unreadable(list(found.unreadable.values())), file=sys.stderr)
+    result = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
+    if result.unreadable:
+        print(unreadable(list(result.unreadable.values())), file=sys.stderr)
     if options.keep:
-        figures = asdict(found.report)
+        figures = asdict(result.report)
         kept = {options.keep: {key: figures[key] for key in KEPT}}
         checkpoints.update(card, reports=Reports({**card.reports.table, **kept}))
-    write(options, found.report, f"{card.name} on {part} of {part.data_set.title}")
+    write(options, result.report, f"{card.name} on {part} of {part.data_set.title}")
     if options.json:
-        print(json.dumps(values(card, part, found, options)))
+        print(json.dumps(values(card, part, result, options)))
     else:
-        print("\n".join(lines(card, part, found.report, tta=options.tta)))
+        print("\n".join(lines(card, part, result.report, tta=options.tta)))
     return 0
 
 
@@ -50,13 +50,15 @@ def write(options: argparse.Namespace, report: Report, where: str) -> None:
                 raise ConfigError(f"{file} cannot be written ({error.strerror}); name another file.") from error
 
 
-def values(card: Checkpoint, part: parts.Part, found: Evaluation, options: argparse.Namespace) -> dict[str, object]:
+def values(
+    card: Checkpoint, part: parts.Part, result: EvaluationResult, options: argparse.Namespace
+) -> dict[str, object]:
     """All of it as plain values."""
     assert part.config is not None
     place = {"split": part.config.split, "fold": part.config.fold, "part": part.name}
     way = {"apart": options.apart, "tta": options.tta}
-    rest = {"absent": found.report.absent, "unreadable": dict(found.unreadable)}
-    return {"checkpoint": card.name, **place, **way, **asdict(found.report), **rest}
+    rest = {"absent": result.report.absent, "unreadable": dict(result.unreadable)}
+    return {"checkpoint": card.name, **place, **way, **asdict(result.report), **rest}
 
 
 def lines(card: Checkpoint, part: parts.Part, report: Report, *, tta: bool) -> list[str]:

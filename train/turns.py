@@ -55,7 +55,7 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
-def wait(path: Path, devices: Sequence[str], beat: Callable[[], None], pause: float = 1.0) -> Turn:
+def acquire(path: Path, devices: Sequence[str], beat: Callable[[], None], pause: float = 1.0) -> Turn:
     """Wait until this run is the oldest living queued one of all its devices and has their locks; ``beat`` may raise.
 
     A SLURM job has been given its devices already, and the first process of a run waits for all of them.
@@ -71,7 +71,7 @@ def wait(path: Path, devices: Sequence[str], beat: Callable[[], None], pause: fl
         time.sleep(pause)
 
 
-def spare(root: Path, devices: Sequence[str], patience: float = PATIENCE) -> Turn | None:
+def acquire_idle(root: Path, devices: Sequence[str], patience: float = PATIENCE) -> Turn | None:
     """The turn of a dry run on devices that no run has or waits for; None where one does, for it may last for days.
 
     Another dry run is waited for, ``patience`` seconds at most.

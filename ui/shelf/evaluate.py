@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import datasets
 from vlass_explorer.datasets import splits
-from vlass_explorer.evaluation import Evaluation, Part, evaluate, metrics, parts
+from vlass_explorer.evaluation import EvaluationResult, Part, evaluate, metrics, parts
 from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, ReportError, RunConfig
 
 from .. import loaders, results, settings, slow, state
@@ -32,7 +32,7 @@ class Done:
 
     part: Part
     data_dir: str
-    found: Evaluation
+    result: EvaluationResult
 
 
 def draw(card: Checkpoint) -> None:
@@ -66,13 +66,13 @@ def draw(card: Checkpoint) -> None:
 
 
 def _draw(card: Checkpoint, done: Done) -> None:
-    part, found = done.part, done.found
+    part, result = done.part, done.result
     st.caption(f"{plain(part.data_set.title)} in `{done.data_dir or 'memory'}`: {plain(str(part))}")
-    results.report(found.report, f"new_{card.name}")
-    results.report_downloads(found.report, f"{card.name} on {part} of {part.data_set.title}", f"new_{card.name}")
-    if found.unreadable:
-        first = next(iter(found.unreadable.values()))
-        st.warning(f"{len(found.unreadable)} cutouts have no score, among them {plain(first)}")
+    results.report(result.report, f"new_{card.name}")
+    results.report_downloads(result.report, f"{card.name} on {part} of {part.data_set.title}", f"new_{card.name}")
+    if result.unreadable:
+        first = next(iter(result.unreadable.values()))
+        st.warning(f"{len(result.unreadable)} cutouts have no score, among them {plain(first)}")
     _gallery(card, done)
 
 
@@ -138,24 +138,24 @@ def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
 
 def _run(place: DeltaGenerator, card: Checkpoint, config: RunConfig, part: str) -> Done | None:
     """The evaluation, with its progress in ``place``; None where it was stopped."""
-    chosen = parts.chosen(card, config, part)
+    chosen = parts.select(card, config, part)
     key = f"evaluate_{card.name}"
     st.session_state.get("stopped", set()).discard(key)  # the button was pressed again
-    found = slow.run(place, key, "Evaluating", lambda: evaluate(loaders.model(card), card, chosen))
-    return None if found is None else Done(chosen, config.data_dir, found)
+    result = slow.run(place, key, "Evaluating", lambda: evaluate(loaders.model(card), card, chosen))
+    return None if result is None else Done(chosen, config.data_dir, result)
 
 
 def _gallery(card: Checkpoint, done: Done) -> None:
-    found = done.found
-    mistakes = found.report.mistakes
-    st.markdown(f"**Mistakes, the surest first** ({int((found.probabilities.argmax(1) != found.labels).sum())})")
+    result = done.result
+    mistakes = result.report.mistakes
+    st.markdown(f"**Mistakes, the surest first** ({int((result.probabilities.argmax(1) != result.labels).sum())})")
     if not mistakes:
         st.caption("There is none.")
         return
     cells = st.grid("auto", min_column_width=150, gap="small")
     for mistake in mistakes[:SHOWN]:
-        item = done.part.data_set.items[int(found.indices[mistake.index])]
-        true, predicted = (plain(found.label_names[k]) for k in (mistake.true, mistake.predicted))
+        item = done.part.data_set.items[int(result.indices[mistake.index])]
+        true, predicted = (plain(result.label_names[k]) for k in (mistake.true, mistake.predicted))
         with cells.cell(), st.container(gap="xxsmall"):
             try:
                 st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)

@@ -60,7 +60,7 @@ def choice(cards: list[Checkpoint]) -> Start:
 
 def from_checkpoint(card: Checkpoint) -> RunConfig:
     """Defaults for fine-tuning a checkpoint: its architecture, head and input, few epochs, a low learning rate."""
-    return RunConfig(name=f"{card.name}-tuned", weights=card.name, **checkpoints.inherited(card), **FINE_TUNE)
+    return RunConfig(name=f"{card.name}-tuned", weights=card.name, **checkpoints.inherited_options(card), **FINE_TUNE)
 
 
 def _confined(config: RunConfig) -> RunConfig:
@@ -82,5 +82,5 @@ def _from_file() -> Start:
         raise ConfigError(f"{file.name} is too long for a configuration.")
     with mapped(lambda error: ConfigError(f"{file.name} is not a text file.")):
         text = content.decode("utf-8")
-    config = checkpoints.taking_over(lambda base: _confined(recipes.from_yaml(text, f"file {file.name}", base)))
+    config = checkpoints.with_inherited(lambda base: _confined(recipes.from_yaml(text, f"file {file.name}", base)))
     return Start(config, f"file {file.file_id}", says_data=bool(config.data_dir) or config.dataset != "class_folders")

@@ -86,7 +86,7 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
         if chosen == given:  # as the form started: what was given stays
             return replace(config, weights=chosen)
         card = next(card for card in cards if card.name == chosen)
-        return replace(config, weights=chosen, **checkpoints.inherited(card))
+        return replace(config, weights=chosen, **checkpoints.inherited_options(card))
     return replace(config, weights=source, in_chans=3 if source == "imagenet" else config.in_chans)
 
 

@@ -39,7 +39,7 @@ def draw(config: RunConfig) -> None:
         if not st.toggle("Show", key="train_look_on", help="Reads a few cutouts of each class."):
             return
         data = data_step.data_set(config.dataset, config.data_dir, changed)
-        start = None if (card := checkpoints.start_of(config)) is None else card.input_spec
+        start = None if (card := checkpoints.starting_checkpoint(config)) is None else card.input_spec
         config = RunConfig(**{key: getattr(config, key) for key in (*SEEN, *form.groups()["Augmentation"])})
         picture, problems = _montage(config, start, changed)
         names = ", ".join(plain(name) for name in data.label_names)

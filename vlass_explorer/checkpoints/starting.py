@@ -21,12 +21,12 @@ def is_file(weights: str) -> bool:
     return weights.endswith(SUFFIX)
 
 
-def named(text: str, config: RunConfig) -> str:
+def resolve_name(text: str, config: RunConfig) -> str:
     """The name of a checkpoint where {fold} and {split} stand for those of the run."""
     return text.strip().replace("{fold}", str(config.fold)).replace("{split}", config.split)
 
 
-def start_of(config: RunConfig) -> Checkpoint | None:
+def starting_checkpoint(config: RunConfig) -> Checkpoint | None:
     """The checkpoint that a run starts from: of the shelf, or a model.safetensors that lies beside its config.json.
 
     None for fresh weights, timm's own and a file without such a card. Raises CheckpointError as ``find`` and ``read``.
@@ -34,7 +34,7 @@ def start_of(config: RunConfig) -> Checkpoint | None:
     if config.weights in ("", "none", "imagenet"):
         return None
     if not is_file(config.weights):
-        return find(named(config.weights, config))
+        return find(resolve_name(config.weights, config))
     path = Path(config.weights).expanduser()
     if path.name != WEIGHTS or not path.is_file():
         return None
@@ -54,7 +54,7 @@ def file_of(config: RunConfig) -> Ancestor | None:
         return Ancestor(path.name, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def inherited(card: Checkpoint) -> dict[str, Any]:
+def inherited_options(card: Checkpoint) -> dict[str, Any]:
     """Options of a run that start as a checkpoint has them: its architecture, its head and its input."""
     patch = card.model_args.get("patch_size", 0)
     own = {
@@ -65,7 +65,7 @@ def inherited(card: Checkpoint) -> dict[str, Any]:
     return {key: own[key] if key in own else getattr(card.input_spec, key) for key in INHERITED}
 
 
-def taking_over(make: Callable[[RunConfig], RunConfig]) -> RunConfig:
+def with_inherited(make: Callable[[RunConfig], RunConfig]) -> RunConfig:
     """The configuration that ``make`` builds over defaults; over what a checkpoint passes on where it starts from one.
 
     So what was given stays, and what was not is as the starting weights know it. A checkpoint whose name depends on
@@ -73,9 +73,9 @@ def taking_over(make: Callable[[RunConfig], RunConfig]) -> RunConfig:
     """
     config = make(RunConfig())
     try:
-        start = start_of(config)
+        start = starting_checkpoint(config)
     except CheckpointError:
         if "{" not in config.weights:
             raise
         return config
-    return config if start is None else make(replace(RunConfig(), **inherited(start)))
+    return config if start is None else make(replace(RunConfig(), **inherited_options(start)))

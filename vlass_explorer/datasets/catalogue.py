@@ -22,7 +22,7 @@ from .. import cutouts
 from ..schema import CutoutError, DatasetError, pixel_shape
 from . import cache, class_folders, label_words
 from .facts import facts
-from .items import DataSet, Item, chosen
+from .items import DataSet, Item, subsample
 
 TITLE = "Catalogue beside FITS images"
 LABEL_NAMES = None
@@ -67,7 +67,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         )
         for row, place, path in zip(rows, places, paths, strict=True)
     ]
-    kept = chosen(items, count, seed)
+    kept = subsample(items, count, seed)
     return DataSet(**{"title": root.name, **class_folders.seen_in(kept, said), **said}, items=kept, label_names=names)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..schema import Cutout, DatasetError, Origin
 from . import cache
-from .items import DataSet, Item, array_cutout, chosen
+from .items import DataSet, Item, array_cutout, subsample
 
 TITLE = "CIFAR-10"
 LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -51,7 +51,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     ]
     return DataSet(
         title=TITLE,
-        items=chosen(items, count, seed),
+        items=subsample(items, count, seed),
         label_names=LABEL_NAMES,
         licence="not stated by the authors",
         citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",

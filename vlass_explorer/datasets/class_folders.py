@@ -26,7 +26,7 @@ from ..foreign import mapped, reason
 from ..schema import Cutout, DatasetError, header_scale
 from . import cache, label_words, layout
 from .facts import facts
-from .items import DataSet, Item, chosen, unreadable
+from .items import DataSet, Item, subsample, unreadable
 
 TITLE = "Folder of cutouts"
 LABEL_NAMES = None
@@ -91,7 +91,7 @@ def assemble(
         )
         for row, path in zip(table, paths, strict=True)
     )
-    items = chosen(items, count, seed)
+    items = subsample(items, count, seed)
     return DataSet(**{"title": root.name, **seen_in(items, known), **known}, items=items, label_names=names)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..schema import Cutout, CutoutError, DatasetError, Origin
 from . import cache
-from .items import DataSet, Item, array_cutout, chosen
+from .items import DataSet, Item, array_cutout, subsample
 from .safe_pickle import read_npy
 
 TITLE = "DeepLense"
@@ -57,7 +57,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
         )
     return DataSet(
         title=f"{TITLE} {root.name}",
-        items=chosen(items, count, seed),
+        items=subsample(items, count, seed),
         label_names=LABEL_NAMES,
         licence="not stated by the authors",
         citation="Alexander et al. 2020, ApJ 893, 15; https://github.com/ML4SCI/DeepLense",

@@ -97,7 +97,7 @@ def unreadable(failures: Sequence[str]) -> str:
     return f"{len(failures)} files cannot be read: {named}{more}."
 
 
-def chosen(items: Sequence[Item], count: int | None, seed: int) -> tuple[Item, ...]:
+def subsample(items: Sequence[Item], count: int | None, seed: int) -> tuple[Item, ...]:
     """A seeded random choice of ``count`` items in their order; all of them without a count."""
     if not count or count >= len(items):
         return tuple(items)

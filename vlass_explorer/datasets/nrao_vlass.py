@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..schema import Cutout, DatasetError, Origin
 from . import cache
-from .items import DataSet, Item, array_cutout, chosen
+from .items import DataSet, Item, array_cutout, subsample
 from .safe_pickle import read_pickle
 
 TITLE = "VLASS of the AAS 242 tutorial"
@@ -45,7 +45,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     ]
     return DataSet(
         title=TITLE,
-        items=chosen(items, count, seed),
+        items=subsample(items, count, seed),
         label_names=LABEL_NAMES,
         survey="VLASS",
         frequency_ghz=3.0,

@@ -140,7 +140,7 @@ def groups(items: list[Item], separation: float = SEPARATION) -> Indices:
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def apart(items: Sequence[Item], indices: Indices, others: Indices, separation: float = SEPARATION) -> Indices:
+def exclude_near(items: Sequence[Item], indices: Indices, others: Indices, separation: float = SEPARATION) -> Indices:
     """Those of ``indices`` that have none of ``others`` closer than ``separation`` arcsec; errors as ``groups``."""
     both = np.concatenate([indices, others])
     ra, dec = np.array([position(items[index]) for index in both]).T

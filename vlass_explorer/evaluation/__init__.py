@@ -4,12 +4,12 @@
 into a ``Report``, ``unseen`` says how much of it the checkpoint had seen; ``leaderboard`` and ``cost`` compare
 checkpoints, ``averaging`` makes one of several. Pages, the command line and the end of a run call the same functions::
 
-    part = parts.chosen(card, parts.config_of(card, data_dir="DIR"), "test")
+    part = parts.select(card, parts.config_of(card, data_dir="DIR"), "test")
     report = evaluate(checkpoints.load(card), card, part).report
 """
 
 from .images import Images
 from .parts import Part
-from .scores import Evaluation, evaluate, evaluate_images
+from .scores import EvaluationResult, evaluate, evaluate_images
 
-__all__ = ["Evaluation", "Images", "Part", "evaluate", "evaluate_images"]
+__all__ = ["EvaluationResult", "Images", "Part", "evaluate", "evaluate_images"]

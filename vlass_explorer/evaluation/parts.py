@@ -78,7 +78,7 @@ def split_of(data_set: DataSet, config: RunConfig, *, to_train: bool = True) -> 
     return splits.split(data_set, *place, to_train=to_train)
 
 
-def chosen(card: Checkpoint, config: RunConfig, part: str = "validation", *, apart: bool = False) -> Part:
+def select(card: Checkpoint, config: RunConfig, part: str = "validation", *, apart: bool = False) -> Part:
     """The part of a data set that a checkpoint is scored on.
 
     An empty ``part`` stands for validation, or for the only one of a data set that declares a single other part. The
@@ -101,17 +101,17 @@ def chosen(card: Checkpoint, config: RunConfig, part: str = "validation", *, apa
             part = "test" if len(parts.test) else "validation"
         indices = indices if part == "all" else getattr(parts, part)
         if apart:
-            indices = splits.apart(data_set.items, indices, parts.train)
+            indices = splits.exclude_near(data_set.items, indices, parts.train)
     if not len(indices):
         raise DatasetError(
             f"The split {config.split!r} of {data_set.title} has no {part} part{' so far apart' if apart else ''}; "
             "choose another part."
         )
     kept = tuple(indices.tolist())
-    return Part(relabelled(data_set, card), kept, part, config, apart)
+    return Part(relabel(data_set, card), kept, part, config, apart)
 
 
-def relabelled(data_set: DataSet, card: Checkpoint) -> DataSet:
+def relabel(data_set: DataSet, card: Checkpoint) -> DataSet:
     """The data set with labels that are indices into the checkpoint's label names; classes are matched by name.
 
     Classes of the checkpoint may be absent. Raises DatasetError where an item has a class that it does not know.

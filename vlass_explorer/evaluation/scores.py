@@ -22,7 +22,7 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class EvaluationResult:
     """Labels (N) and softmax scores (N, K) of the cutouts that could be read, with the names of all others."""
 
     label_names: tuple[str, ...]
@@ -37,7 +37,9 @@ class Evaluation:
     """The report of record of these scores, mistakes named."""
 
 
-def evaluate(model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu", tta: bool = False) -> Evaluation:
+def evaluate(
+    model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu", tta: bool = False
+) -> EvaluationResult:
     """What a checkpoint's model says of a part of a data set; reports progress. Errors as ``evaluate_images``."""
     with progress.part(0, 2):
         images = part.images(card)
@@ -54,7 +56,7 @@ def evaluate_images(
     device: str = "cpu",
     tta: bool = False,
     seen: Overlap | None = None,
-) -> Evaluation:
+) -> EvaluationResult:
     """Scores and report of the images of one part, whose labels are indices into ``label_names``.
 
     ``seen``, how much of it the model has seen, goes with the report. Raises DatasetError where no cutout can be read,
@@ -67,7 +69,7 @@ def evaluate_images(
     if broken := int((~probabilities.isfinite()).any(dim=1).sum()):
         raise CheckpointError(f"The model gives no finite score for {broken} of {len(probabilities)} cutouts.")
     labels, found = images.labels.numpy(), probabilities.numpy()
-    return Evaluation(
+    return EvaluationResult(
         label_names,
         np.array(images.indices, dtype=np.int64),
         tuple(images.names),

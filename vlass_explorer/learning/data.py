@@ -90,7 +90,7 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
         raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, known)}.")
     data_set = open_data_set(config)
     train_indices, validation_indices = split_indices(data_set, config)
-    card = starting.start_of(config)
+    card = starting.starting_checkpoint(config)
     start = None if card is None else card.input_spec
     spec = datasets.input_spec(data_set, config, start=start)
     images = stretched(data_set, spec, config, allowed=config.allow_unreadable, check=check)

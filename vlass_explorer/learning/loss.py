@@ -69,7 +69,7 @@ def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def taught(teachers: Sequence[nn.Module], x: Tensor, temperature: float) -> Tensor:
+def teacher_scores(teachers: Sequence[nn.Module], x: Tensor, temperature: float) -> Tensor:
     """Mean softened scores (B, K) of the teachers on the same images."""
     return torch.stack([(teacher(x).float() / temperature).softmax(dim=1) for teacher in teachers]).mean(dim=0)
 

@@ -42,7 +42,7 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
     ``img_size`` is left out for architectures that take any size; an architecture that cannot take another wish of
     the configuration is a ConfigError.
     """
-    start = starting.start_of(config)
+    start = starting.starting_checkpoint(config)
     if start is not None:
         fill.check_architecture(start, config.architecture)
     wishes, asked = _wishes(config, start), _wishes(config, start)
@@ -110,7 +110,7 @@ def freeze(model: nn.Module, config: RunConfig) -> None:
         parameter.requires_grad_(name in trained)
 
 
-def settle(model: nn.Module) -> None:
+def freeze_statistics(model: nn.Module) -> None:
     """Put layers without any trained weight into evaluation mode, so that frozen batch norms keep their statistics."""
     for module in model.modules():
         parameters = list(module.parameters())

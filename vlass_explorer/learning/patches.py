@@ -66,7 +66,7 @@ class BrightPatchesOfConViT(BrightPatches):
         return super().forward(x)
 
 
-def thin(model: nn.Module, count: int) -> None:
+def keep_brightest(model: nn.Module, count: int) -> None:
     """Let a ViT or ConViT train on its ``count`` brightest patches; ConfigError for other architectures."""
     if type(model).__name__ == "ConVit":
         chooser: BrightPatches = BrightPatchesOfConViT(model, count)

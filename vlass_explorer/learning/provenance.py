@@ -14,7 +14,7 @@ import timm
 import torch
 
 from .. import __version__, checkpoints
-from ..checkpoints.starting import is_file, start_of
+from ..checkpoints.starting import is_file, starting_checkpoint
 from ..datasets import DataSet
 from ..recipes import to_yaml
 from ..schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
@@ -42,7 +42,7 @@ def inherited(card: Checkpoint, role: str) -> Seen:
 
 def outside(config: RunConfig, data_set: DataSet) -> tuple[Seen, ...]:
     """Starting weights that are no checkpoint: nobody lists the pictures of ImageNet, among which none is radio."""
-    if is_file(config.weights) and start_of(config) is None:
+    if is_file(config.weights) and starting_checkpoint(config) is None:
         return (Seen(unlisted=(f"weights file {Path(config.weights).name}",)),)
     if config.weights == "imagenet" and data_set.colour:
         return (Seen(unlisted=("ImageNet weights",)),)

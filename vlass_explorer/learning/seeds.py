@@ -8,11 +8,11 @@ import torch
 ORDER, STEP, MIX, AUGMENT = range(4)
 
 
-def mixed(*numbers: int) -> int:
+def seed_from(*numbers: int) -> int:
     """One 63-bit seed from several numbers, such as (purpose, seed, epoch, step)."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def generator(*numbers: int) -> torch.Generator:
     """A CPU generator seeded by several numbers."""
-    return torch.Generator().manual_seed(mixed(*numbers))
+    return torch.Generator().manual_seed(seed_from(*numbers))

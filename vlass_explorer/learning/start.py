@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..checkpoints.starting import file_of, named, start_of
+from ..checkpoints.starting import file_of, resolve_name, starting_checkpoint
 from ..evaluation import unseen
 from ..schema import Ancestor, Checkpoint, ConfigError, InputSpec, RunConfig
 from .data import Data
@@ -72,7 +72,7 @@ def saw_validation(card: Checkpoint, config: RunConfig, data: Data) -> bool:
 
 def teacher_cards(config: RunConfig) -> list[Checkpoint]:
     """The checkpoints that a run learns from."""
-    return [checkpoints.find(named(text, config)) for text in filter(None, config.teacher.split(","))]
+    return [checkpoints.find(resolve_name(text, config)) for text in filter(None, config.teacher.split(","))]
 
 
 def teachers(config: RunConfig, data: Data) -> list[nn.Module]:
@@ -100,7 +100,7 @@ def origin(config: RunConfig, data: Data) -> Start:
         seen=(*outside(config, data.data_set), *taken),
         teachers=tuple(Ancestor(card.name, card.sha256) for card in learnt),
     )
-    card = start_of(config)
+    card = starting_checkpoint(config)
     if card is None:
         return replace(known, started_from=file_of(config))
     saw = saw_validation(card, config, data)
