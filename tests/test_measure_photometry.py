@@ -14,6 +14,7 @@ import pytest
 from photutils.aperture import ApertureStats, EllipticalAperture
 
 from benchmarks import flux_coverage
+from benchmarks.real_skies import Score, real_draws
 from vlass_explorer import measure
 from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, noise
 from vlass_explorer.schema import Beam, Cutout
@@ -29,8 +30,8 @@ def seen(*parts: Component, rms: float = RMS, seed: int = 0, largest_scale: floa
 
 
 @pytest.fixture(scope="module")
-def coverage() -> dict[flux_coverage.Cell, tuple[float, float, int]]:
-    """Median, coverage and draws without a flux of every cell, on smaller fields than those of the published table."""
+def coverage() -> dict[flux_coverage.Cell, Score]:
+    """Score of every cell, on smaller fields than those of the published table."""
     task = partial(flux_coverage.row, draws=DRAWS, share=0.75)
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         rows = pool.map(task, flux_coverage.CELLS, chunksize=5)
@@ -40,11 +41,11 @@ def coverage() -> dict[flux_coverage.Cell, tuple[float, float, int]]:
 @pytest.mark.timeout(900)  # the first one waits for all cells: half a minute of two idle cores
 @pytest.mark.parametrize("cells", ROWS, ids=lambda cells: f"{cells[0].beam}-{cells[0].kind}-{cells[0].shape}")
 def test_the_quoted_error_covers_the_truth(
-    cells: list[flux_coverage.Cell], coverage: dict[flux_coverage.Cell, tuple[float, float, int]]
+    cells: list[flux_coverage.Cell], coverage: dict[flux_coverage.Cell, Score]
 ) -> None:
     """Bounds are those that 2,000 draws a cell keep, and three standard errors of a median and a share of 200."""
     for cell in cells:
-        median, covered, none = coverage[cell]
+        median, covered, none, *_ = coverage[cell]
         within = 0.05 if cell.snr < 10 else 0.03
         assert abs(median - 1.0) < within + 3 * 1.25 * 1.4 / cell.snr / np.sqrt(DRAWS), cell
         scatter = 3 * np.sqrt(0.68 * 0.32 / DRAWS)
@@ -57,8 +58,8 @@ def test_sources_put_into_real_skies_are_covered_too(data_dir: Path, survey: str
     paths = sorted((data_dir / "cutouts").glob(flux_coverage.REAL[survey]))
     shares = []
     for shape, snr in (("point", 10), ("6 arcsec", 20), ("12 arcsec", 10), ("double", 20)):
-        draws = flux_coverage.real_draws(paths, shape, snr, 100)
-        median, covered, _ = flux_coverage.scored(draws, flux_coverage.flux_alone)
+        draws = real_draws(paths, flux_coverage.SHAPES[shape], snr, 100)
+        median, covered, *_ = flux_coverage.scored(draws, flux_coverage.flux_alone)
         assert abs(median - 1.0) < 0.03 + 3 * 1.25 * 1.4 / snr / 10.0
         shares.append(covered)
     assert 0.60 < np.mean(shares) < 0.78
@@ -67,9 +68,9 @@ def test_sources_put_into_real_skies_are_covered_too(data_dir: Path, survey: str
 @pytest.mark.parametrize("shape", list(flux_coverage.SHAPES))
 def test_forced_photometry_at_the_known_place_needs_no_detection(shape: str) -> None:
     cell = flux_coverage.Cell("3.0x2.4", "beam", shape, 7)
-    median, covered = flux_coverage.forced_draws(cell, DRAWS)
-    assert median == pytest.approx(1.0, abs=0.06)
-    assert 0.58 < covered < 0.78
+    found = flux_coverage.forced_draws(cell, DRAWS)
+    assert found.median == pytest.approx(1.0, abs=0.06)
+    assert 0.58 < found.covered < 0.78
 
 
 def test_sums_are_those_of_photutils_and_closed_forms() -> None:
