@@ -220,7 +220,7 @@ def main() -> None:
     if arguments.real:
         work = [(real_row, setting) for setting in product(REAL, SHAPES, SNRS)]
         for survey in REAL:
-            print(f"{survey}: {described(fields(real_paths(survey)))}", flush=True)
+            print(survey, *described(fields(real_paths(survey))), sep="\n  ", flush=True)
     else:
         forced = [cell for cell in CELLS if cell.snr == SNRS[0]]
         work = [(row, cell) for cell in CELLS] + [(forced_row, cell) for cell in forced]

@@ -122,11 +122,15 @@ def fields(paths: Sequence[Path]) -> list[Field]:
     return found
 
 
-def described(skies: Sequence[Field]) -> str:
-    """How much sky there is for a source to lie in."""
-    area = sum(len(sky.places) * sky.pixel**2 for sky in skies)
-    blocks = sum(len(np.unique(sky.blocks, axis=0)) for sky in skies)
-    return f"{len(skies)} fields, {area:,.0f} square arcsec of blank sky in {blocks} blocks"
+def described(skies: Sequence[Field]) -> list[str]:
+    """How much sky of each field there is for a source to lie in, and of all of them."""
+    sizes = [(len(sky.places) * sky.pixel**2, len(np.unique(sky.blocks, axis=0))) for sky in skies]
+    names = [*(sky.image.name for sky in skies), "all"]
+    sizes.append((sum(area for area, _ in sizes), sum(blocks for _, blocks in sizes)))
+    return [
+        f"{name}: {area:,.0f} square arcsec of blank sky in {n} blocks"
+        for name, (area, n) in zip(names, sizes, strict=True)
+    ]
 
 
 def real_draws(paths: Sequence[Path], shape: tuple[Component, ...], snr: float, count: int) -> Iterator[Draw]:

@@ -65,7 +65,8 @@ def test_a_source_linked_with_one_of_the_image_is_left_out(tmp_path: Path) -> No
     path.write_bytes(primary(pixels.astype(np.float32), CRPIX1=91.0, CRPIX2=81.0))
     (field,) = real_skies.fields([path])
     assert field.taken[80, 40] and not field.taken[60:101, 75:121].all()
-    assert real_skies.described([field]).startswith("1 fields, ")
+    (*_, together) = real_skies.described([field, field])
+    assert f"{2 * len(field.places):,} square arcsec" in together and together.endswith("in 4 blocks")
     draws = list(real_skies.real_draws([path], flux_coverage.SHAPES["12 arcsec"], 50, 80))
     assert 20 < len(draws) < 80
     ratios = [found[0] / draw.true for draw in draws if (found := flux_coverage.flux_alone(draw.cutout))]
