@@ -201,7 +201,7 @@ def line(entry: dict) -> str:
     scores = {name: value for name, value in entry.items() if name not in KEYS}
     parts = ["{noise:18} {shape:10} S/N {snr:3}".format(**entry)]
     for name, (median, covered, _, medians, shares, _) in scores.items():
-        shown = "{:.3f} [{:.3f} {:.3f}] / {:.2f} [{:.2f} {:.2f}]".format(median, *medians, covered, *shares)
+        shown = "{:.3f} [{:.3f} {:.3f}] / {:.3f} [{:.3f} {:.3f}]".format(median, *medians, covered, *shares)
         parts.append(f"{name} {shown}")
     ours, (range_of_median, range_of_share) = next(iter(scores.values())), asked(entry["snr"])
     parts.append("median " + verdict(ours.median, ours.medians, range_of_median))

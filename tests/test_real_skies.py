@@ -77,5 +77,5 @@ def test_a_source_linked_with_one_of_the_image_is_left_out(tmp_path: Path) -> No
 def test_a_line_says_figures_intervals_and_whether_they_are_as_asked() -> None:
     found = real_skies.Score(0.965, 0.64, 0, (0.953, 0.976), (0.61, 0.67), 500)
     said = flux_coverage.line({"noise": "real FIRST", "shape": "6 arcsec", "snr": 10, "measure": found})
-    assert "0.965 [0.953 0.976] / 0.64 [0.61 0.67]" in said
+    assert "0.965 [0.953 0.976] / 0.640 [0.610 0.670]" in said
     assert said.endswith("median open   share yes")
