@@ -69,16 +69,23 @@ def answers(name: str, pictures: list[Cutout], label: np.ndarray) -> tuple[np.nd
 
 
 def shape_numbers(image: np.ndarray) -> list[float]:
-    """Extent, axis ratio, distance of the two brightest peaks over the extent, share of the flux near the centre."""
-    y, x = np.nonzero(image > 0.05 * image.max())
-    weight = image[y, x] / image[y, x].sum()
+    """Extent, axis ratio, separation of the peaks over the extent, mean over largest distance from the centre of flux.
+
+    Of what is brighter than a twentieth of the brightest pixel within 90 arcsec of the centre.
+    """
+    middle, half = image.shape[0] // 2, 50
+    box = image[middle - half : middle + half, middle - half : middle + half]
+    low = 0.05 * box.max()
+    y, x = np.nonzero(box > low)
+    weight = box[y, x] / box[y, x].sum()
     offset = np.stack([y - weight @ y, x - weight @ x])
     minor, major = np.sqrt(np.maximum(np.linalg.eigvalsh((weight * offset) @ offset.T), 1e-6))
-    extent = 2.0 * np.hypot(*offset).max()
-    peaks = np.argwhere((image == ndimage.maximum_filter(image, 5)) & (image > 0.1 * image.max()))
-    peaks = peaks[np.argsort([-image[tuple(peak)] for peak in peaks])][:2]
-    apart = np.hypot(*(peaks[0] - peaks[-1])) / extent
-    return [extent, minor / major, apart, float(weight[np.hypot(*offset) < 0.25 * extent].sum())]
+    distance = np.hypot(*offset)
+    peaks = np.argwhere((box == ndimage.maximum_filter(box, 5)) & (box > low))
+    brightest = peaks[np.argsort([-box[tuple(peak)] for peak in peaks])][:3]
+    apart = np.hypot(*(brightest - brightest[0]).T).max()
+    extent = 2.0 * distance.max()
+    return [extent, minor / major, apart / extent, weight @ distance / distance.max()]
 
 
 def brightness_numbers(image: np.ndarray) -> list[float]:
@@ -90,7 +97,7 @@ def brightness_numbers(image: np.ndarray) -> list[float]:
 
 def floor(features: np.ndarray, label: np.ndarray) -> tuple[float, float, float]:
     """Balanced accuracy of a random forest in ten folds."""
-    forest = RandomForestClassifier(500, class_weight="balanced_subsample", random_state=0)
+    forest = RandomForestClassifier(500, class_weight="balanced_subsample", min_samples_leaf=3, random_state=0)
     found = cross_val_predict(forest, features, label, cv=StratifiedKFold(10, shuffle=True, random_state=0))
     assert np.isclose(interval(found == label, label)[0], balanced_accuracy_score(label, found))
     return interval(found == label, label)
