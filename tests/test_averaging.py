@@ -23,7 +23,7 @@ CNN_SPEC = InputSpec(img_size=16, field_of_view_pixels=24)
 def cnn(folder: Path, seed: int, **changes: object) -> Checkpoint:
     """An untrained CNN whose batch norms have counted ``seed`` batches."""
     torch.manual_seed(seed)
-    model = checkpoints.create("first_cnn", 2, {"img_size": 16})
+    model = checkpoints.create("vlass_vision_cnn", 2, {"img_size": 16})
     for key, tensor in model.state_dict().items():
         if key.endswith("num_batches_tracked"):
             tensor.fill_(seed)
@@ -31,7 +31,7 @@ def cnn(folder: Path, seed: int, **changes: object) -> Checkpoint:
     return checkpoints.save(
         folder / f"cnn-{seed}",
         model,
-        architecture="first_cnn",
+        architecture="vlass_vision_cnn",
         model_args={"img_size": 16},
         label_names=tiny_set.CLASSES,
         input_spec=CNN_SPEC,

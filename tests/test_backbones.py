@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import timm
+import tiny_checkpoint
 import torch
 from timm.models import group_parameters
 
-from vlass_explorer import backbones
+from vlass_explorer import backbones, checkpoints, recipes
 from vlass_explorer.attention.capture import capture
 
 NAMES = backbones.names()
@@ -69,7 +70,7 @@ def test_parameters_of_the_published_cnn() -> None:
     # 75, 50 and 25 kernels of 3 x 3, batch norms, 1600 to 512 to 4: 0.867 million in VLASS-Vision's table.
     convolutions = (9 + 1) * 75 + (75 * 9 + 1) * 50 + (50 * 9 + 1) * 25
     dense = (25 * 8 * 8 + 1) * 512 + 513 * 4
-    assert sum(p.numel() for p in create("first_cnn").parameters()) == convolutions + 2 * (75 + 50 + 25) + dense
+    assert sum(p.numel() for p in create("vlass_vision_cnn").parameters()) == convolutions + 2 * (75 + 50 + 25) + dense
 
 
 def count(name: str, **arguments: object) -> int:
@@ -201,3 +202,19 @@ def test_a_name_of_timm_is_refused(tmp_path: Path, repo_root: Path) -> None:
     path = {"PYTHONPATH": f"{repo_root}:{tmp_path}", "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "clashing.own registers 'resnet18', a name that is already taken.", done.stderr
+
+
+def test_the_old_name_of_the_cnn_of_vlass_vision_still_opens_checkpoints_and_configurations(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="first_cnn to current vlass_vision_cnn"):
+        old = timm.create_model("first_cnn", num_classes=4, img_size=16)
+    assert "first_cnn" not in (*backbones.names(), *timm.list_models())
+    assert recipes.from_yaml("architecture: first_cnn").architecture == "vlass_vision_cnn"
+    arguments = {"in_chans": 1, "img_size": 32}
+    tiny_checkpoint.save(
+        tmp_path / "old", checkpoints.create("first_cnn", 4, arguments), architecture="first_cnn", model_args=arguments
+    )
+    config = tmp_path / "old" / "config.json"
+    config.write_text(config.read_text().replace("vlass_vision_cnn", "first_cnn"))
+    card = checkpoints.read(tmp_path / "old")
+    assert card.architecture == "vlass_vision_cnn"
+    assert type(checkpoints.load(card)) is type(old)

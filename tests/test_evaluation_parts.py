@@ -22,7 +22,7 @@ SPEC = InputSpec(img_size=16, field_of_view=400.0, field_of_view_pixels=24)
 def card(**provenance: object) -> Checkpoint:
     known = {"dataset": "class_folders", "data": "blobs", "split": "random", "fold": 2, "split_seed": 5, "seed": 7}
     where = Provenance.of({**known, **provenance})
-    return Checkpoint("tiny", Path("tiny"), "first_cnn", "classification", NAMES, SPEC, 1, Reports(), where)
+    return Checkpoint("tiny", Path("tiny"), "vlass_vision_cnn", "classification", NAMES, SPEC, 1, Reports(), where)
 
 
 @pytest.fixture(scope="module")

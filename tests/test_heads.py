@@ -22,7 +22,7 @@ from vlass_explorer.schema import CheckpointError
         ("crossvit_9_240", 240, 2),
         ("deit_tiny_distilled_patch16_224", 32, 2),
         ("convit_tiny", 32, 1),
-        ("first_cnn", 32, 1),
+        ("vlass_vision_cnn", 32, 1),
     ],
 )
 def test_an_mlp_stands_in_the_place_of_each_classifier(architecture: str, size: int, heads: int) -> None:

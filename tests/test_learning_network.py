@@ -18,7 +18,7 @@ from vlass_explorer.learning.network import build, classifier_names, freeze, fre
 from vlass_explorer.schema import CheckpointError, ConfigError, InputSpec, Provenance, Reports, RunConfig
 
 LABELS = ("a", "b")
-SMALL = RunConfig(architecture="first_cnn", img_size=16)
+SMALL = RunConfig(architecture="vlass_vision_cnn", img_size=16)
 VIT = RunConfig(architecture="vit_tiny_patch16_224", img_size=32, patch_size=8)
 
 
@@ -201,7 +201,7 @@ def test_what_no_option_says_of_an_architecture_is_the_starting_checkpoints() ->
 
 def test_what_does_not_fit_is_one_sentence() -> None:
     shelved(SMALL, "start")
-    with pytest.raises(ConfigError, match="start is a first_cnn"):
+    with pytest.raises(ConfigError, match="start is a vlass_vision_cnn"):
         build(replace(VIT, weights="start"), LABELS)
     with pytest.raises(ConfigError, match="hidden.weight"):
         build(replace(SMALL, img_size=32, weights="start"), LABELS)

@@ -27,8 +27,9 @@ NAME = "tiny"
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoints")
     tiny_checkpoint.save(folder / NAME)
-    cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1, "img_size": 32})
-    tiny_checkpoint.save(folder / "cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1, "img_size": 32})
+    arguments = {"in_chans": 1, "img_size": 32}
+    cnn = checkpoints.create("vlass_vision_cnn", 4, arguments)
+    tiny_checkpoint.save(folder / "cnn", cnn, architecture="vlass_vision_cnn", model_args=arguments)
     torch.manual_seed(0)
     vt, spec = checkpoints.create("vt_resnet18", 4, {"in_chans": 1}), replace(tiny_checkpoint.SPEC, img_size=96)
     tiny_checkpoint.save(folder / "vt", vt, architecture="vt_resnet18", model_args={"in_chans": 1}, input_spec=spec)

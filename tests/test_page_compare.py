@@ -27,8 +27,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         other.head.bias += torch.tensor([5.0, 0.0, 0.0, 0.0])
         other.pos_embed.mul_(3.0)
     tiny_checkpoint.save(folder / "two", other)
-    cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1, "img_size": 32})
-    tiny_checkpoint.save(folder / "cnn", cnn, architecture="first_cnn", model_args={"in_chans": 1, "img_size": 32})
+    arguments = {"in_chans": 1, "img_size": 32}
+    cnn = checkpoints.create("vlass_vision_cnn", 4, arguments)
+    tiny_checkpoint.save(folder / "cnn", cnn, architecture="vlass_vision_cnn", model_args=arguments)
     return folder
 
 

@@ -23,11 +23,11 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two tiny checkpoints: one with attention, one without."""
     folder = tmp_path / "checkpoints"
     tiny_checkpoint.save(folder / "tiny-vit")
-    cnn = checkpoints.create("first_cnn", 4, {"in_chans": 1})
+    cnn = checkpoints.create("vlass_vision_cnn", 4, {"in_chans": 1})
     tiny_checkpoint.save(
         folder / "tiny-cnn",
         cnn,
-        architecture="first_cnn",
+        architecture="vlass_vision_cnn",
         model_args={"in_chans": 1},
         input_spec=tiny_checkpoint.SPEC.__class__(img_size=64, survey="FIRST"),
     )

@@ -83,7 +83,7 @@ def test_the_test_part_is_read_once_everything_is_decided(place: Path, monkeypat
 def test_a_frozen_body_keeps_its_statistics_when_resumed_in_mid_epoch(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"tune": "head", "save_every": 2, "architecture": "first_cnn", "ema": 0.9}
+    options = {"tune": "head", "save_every": 2, "architecture": "vlass_vision_cnn", "ema": 0.9}
     whole = trained(place, **options)
     append = runs.append_metrics
     words = tiny_set.words(place / "data", **options)

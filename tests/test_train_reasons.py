@@ -106,7 +106,7 @@ def test_weights_that_break_in_the_last_step_end_the_run_with_a_reason(
     assert checkpoints.listing() == []
 
 
-@pytest.mark.parametrize("architecture", ["first_cnn", "resnet18"])
+@pytest.mark.parametrize("architecture", ["vlass_vision_cnn", "resnet18"])
 def test_a_huge_learning_rate_without_clipping_ends_with_a_reason(place: Path, architecture: str) -> None:
     """One step: its loss is good, the weights after it are not, and the validation is the first to see them."""
     run = created(place, architecture=architecture, learning_rate=1e30, clip_grad=0, batch_size=32, epochs=1)

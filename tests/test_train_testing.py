@@ -20,13 +20,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Folder of a set; a checkpoint "tiny" that says it left out fold 3, and knows one class more."""
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
     torch.manual_seed(1)
-    model = checkpoints.create("first_cnn", 3, {"img_size": 16})
+    model = checkpoints.create("vlass_vision_cnn", 3, {"img_size": 16})
     with torch.no_grad():
         model.get_submodule("head").bias.copy_(torch.tensor([0.0, -50.0, 0.0]))  # never says bent
     checkpoints.save(
         tmp_path / "shelf" / "tiny",
         model,
-        architecture="first_cnn",
+        architecture="vlass_vision_cnn",
         model_args={"img_size": 16},
         label_names=("round", "bent", "long"),
         input_spec=InputSpec(img_size=16, field_of_view_pixels=24),

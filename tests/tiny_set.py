@@ -34,7 +34,7 @@ def words(folder: Path, **changes: object) -> list[str]:
         "name": "tiny",
         "data_dir": folder,
         "split": "random",
-        "architecture": "first_cnn",
+        "architecture": "vlass_vision_cnn",
         "img_size": 16,
         "field_of_view_pixels": 24,
         "epochs": 2,

@@ -85,7 +85,7 @@ def test_position_similarity_and_gradients(page: Page, model: str) -> None:
 
 
 def test_a_model_without_attention_says_why(page: Page, app: App) -> None:
-    names = [card.name for card in checkpoints.listing(app.checkpoints) if card.architecture == "first_cnn"]
+    names = [card.name for card in checkpoints.listing(app.checkpoints) if card.architecture == "vlass_vision_cnn"]
     open_page(page, "/attention?example=sim_double_lobes_1.fits")
     choose(page, "Checkpoint", names[0])
     expect(page.get_by_text("This model has no softmax attention")).to_be_visible()

@@ -1,6 +1,6 @@
 """Shelf of architectures that timm lacks: one file each, registered with timm's own decorator.
 
-Importing this package registers them all, so ``timm.create_model("first_cnn")`` works afterwards. A file holds a
+Importing this package registers them all, so ``timm.create_model("vlass_vision_cnn")`` works afterwards. A file holds a
 function with ``timm.models.register_model``, a ``default_cfgs`` table and a model that answers ``num_features``,
 ``num_classes``, ``get_classifier``, ``reset_classifier``, ``group_matcher``, ``forward_features``, ``forward_head``.
 """

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..foreign import mapped, reason
-from ..schema import Checkpoint, CheckpointError, TakesNoArgument
+from ..schema import RENAMED, Checkpoint, CheckpointError, TakesNoArgument
 from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
 from .heads import MLP_HEAD, with_mlp_head
 
@@ -29,6 +29,7 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
 
     from .. import backbones  # noqa: F401
 
+    architecture = RENAMED.get(architecture, architecture)
     if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
         raise CheckpointError(f"model_args may not hold {', '.join(forbidden)}.")
     names = timm.list_models()

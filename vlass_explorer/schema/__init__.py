@@ -19,6 +19,7 @@ from .errors import (
     UnsupportedError,
 )
 from .learning import (
+    RENAMED,
     Checkpoint,
     Explanation,
     InputSpec,
@@ -38,6 +39,7 @@ from .training import INHERITED, Phase, Run, RunConfig, Split
 
 __all__ = [
     "INHERITED",
+    "RENAMED",
     "Ancestor",
     "AttentionLayer",
     "AttentionMaps",

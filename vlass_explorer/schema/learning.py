@@ -74,6 +74,10 @@ class InputSpec:
         return None if self.beam_arcsec is None else Beam(max(self.beam_arcsec), min(self.beam_arcsec))
 
 
+RENAMED = {"first_cnn": "vlass_vision_cnn"}
+"""Names of architectures in older checkpoints and configurations, and what they are called now."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The card of trained weights: everything but the weights."""
@@ -91,6 +95,9 @@ class Checkpoint:
     model_args: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     """Hash of model.safetensors."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "architecture", RENAMED.get(self.architecture, self.architecture))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from .bounds import OPTION_RULES, Count, NotNegative, Positive, Share, ShareAboveZero, ShareBelowOne, Whole
+from .learning import RENAMED
 
 Split = Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"]
 Phase = Literal[
@@ -63,7 +64,7 @@ class RunConfig:
     allow_unreadable: ShareBelowOne = 0.0
     """Share of the files that may be unreadable; they are named and left out. Above it the run fails."""
 
-    architecture: str = "first_cnn"
+    architecture: str = "vlass_vision_cnn"
     """Any classification architecture of timm or of vlass_explorer/backbones."""
     weights: str = "none"
     """Starting weights: none, imagenet (timm, downloaded once), a checkpoint ({fold}, {split}), a .safetensors file.
@@ -202,6 +203,9 @@ class RunConfig:
     """Steps between saves of the full state, which is also saved every five minutes (0: once an epoch)."""
     loggers: str = ""
     """Further logs beside metrics.jsonl, separated by commas: tensorboard, wandb, wandb-offline."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "architecture", RENAMED.get(self.architecture, self.architecture))
 
 
 @dataclass(frozen=True)

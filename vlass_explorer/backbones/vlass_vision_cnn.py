@@ -1,7 +1,7 @@
 """The small CNN of VLASS-Vision: three convolutions, 0.87 million parameters at 64 pixels.
 
 Source: https://github.com/khairulislam/VLASS-Vision, models/cnn.py. Its softmax before the cross-entropy is left out:
-two softmaxes in a row flatten the gradient.
+two softmaxes in a row flatten the gradient. Older checkpoints call it first_cnn; it has nothing to do with FIRST.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from timm.models import (
+    build_model_with_cfg,
+    generate_default_cfgs,
+    register_model,
+    register_model_deprecations,
+)
 from torch import Tensor, nn
 
 from ..headed import Headed, entry
 
-default_cfgs = generate_default_cfgs({"first_cnn": entry(4, (1, 64, 64), "features.0.0", fixed_input_size=True)})
+default_cfgs = generate_default_cfgs({"vlass_vision_cnn": entry(4, (1, 64, 64), "features.0.0", fixed_input_size=True)})
 
 
 def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
@@ -27,7 +32,7 @@ def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
     )
 
 
-class FirstCnn(Headed):
+class VlassVisionCnn(Headed):
     """Three convolutions, each halved by pooling, then one hidden layer; input (batch, chan, img_size, img_size)."""
 
     def __init__(
@@ -36,7 +41,7 @@ class FirstCnn(Headed):
         super().__init__()
         side = (img_size[0] if isinstance(img_size, tuple | list) else img_size) // 8
         if side < 1:
-            raise ValueError("first_cnn needs an img_size of at least 8.")
+            raise ValueError("vlass_vision_cnn needs an img_size of at least 8.")
         self.num_classes, self.num_features, self.head_hidden_size = num_classes, 25, 512
         self.features = nn.Sequential(_stage(in_chans, 75, 0.0), _stage(75, 50, 0.2), _stage(50, 25, 0.0))
         self.hidden = nn.Linear(25 * side * side, 512)
@@ -63,7 +68,10 @@ class FirstCnn(Headed):
 
 
 @register_model
-def first_cnn(pretrained: bool = False, **kwargs: Any) -> FirstCnn:
+def vlass_vision_cnn(pretrained: bool = False, **kwargs: Any) -> VlassVisionCnn:
     """VLASS-Vision's CNN without its double softmax."""
-    model: FirstCnn = build_model_with_cfg(FirstCnn, "first_cnn", pretrained, **kwargs)
+    model: VlassVisionCnn = build_model_with_cfg(VlassVisionCnn, "vlass_vision_cnn", pretrained, **kwargs)
     return model
+
+
+register_model_deprecations(__name__, {"first_cnn": "vlass_vision_cnn"})
