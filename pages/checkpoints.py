@@ -38,6 +38,6 @@ with page:
             actions.export(choice.card)
             actions.rename_and_delete(choice.card, may_change)
         st.subheader("Import", anchor=False)
-        actions.bring_in(may_change)
+        actions.import_form(may_change)
 
 boundary.probe()

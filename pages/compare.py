@@ -17,24 +17,26 @@ with page:
     if about is not None:
         cutout = about.cutout
         st.caption(sidebar.sentence(about))
-        asked = compared.choose(about)
+        requests = compared.choose(about)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             look = maps.look_controls(cutout, key="compare")
 
-        columns = min(len(asked) + 1, 3)
+        columns = min(len(requests) + 1, 3)
         cells = st.grid(columns, min_column_width=270, gap="small")
         height = maps.side(screen.width, columns)
         with cells.cell():
             maps.draw_sky(cutout, about.window, look, height, key="compare_sky")
-        found = maps.answers(cutout, asked, [cells.cell() for _ in asked])
-        drawn = maps.scaled([explanation for *_, explanation in found], look)
-        for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
-            key = f"compare_{ask.card.name}_{ask.method}"
+        explained = maps.explanations(cutout, requests, [cells.cell() for _ in requests])
+        drawn = maps.scaled([explanation for *_, explanation in explained], look)
+        for (request, place, explanation), (scaled, overlay) in zip(explained, drawn, strict=True):
+            key = f"compare_{request.card.name}_{request.method}"
             with place:
-                st.markdown(f"**{plain(ask.card.name)}**, {plain(methods.title(ask.method))}")
-                maps.draw_map(cutout, compared.window(ask.card, cutout), scaled, overlay, look, height, key=key)
-                verdict.draw_small(ask.prediction, ask.target, ask.against, key=f"{key}_bars")
+                st.markdown(f"**{plain(request.card.name)}**, {plain(methods.title(request.method))}")
+                maps.draw_map(cutout, compared.window(request.card, cutout), scaled, overlay, look, height, key=key)
+                verdict.draw_small(request.prediction, request.target, request.against, key=f"{key}_bars")
                 results.numbers(explanation)
-        maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="compare_get")
+        maps.download_area(
+            [(explanation, request.provenance) for request, _, explanation in explained], cutout, key="compare_get"
+        )
 
 boundary.probe()

@@ -32,20 +32,22 @@ with page:
         height = maps.side(screen.width, 3)
         with cells.cell():
             maps.draw_sky(cutout, about.window, look, height, key="explain_sky")
-        asked = [maps.Ask(card, about.prediction, name, target, against, options[name]) for name in chosen]
-        found = maps.answers(cutout, asked, [cells.cell() for _ in asked])
-        drawn = maps.scaled([explanation for *_, explanation in found], look)
-        for (ask, place, explanation), (scaled, overlay) in zip(found, drawn, strict=True):
+        requests = [maps.Request(card, about.prediction, name, target, against, options[name]) for name in chosen]
+        explained = maps.explanations(cutout, requests, [cells.cell() for _ in requests])
+        drawn = maps.scaled([explanation for *_, explanation in explained], look)
+        for (request, place, explanation), (scaled, overlay) in zip(explained, drawn, strict=True):
             with place:
-                st.markdown(f"**{plain(methods.title(ask.method))}**, {plain(ask.provenance.question)}")
+                st.markdown(f"**{plain(methods.title(request.method))}**, {plain(request.provenance.question)}")
                 maps.draw_map(
-                    cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{ask.method}"
+                    cutout, about.window, scaled, overlay, look, height, key=f"explain_{card.name}_{request.method}"
                 )
                 results.numbers(explanation)
-        for ask, place, explanation in found:  # last, so that all maps stand before the long work
+        for request, place, explanation in explained:  # last, so that all maps stand before the long work
             with place:
-                trust.draw(cutout, ask, explanation, checks, key=f"explain_{card.name}_{ask.method}")
-        maps.download_area([(explanation, ask.provenance) for ask, _, explanation in found], cutout, key="explain_get")
+                trust.draw(cutout, request, explanation, checks, key=f"explain_{card.name}_{request.method}")
+        maps.download_area(
+            [(explanation, request.provenance) for request, _, explanation in explained], cutout, key="explain_get"
+        )
         methods.draw_unsupported(card)
 
 boundary.probe()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import explain, facts, files, matched, verdict, where
+from ui.look import explain, facts, files, matched, reading, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -21,7 +21,7 @@ elif cutout is None:
     header.subheader(plain(entry.label), anchor=False)
     if choice.problem is not None:
         with header:
-            where.reading_again(entry, choice.problem)
+            reading.again(entry, choice.problem)
 else:
     with header.container(gap="xxsmall"):
         st.subheader(plain(entry.label), anchor=False)
@@ -44,14 +44,14 @@ else:
             results.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width)
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with lower if screen.narrow else upper:
-        answer = explain.answer(method_place, card, cutout, prediction) if prediction and card else None
-        explain.panels_chart(cutout, view, window, seen, answer, whole_cutout=whole_cutout, screen=screen)
-        if answer is not None:
+        result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
+        explain.panels_chart(cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen)
+        if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                st.caption(plain(answer.explanation.caption), width="stretch")
-                results.downloads(answer.explanation, cutout, answer.provenance)
+                st.caption(plain(result.explanation.caption), width="stretch")
+                results.downloads(result.explanation, cutout, result.provenance)
         if prediction is not None and card is not None:
-            matched.draw(card, cutout, prediction, answer, view, whole_cutout=whole_cutout, screen=screen)
+            matched.draw(card, cutout, prediction, result, view, whole_cutout=whole_cutout, screen=screen)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")
@@ -68,10 +68,10 @@ else:
             facts.draw_measurements(cutout, loaders.measurements)
 
     with notes.expander("Header and how the file is read"):
-        where.reading_choices(entry, cutout)
+        reading.choices(entry, cutout)
         facts.draw_header(cutout)
-    if answer is not None:
-        notes.caption(f"explanation {answer.stamp} ready")
+    if result is not None:
+        notes.caption(f"explanation {result.stamp} ready")
 
 with choice.place:
     problems = files.draw(card)

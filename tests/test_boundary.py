@@ -35,7 +35,7 @@ def app() -> None:
             fail(kind)
             st.caption("part drawn")
 
-        st.button("Act", key="act", on_click=boundary.told(fail), args=(kind,))
+        st.button("Act", key="act", on_click=boundary.reported(fail), args=(kind,))
         if kind == "stop":
             st.stop()
         if kind == "rerun" and st.session_state["turns"] < 3:

@@ -41,7 +41,7 @@ def test_sizes_are_those_of_what_is_inside() -> None:
 def test_the_store_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(ours: Memory) -> None:
     made: list[int] = []
 
-    @ours.kept
+    @ours.cached
     def image(number: int) -> np.ndarray:
         made.append(number)
         return np.zeros((512, 512), np.float32)
@@ -57,22 +57,22 @@ def test_the_store_is_bounded_by_bytes_and_forgets_what_was_used_longest_ago(our
 
 
 def test_kinds_share_the_room(ours: Memory) -> None:
-    small = ours.kept(lambda: "a")
-    large = ours.kept(lambda: np.zeros(9 * MB, np.uint8))
-    larger = ours.kept(lambda: np.zeros(11 * MB, np.uint8))
+    small = ours.cached(lambda: "a")
+    large = ours.cached(lambda: np.zeros(9 * MB, np.uint8))
+    larger = ours.cached(lambda: np.zeros(11 * MB, np.uint8))
     small.__wrapped__.__qualname__, large.__wrapped__.__qualname__ = "small", "large"
     larger.__wrapped__.__qualname__ = "larger"
     small(), large()
     assert len(ours.store) == 2
     assert larger().size == 11 * MB and len(ours.store) == 2  # too large to keep, and it drives nothing out
-    ours.once("more", lambda: np.zeros(2 * MB, np.uint8))
+    ours.get_or_compute("more", lambda: np.zeros(2 * MB, np.uint8))
     assert ours.store.currsize <= 10 * MB and "more" in ours.store
 
 
 def test_sessions_wait_for_one_another_instead_of_making_the_same_twice(ours: Memory) -> None:
     made: list[int] = []
 
-    @ours.kept
+    @ours.cached
     def slow(number: int) -> int:
         made.append(number)
         time.sleep(0.05)
@@ -92,7 +92,7 @@ def test_what_fails_is_made_again_and_a_stop_leaves_nobody_waiting(ours: Memory)
     class Stop(BaseException):
         pass
 
-    @ours.kept
+    @ours.cached
     def work() -> str:
         tries.append(1)
         if len(tries) == 1:

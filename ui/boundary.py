@@ -1,8 +1,8 @@
 """Where a page begins and where its errors end: through app.py, in a window of known width, inside a guard.
 
-``guarded`` stands around every page (app.py) and every fragment, which Streamlit runs alone; ``told`` around callbacks,
-which it runs before the page. Bad input and a file system that refuses are one sentence, a bug is in the log; the app
-goes on. Streamlit's own requests (stop, rerun, another page) are no errors and pass.
+``guarded`` stands around every page (app.py) and every fragment, which Streamlit runs alone; ``reported`` around
+callbacks, which it runs before the page. Bad input and a file system that refuses are one sentence, a bug is in the
+log; the app goes on. Streamlit's own requests (stop, rerun, another page) are no errors and pass.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def guarded() -> Iterator[None]:
         _way_out(is_bug=not isinstance(error, ExplorerError))
 
 
-def told(callback: Callable[..., None]) -> Callable[..., None]:
+def reported(callback: Callable[..., None]) -> Callable[..., None]:
     """A callback whose errors are drawn as one sentence by the page that follows it."""
 
     @functools.wraps(callback)

@@ -1,6 +1,6 @@
 """Cached steps from a file to what is drawn. Keys: content hash, checkpoint hash and options; every cache is bounded.
 
-Cutouts, models and maps are shared objects that nobody changes (``MEMORY.kept``, bounded by bytes), small results are
+Cutouts, models and maps are shared objects that nobody changes (``MEMORY.cached``, bounded by bytes), small results are
 copies (``st.cache_data``, bounded by count). Bad input travels as the typed error itself, so that a broken file is not
 read again at each click.
 """
@@ -76,7 +76,7 @@ def is_readable(entry: Entry) -> bool:
     return not isinstance(_cutout(entry, Reading()), CutoutError)
 
 
-@MEMORY.kept
+@MEMORY.cached
 def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
     source = entry.path if entry.path is not None else entry.content
     try:
@@ -108,7 +108,7 @@ def model(card: Checkpoint) -> nn.Module:
     return _made(_model(card))
 
 
-@MEMORY.kept
+@MEMORY.cached
 def _model(card: Checkpoint) -> nn.Module | CheckpointError:
     try:
         with st.spinner("Loading the checkpoint"):
@@ -117,7 +117,7 @@ def _model(card: Checkpoint) -> nn.Module | CheckpointError:
         return error
 
 
-@MEMORY.kept
+@MEMORY.cached
 def _matched(card: Checkpoint, cutout: Cutout) -> Cutout | MatchError:
     try:
         return match.to_training(cutout, card.input_spec)
@@ -130,20 +130,20 @@ def matched(card: Checkpoint, cutout: Cutout) -> Cutout:
     return _made(_matched(card, cutout))
 
 
-@MEMORY.kept
+@MEMORY.cached
 def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
     """The model input (1, C, S, S); shared, so never change it; raises InputError where preprocessing refuses it."""
     return preprocess.to_tensor(cutout, card.input_spec)
 
 
-@MEMORY.kept
+@MEMORY.cached
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
     """What the model saw, see ``preprocess.seen``, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
     return preprocess.seen(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
 
-@MEMORY.kept
+@MEMORY.cached
 def _prediction(card: Checkpoint, cutout: Cutout) -> Prediction | ExplorerError:
     try:
         return predicting.predict(model(card), card, [cutout])[0]
@@ -174,15 +174,15 @@ def remembered(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...]
         except ExplorerError as error:
             return error
 
-    return _made(MEMORY.once((kind, memory.of_card(card), memory.of_cutout(cutout), key), answer))
+    return _made(MEMORY.get_or_compute((kind, memory.of_card(card), memory.of_cutout(cutout), key), answer))
 
 
-@MEMORY.kept
+@MEMORY.cached
 def _contrast(card: Checkpoint, against: int) -> nn.Module:
     return attribution.contrast(model(card), against)
 
 
-def asked_model(card: Checkpoint, against: int | None) -> nn.Module:
+def contrast_model(card: Checkpoint, against: int | None) -> nn.Module:
     """The model that answers for a label, or for its difference to the label ``against``; never change it."""
     return model(card) if against is None else _contrast(card, against)
 
@@ -198,7 +198,7 @@ def explanation(
 
     def work() -> Explanation:
         found: Explanation = explainers.EXPLAINERS[method].explain(
-            asked_model(card, against), tensor(card, cutout), target, **dict(options)
+            contrast_model(card, against), tensor(card, cutout), target, **dict(options)
         )
         return explainers.worded(method, found)
 
@@ -216,7 +216,7 @@ def seen_picture(spec: InputSpec, cutout: Cutout, side: int = 150) -> str:
     """What a model with this input sees, row 0 at the bottom, as a data URL, for galleries."""
     pixels = np.nan_to_num(preprocess.seen(preprocess.to_tensor(cutout, spec), spec)[::-1])
     in_colour = np.round(pixels * 255).astype(np.uint8)
-    return _data_url(in_colour if pixels.ndim == 3 else matplotlib.colormaps["inferno"](pixels, bytes=True), side)
+    return _data_url(in_colour if pixels.ndim == 3 else matplotlib.colormaps[colours.SKY_MAP](pixels, bytes=True), side)
 
 
 def _data_url(picture: Any, side: int = 0) -> str:
@@ -234,4 +234,4 @@ def thumbnail(cutout: Cutout, side: int = 48) -> str:
     low, high = colours.limits(cutout, view)
     pixels, _ = colours.reduced(cutout.pixels, side)
     levels = colours.stretched(pixels, low, high, view.stretch, colours.softening(cutout, low, high))
-    return _data_url(matplotlib.colormaps["inferno"](np.nan_to_num(levels[::-1]), bytes=True))
+    return _data_url(matplotlib.colormaps[colours.SKY_MAP](np.nan_to_num(levels[::-1]), bytes=True))

@@ -120,7 +120,7 @@ def _drop_zone() -> None:
         "Drop cutouts",
         accept_multiple_files=True,
         key=key,
-        on_change=boundary.told(_take),
+        on_change=boundary.reported(_take),
         args=(key,),
         help=f"{FORMATS}, packed ones too. They stay in this browser session.",
     )

@@ -11,8 +11,8 @@ from dataclasses import fields, is_dataclass
 from threading import Condition
 from typing import Any, ParamSpec, TypeVar
 
+import cachetools
 import numpy as np
-from cachetools import LRUCache, cached
 from plotly.basedatatypes import BaseFigure
 from torch import Tensor, nn
 
@@ -64,19 +64,19 @@ class Memory:
 
     def __init__(self, room: int, keys: Mapping[Any, Callable[[Any], Hashable]] | None = None) -> None:
         self.keys = {**KEYS, **(keys or {})}
-        self.store: LRUCache[Hashable, Any] = LRUCache(room, getsizeof=size)
+        self.store: cachetools.LRUCache[Hashable, Any] = cachetools.LRUCache(room, getsizeof=size)
         self._turn = Condition()
 
-    def kept(self, make: Callable[Options, Result]) -> Callable[Options, Result]:
+    def cached(self, make: Callable[Options, Result]) -> Callable[Options, Result]:
         """A function of positional arguments whose results are remembered; each is made once, others wait for it."""
 
         def key(*arguments: Any) -> Hashable:
             return (make.__module__, make.__qualname__, *(self._key(argument) for argument in arguments))
 
-        remembering: Callable[Options, Result] = cached(self.store, key, condition=self._turn)(make)
-        return remembering
+        remembered: Callable[Options, Result] = cachetools.cached(self.store, key, condition=self._turn)(make)
+        return remembered
 
-    def once(self, key: Hashable, work: Callable[[], Result]) -> Result:
+    def get_or_compute(self, key: Hashable, work: Callable[[], Result]) -> Result:
         """The result of work that may be stopped and that draws its progress, so that nobody waits for another's."""
         with self._turn:
             if key in self.store:

@@ -19,13 +19,13 @@ from .. import loaders
 from . import view
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def maps(card: Checkpoint, cutout: Cutout) -> AttentionMaps:
     """Attention of every layer in one forward pass; shared, so never change it."""
     return attention.attention_maps(loaders.model(card), loaders.tensor(card, cutout))[1]
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def overview(card: Checkpoint, cutout: Cutout, query: int | None) -> FloatArray:
     """Maps (row, layer, gy, gx): row 0 the mean over heads, then every head; from the read-out or from one patch."""
     found = maps(card, cutout)
@@ -52,19 +52,19 @@ def all_layers(card: Checkpoint, cutout: Cutout, head: int | None, query: int | 
     )
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def overview_picture(card: Checkpoint, cutout: Cutout, query: int | None, common: bool) -> str:
     """The maps of ``overview`` as one picture, a data URL; ``common``: on one colour scale."""
     return picture(overview(card, cutout, query), UNSIGNED_MAP, common=common)
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def sky_figure(cutout: Cutout, window: Window, grid: tuple[int, int], query: int | None) -> go.Figure:
     """The field of view with a marker a patch; shared, so never change it."""
     return view.sky_figure(cutout, window, grid, query)
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def map_figure(
     card: Checkpoint,
     cutout: Cutout,
@@ -79,19 +79,19 @@ def map_figure(
     return view.map_figure(cutout, window, loaders.explanation(card, cutout, method, target, options), overlay, query)
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def distances(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, ...]:
     """Mean attention distance of each head (head,) in pixels of the model input, one array a layer."""
     return attention.distance.attention_distances(maps(card, cutout))
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def tokens(card: Checkpoint, cutout: Cutout, after_attention: bool) -> tuple[TokenMaps, ...]:
     """Where the learned tokens of each tokenizer gather from; shared, so never change it; raises UnsupportedError."""
     return token_maps.token_maps(loaders.model(card), loaders.tensor(card, cutout), after_attention=after_attention)
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def similarity(card: Checkpoint, resize: int | None) -> tuple[tuple[int, int], FloatArray]:
     """Grid (gy, gx) and cosine similarity (patch, patch) of the position embedding; raises UnsupportedError."""
     return attention.positions.similarity(loaders.model(card), None if resize is None else (resize, resize))
@@ -102,13 +102,13 @@ def is_rotary(card: Checkpoint) -> bool:
     return attention.positions.is_rotary(loaders.model(card))
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def position_biases(card: Checkpoint) -> tuple[PositionBias, ...]:
     """Kernels of all layers that place patches relative to each other; raises UnsupportedError."""
     return position_bias.position_biases(loaders.model(card))
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def filter_components(card: Checkpoint) -> tuple[FloatArray, FloatArray]:
     """Principal components of the patch filters and their share of the variance; raises UnsupportedError."""
     return attention.positions.filter_components(loaders.model(card))

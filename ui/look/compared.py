@@ -11,7 +11,7 @@ from .. import loaders
 from ..sidebar import Subject
 from ..text import plain
 from . import links, methods
-from .maps import Ask
+from .maps import Request
 
 MOST = 4
 CHECKPOINTS, METHODS = "checkpoints", "methods"
@@ -23,7 +23,7 @@ def window(card: Checkpoint, cutout: Cutout) -> Window:
     return loaders.seen(card, cutout)[1]
 
 
-def choose(about: Subject) -> list[Ask]:
+def choose(about: Subject) -> list[Request]:
     """Draw what is compared; return one explanation to make for each column, at most four."""
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
@@ -41,7 +41,7 @@ def choose(about: Subject) -> list[Ask]:
     return _methods(about, row) if what == METHODS else _checkpoints(about, row)
 
 
-def _methods(about: Subject, row: DeltaGenerator) -> list[Ask]:
+def _methods(about: Subject, row: DeltaGenerator) -> list[Request]:
     """Up to four methods on the chosen checkpoint."""
     links.keep("with", [])
     with row:
@@ -49,10 +49,10 @@ def _methods(about: Subject, row: DeltaGenerator) -> list[Ask]:
             chosen = methods.choose_many(about.card, "compare_methods", MOST)
         target, against = methods.choose_labels(about.card, about.prediction, "compare")
     options = methods.draw_options(chosen, f"compare_{about.card.name}")
-    return [Ask(about.card, about.prediction, name, target, against, options[name]) for name in chosen]
+    return [Request(about.card, about.prediction, name, target, against, options[name]) for name in chosen]
 
 
-def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Ask]:
+def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Request]:
     """The chosen checkpoint and up to three others, by one method."""
     cards = {card.name: card for card in loaders.cards()}
     others = [name for name in cards if name != about.card.name]
@@ -75,7 +75,7 @@ def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Ask]:
         label = st.selectbox("Explained label", [PREDICTED, *common], key=f"compare_label_{common}", width=180)
     links.keep("with", chosen)
     options = methods.draw_options([method], "compare")[method]
-    asked = []
+    requests = []
     for card in compared:
         try:
             prediction = loaders.prediction(card, about.cutout)
@@ -86,5 +86,7 @@ def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Ask]:
         if not applies:
             st.info(f"{plain(card.name)}: {plain(reason)}", icon=":material/visibility_off:")
             continue
-        asked.append(Ask(card, prediction, method, prediction.label if label == PREDICTED else label, None, options))
-    return asked
+        requests.append(
+            Request(card, prediction, method, prediction.label if label == PREDICTED else label, None, options)
+        )
+    return requests

@@ -31,7 +31,7 @@ INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Result:
     """One explanation, how it lies over the sky, and what it was made from."""
 
     explanation: Explanation
@@ -41,7 +41,7 @@ class Answer:
     """Cutout hash, checkpoint and method: drawn into the figure last, so that its presence says it is drawn."""
 
 
-def answer(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Answer | None:
+def explain(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Result | None:
     """Draw method, options and overlay controls into ``place`` and explain; a reason is drawn where it is refused."""
     method, reason = _method(card)
     with place:
@@ -77,7 +77,7 @@ def answer(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: 
     with place:
         overlay = controls.overlay(explanation)
     provenance = export.Provenance(card, method, target, chosen, prediction)
-    return Answer(explanation, overlay, provenance, f"{cutout.sha256[:8]} {card.name} {method}")
+    return Result(explanation, overlay, provenance, f"{cutout.sha256[:8]} {card.name} {method}")
 
 
 def _method(card: Checkpoint) -> tuple[str, str]:
@@ -99,14 +99,14 @@ def panels_chart(
     view: SkyView,
     window: Window | None,
     seen: FloatArray | None,
-    answer: Answer | None,
+    result: Result | None,
     *,
     whole_cutout: bool,
     screen: Viewport,
     key: str = "panels",
 ) -> None:
     """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
-    count = 1 + (seen is not None) + (answer is not None)
+    count = 1 + (seen is not None) + (result is not None)
     if screen.narrow:
         if seen is None:
             return
@@ -117,12 +117,12 @@ def panels_chart(
         view,
         window=window,
         seen=seen,
-        explanation=answer.explanation if answer else None,
-        overlay=answer.overlay if answer else None,
+        explanation=result.explanation if result else None,
+        overlay=result.overlay if result else None,
         whole_cutout=whole_cutout,
         height=round(side) + results.AROUND,
         show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
-        stamp=answer.stamp if answer else "",
+        stamp=result.stamp if result else "",
     )
     alt = f"Sky, model input and explanation of {cutout.name}"
     st.plotly_chart(figure, key=key, config=results.CONFIG, alt=alt)

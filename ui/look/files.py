@@ -70,7 +70,7 @@ def draw_problems(problems: dict[str, str]) -> None:
         )
 
 
-@loaders.MEMORY.kept
+@loaders.MEMORY.cached
 def _row(entry: state.Entry, reading: state.Reading, card: Checkpoint | None) -> tuple[dict[str, Any], str]:
     """A row without its name, and why the file cannot be read; kept, as all cutouts at once may not fit in memory."""
     row: dict[str, Any] = {}

@@ -26,7 +26,7 @@ TALLEST = 420
 
 
 @dataclass(frozen=True)
-class Ask:
+class Request:
     """One explanation that is wanted: of which checkpoint, by which method, for which label."""
 
     card: Checkpoint
@@ -82,28 +82,28 @@ def look_controls(cutout: Cutout, *, key: str) -> Look:
     return Look(view, whole_cutout, overlay, units == RELATIVE)
 
 
-def answers(
-    cutout: Cutout, asked: Sequence[Ask], places: Sequence[DeltaGenerator]
-) -> list[tuple[Ask, DeltaGenerator, Explanation]]:
-    """Ask all, each in its place, where its progress or the reason of a refusal is shown; those with an answer."""
-    found = []
-    for ask, place in zip(asked, places, strict=True):
+def explanations(
+    cutout: Cutout, requests: Sequence[Request], places: Sequence[DeltaGenerator]
+) -> list[tuple[Request, DeltaGenerator, Explanation]]:
+    """Explain all, each in its place, where its progress or the reason of a refusal is shown; those that were made."""
+    explained = []
+    for request, place in zip(requests, places, strict=True):
         with place:
-            explanation = answer(st.empty(), cutout, ask)
-        if explanation is not None:
-            found.append((ask, place, explanation))
-    return found
+            made = explanation(st.empty(), cutout, request)
+        if made is not None:
+            explained.append((request, place, made))
+    return explained
 
 
-def answer(place: DeltaGenerator, cutout: Cutout, ask: Ask) -> Explanation | None:
+def explanation(place: DeltaGenerator, cutout: Cutout, request: Request) -> Explanation | None:
     """The explanation, computed with its progress in ``place``; where there is none the reason is drawn there."""
-    label = f"{methods.title(ask.method)}, {ask.card.name}"
+    label = f"{methods.title(request.method)}, {request.card.name}"
     try:
         return slow.run(
             place,
-            f"{cutout.sha256[:16]}_{ask.name}",
+            f"{cutout.sha256[:16]}_{request.name}",
             plain(label),
-            lambda: loaders.explanation(ask.card, cutout, *ask.key),
+            lambda: loaders.explanation(request.card, cutout, *request.key),
         )
     except ExplorerError as error:
         place.info(plain(error))

@@ -23,7 +23,7 @@ def draw(
     card: Checkpoint,
     cutout: Cutout,
     prediction: Prediction,
-    answer: explain.Answer | None,
+    result: explain.Result | None,
     view: SkyView,
     *,
     whole_cutout: bool,
@@ -58,7 +58,7 @@ def draw(
         st.markdown(f"{said} {_change(prediction, there)}", width="stretch")
         if not st.toggle("Side by side", key="matched", persist_state="session"):
             return
-    _side_by_side(card, matched, there, prediction, answer, view, whole_cutout=whole_cutout, screen=screen)
+    _side_by_side(card, matched, there, prediction, result, view, whole_cutout=whole_cutout, screen=screen)
 
 
 def _change(native: Prediction, there: Prediction) -> str:
@@ -74,7 +74,7 @@ def _side_by_side(
     matched: Cutout,
     there: Prediction,
     native: Prediction,
-    answer: explain.Answer | None,
+    result: explain.Result | None,
     view: SkyView,
     *,
     whole_cutout: bool,
@@ -82,12 +82,14 @@ def _side_by_side(
 ) -> None:
     """Image, model input and map of the matched cutout below those of the native one, and the scores of both."""
     other = None
-    if answer is not None:
-        asked = answer.provenance
-        ask = maps.Ask(card, there, asked.method, asked.target, asked.against, dict(asked.options))
-        explanation = maps.answer(st.empty(), matched, ask)
+    if result is not None:
+        given = result.provenance
+        request = maps.Request(card, there, given.method, given.target, given.against, dict(given.options))
+        explanation = maps.explanation(st.empty(), matched, request)
         if explanation is not None:
-            other = replace(answer, explanation=explanation, provenance=ask.provenance, stamp=f"matched {answer.stamp}")
+            other = replace(
+                result, explanation=explanation, provenance=request.provenance, stamp=f"matched {result.stamp}"
+            )
     seen, window = loaders.seen(card, matched)
     # Limits by hand are those of the native beam: brightness per another beam is another number.
     explain.panels_chart(

@@ -17,10 +17,10 @@ from vlass_explorer.schema import Cutout, Explanation, ExplorerError, FloatArray
 
 from .. import loaders, slow
 from ..text import plain
-from .maps import Ask
+from .maps import Request
 
-Found = TypeVar("Found")
-Work = Callable[[Cutout, Ask, Explanation], Found]
+Result = TypeVar("Result")
+Work = Callable[[Cutout, Request, Explanation], Result]
 DELETION, TURNS, WEIGHTS = CHECKS = ("Deletion and insertion", "Flips and rotations", "Random weights")
 CHART = {"displayModeBar": False}
 
@@ -39,31 +39,31 @@ def choose_checks() -> list[str]:
     )
 
 
-def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[str], *, key: str) -> None:
+def draw(cutout: Cutout, request: Request, explanation: Explanation, checks: Sequence[str], *, key: str) -> None:
     """Measure and draw what was chosen; share on emission and completeness are always said."""
     rows = st.empty()
     known: dict[str, str] = {}
     if (error := explanation.numbers.get("completeness_error")) is not None:
         known["Completeness error"] = f"{float(error):.1%}"
-    known["On emission > 5σ"] = _emission(cutout, ask, explanation)
+    known["On emission > 5σ"] = _emission(cutout, request, explanation)
     _table(rows, known)
     try:
-        if DELETION in checks and (faith := _measured(_faithfulness, cutout, ask, explanation, DELETION, key)):
+        if DELETION in checks and (faith := _measured(_faithfulness, cutout, request, explanation, DELETION, key)):
             known["Gap to random maps"] = f"{faith.gap:+.2f}, {_chance(faith)}"
             _table(rows, known)
             st.plotly_chart(
-                faithfulness_curves(faith, unit="softmax score" if ask.against is None else "logit difference"),
+                faithfulness_curves(faith, unit="softmax score" if request.against is None else "logit difference"),
                 key=f"{key}_faith",
                 config=CHART,
                 alt=f"Deletion and insertion curves, gap {faith.gap:.2f}",
             )
             st.caption(plain(faith.protocol))
-        if TURNS in checks and ask.options.get("query") is not None:
+        if TURNS in checks and request.options.get("query") is not None:
             known["Turns with the sky"] = "off: the chosen patch stays where it is"
-        elif TURNS in checks and (turns := _measured(_symmetry, cutout, ask, explanation, TURNS, key)):
+        elif TURNS in checks and (turns := _measured(_symmetry, cutout, request, explanation, TURNS, key)):
             known["Turns with the sky"] = f"correlation {turns.mean:.2f} over {len(turns.correlations)} turns"
         _table(rows, known)
-        if WEIGHTS in checks and (random := _measured(_randomisation, cutout, ask, explanation, WEIGHTS, key)):
+        if WEIGHTS in checks and (random := _measured(_randomisation, cutout, request, explanation, WEIGHTS, key)):
             st.plotly_chart(
                 randomisation_curve(random),
                 key=f"{key}_random",
@@ -78,14 +78,14 @@ def draw(cutout: Cutout, ask: Ask, explanation: Explanation, checks: Sequence[st
 
 
 def _measured(
-    work: Work[Found], cutout: Cutout, ask: Ask, explanation: Explanation, kind: str, key: str
-) -> Found | None:
+    work: Work[Result], cutout: Cutout, request: Request, explanation: Explanation, kind: str, key: str
+) -> Result | None:
     """One measure with its progress, done once; None where it was stopped."""
     return slow.run(
         st.empty(),
-        f"{key}_{kind}_{ask.name}",
+        f"{key}_{kind}_{request.name}",
         kind,
-        lambda: loaders.remembered(kind, ask.card, cutout, ask.key, lambda: work(cutout, ask, explanation)),
+        lambda: loaders.remembered(kind, request.card, cutout, request.key, lambda: work(cutout, request, explanation)),
     )
 
 
@@ -101,8 +101,8 @@ def _chance(faith: trust.Faithfulness) -> str:
     return "better than chance" if above else "not better than chance"
 
 
-def _emission(cutout: Cutout, ask: Ask, explanation: Explanation) -> str:
-    mask = trust.emission_mask(cutout, ask.card.input_spec)
+def _emission(cutout: Cutout, request: Request, explanation: Explanation) -> str:
+    mask = trust.emission_mask(cutout, request.card.input_spec)
     if mask is None:
         return "the noise of this file is unknown"
     share, flat = trust.emission_share(explanation.maps[0], mask)
@@ -111,28 +111,30 @@ def _emission(cutout: Cutout, ask: Ask, explanation: Explanation) -> str:
     return "undefined" if math.isnan(share) else f"{share:.0%} (a flat map: {flat:.0%})"
 
 
-def _faithfulness(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Faithfulness:
-    _, target, _, against = ask.key
+def _faithfulness(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Faithfulness:
+    _, target, _, against = request.key
     return trust.faithfulness(
-        loaders.asked_model(ask.card, against),
-        loaders.tensor(ask.card, cutout),
+        loaders.contrast_model(request.card, against),
+        loaders.tensor(request.card, cutout),
         target,
         explanation.maps[0],
         score="softmax" if against is None else "logit",
     )
 
 
-def _symmetry(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Symmetry:
-    model = loaders.asked_model(ask.card, ask.key[3])
-    return trust.symmetry(lambda x: _map(ask, model, x), loaders.tensor(ask.card, cutout))
+def _symmetry(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Symmetry:
+    model = loaders.contrast_model(request.card, request.key[3])
+    return trust.symmetry(lambda x: _map(request, model, x), loaders.tensor(request.card, cutout))
 
 
-def _randomisation(cutout: Cutout, ask: Ask, explanation: Explanation) -> trust.Randomisation:
-    x = loaders.tensor(ask.card, cutout)
-    return trust.randomisation(loaders.asked_model(ask.card, ask.key[3]), lambda model: _map(ask, model, x))
+def _randomisation(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Randomisation:
+    x = loaders.tensor(request.card, cutout)
+    return trust.randomisation(
+        loaders.contrast_model(request.card, request.key[3]), lambda model: _map(request, model, x)
+    )
 
 
-def _map(ask: Ask, model: nn.Module, x: Tensor) -> FloatArray:
+def _map(request: Request, model: nn.Module, x: Tensor) -> FloatArray:
     """First map (gy, gx) of an explanation of another model or image."""
-    found: Explanation = explainers.EXPLAINERS[ask.method].explain(model, x, ask.key[1], **ask.options)
+    found: Explanation = explainers.EXPLAINERS[request.method].explain(model, x, request.key[1], **request.options)
     return found.maps[0]

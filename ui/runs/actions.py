@@ -102,7 +102,7 @@ def _delete(run: Run) -> None:
         st.button("Delete the run", key=f"delete-{run.id}", type="primary", on_click=_act, args=(runs.delete, run))
 
 
-@boundary.told
+@boundary.reported
 def _act(what: Callable[[Run], object], run: Run) -> None:
     """In a callback; that the run has changed meanwhile, or training is switched off, is said."""
     settings.check_training_allowed()

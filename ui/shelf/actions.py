@@ -55,11 +55,15 @@ def rename_and_delete(card: Checkpoint, may_change: bool) -> None:
         return
     with st.form(f"rename_{card.name}", width=560), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("New name", card.name, key=f"rename_to_{card.name}", max_chars=100)
-        st.form_submit_button("Rename", icon=":material/edit:", on_click=boundary.told(_rename), args=(card,))
+        st.form_submit_button("Rename", icon=":material/edit:", on_click=boundary.reported(_rename), args=(card,))
     with st.popover("Delete", icon=":material/delete:", key="delete_checkpoint"):
         st.markdown(f"{plain(card.name)} and its card are removed from the disk. This cannot be undone.")
         st.button(
-            "Delete it", type="primary", key="delete_for_good", on_click=boundary.told(checkpoints.delete), args=(card,)
+            "Delete it",
+            type="primary",
+            key="delete_for_good",
+            on_click=boundary.reported(checkpoints.delete),
+            args=(card,),
         )
 
 
@@ -71,7 +75,7 @@ def _rename(card: Checkpoint) -> None:
     st.session_state["checkpoint"] = checkpoints.rename(card, name).name
 
 
-def bring_in(may_change: bool) -> None:
+def import_form(may_change: bool) -> None:
     """Draw the import of a packed checkpoint or of weights that were made elsewhere."""
     if not may_change:
         st.caption("Imports are switched off here, together with training.")

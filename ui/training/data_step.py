@@ -73,12 +73,14 @@ def _upload(roots: list[Path]) -> None:
         )
         turn = st.session_state.setdefault("train_upload_turn", 0)
         with st.grid(2, min_column_width=200):
-            st.file_uploader("ZIP", type="zip", key=f"train_zip_{turn}", on_change=boundary.told(_take), args=(turn,))
+            st.file_uploader(
+                "ZIP", type="zip", key=f"train_zip_{turn}", on_change=boundary.reported(_take), args=(turn,)
+            )
             st.file_uploader(
                 "Folder",
                 accept_multiple_files="directory",
                 key=f"train_folder_{turn}",
-                on_change=boundary.told(_take),
+                on_change=boundary.reported(_take),
                 args=(turn,),
             )
 

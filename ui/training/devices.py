@@ -12,7 +12,7 @@ from vlass_explorer.schema import ConfigError, Run
 
 
 @st.cache_resource(show_spinner=False)
-def known() -> dict[str, str]:
+def available() -> dict[str, str]:
     """Value of ``device`` -> what it is on this machine; one entry for each GPU."""
     names = {"cpu": "CPU", "mps": "Apple GPU"}
     found = {name: names.get(name) or torch.cuda.get_device_name(name) for name in devices.available()}
@@ -29,7 +29,7 @@ def _resolved(device: str) -> str:
 
 def has_gpu() -> bool:
     """True where training need not run on the CPU."""
-    return set(known()) > {"auto", "cpu"}
+    return set(available()) > {"auto", "cpu"}
 
 
 def sentence(device: str) -> str:
@@ -39,7 +39,7 @@ def sentence(device: str) -> str:
     parts = ["This machine has no GPU: training runs on the CPU."] if not has_gpu() else []
     runs_word = f"{active} run{'s' if active > 1 else ''} on it or waiting, so a new one queues"
     free = _free_memory(device)
-    parts.append(f"{known().get(device, device)}: {runs_word if active else 'free of runs'}{free}.")
+    parts.append(f"{available().get(device, device)}: {runs_word if active else 'free of runs'}{free}.")
     return " ".join(parts)
 
 
@@ -50,7 +50,7 @@ def _places(run: Run) -> tuple[str, ...]:
 @st.cache_data(ttl=5, show_spinner=False, max_entries=16)
 def _free_memory(device: str) -> str:
     """Asked of the driver, not of torch, which would take some of that memory for this process."""
-    if not device.startswith("cuda") or device not in known():
+    if not device.startswith("cuda") or device not in available():
         return ""
     number = int(device.partition(":")[2] or 0)
     gpu = f"GPU-{torch.cuda.get_device_properties(number).uuid}"

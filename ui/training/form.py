@@ -80,7 +80,7 @@ def widget(field: str, value: Any, origin: str) -> Any:
     label = LABELS.get(field, field.replace("_", " ").capitalize())
     common: dict[str, Any] = {"key": f"train_{field}_{origin}", "help": OPTIONS[field].help}
     if field == "device":
-        found = devices.known()
+        found = devices.available()
         listed = list(found) if value in found else [value, *found]
         return st.selectbox(label, listed, index=listed.index(value), format_func=lambda k: found.get(k, k), **common)
     if field == "fold":

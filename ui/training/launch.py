@@ -40,7 +40,7 @@ def area(config: RunConfig) -> None:
             icon=":material/play_arrow:",
             disabled=is_waiting,
             key="train_launch",
-            on_click=_want,
+            on_click=_request,
             args=(config, True),
             help="Checks first; the run starts when nothing is wrong.",
         )
@@ -49,7 +49,7 @@ def area(config: RunConfig) -> None:
             icon=":material/fact_check:",
             disabled=is_waiting,
             key="train_check_only",
-            on_click=_want,
+            on_click=_request,
             args=(config, False),
             help="Reads every file, tries a few steps, measures time and memory.",
         )
@@ -75,11 +75,15 @@ def area(config: RunConfig) -> None:
     _show(check.result, questions, notes)
     if questions and not check.result["errors"]:
         st.button(
-            "Launch anyway", key="train_anyway", icon=":material/play_arrow:", on_click=_want, args=(config, True, True)
+            "Launch anyway",
+            key="train_anyway",
+            icon=":material/play_arrow:",
+            on_click=_request,
+            args=(config, True, True),
         )
 
 
-def _want(config: RunConfig, launches: bool, accepted: bool = False) -> None:
+def _request(config: RunConfig, launches: bool, accepted: bool = False) -> None:
     st.session_state[WANTED] = (config, launches, accepted)
 
 
@@ -103,7 +107,7 @@ def _sorted_warnings(config: RunConfig, found: Mapping[str, Any]) -> tuple[list[
     total = estimate(config, found)
     if found.get("device") == "cpu" and total is not None and total >= LONG_SECONDS:
         questions.append(f"The run takes about {duration(total)} on the CPU.")
-    questions += twins(config)
+    questions += duplicates(config)
     counts = found["counts"].get("train", {})
     if counts and min(counts.values()) > 0 and not config.class_weighting and not config.balance:
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
@@ -115,7 +119,7 @@ def _sorted_warnings(config: RunConfig, found: Mapping[str, Any]) -> tuple[list[
     return questions, notes
 
 
-def twins(config: RunConfig) -> list[str]:
+def duplicates(config: RunConfig) -> list[str]:
     """One sentence where a run with the same configuration is active or has finished."""
     same = [run for run in runs.listing() if run.config == config and run.phase not in ("failed", "lost")]
     return [f"The same configuration is {same[0].phase} already, as the run of {when(same[0])} UTC."] if same else []

@@ -48,7 +48,7 @@ def choice(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunCo
         accept_new_options=True,
         help=f"{len(names):,} names: type a part of one. A pretrained tag may follow a dot.",
     )
-    config = replace(config, architecture=known(architecture or ""))
+    config = replace(config, architecture=checked_architecture(architecture or ""))
     config = _weights(config, cards, f"{origin}_{config.architecture}")
     with st.grid(2, min_column_width=118):
         config = replace(config, tune=widget("tune", config.tune, origin))
@@ -90,7 +90,7 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
     return replace(config, weights=source, in_chans=3 if source == "imagenet" else config.in_chans)
 
 
-def known(name: str) -> str:
+def checked_architecture(name: str) -> str:
     """The name itself where timm knows it; ConfigError with the nearest names otherwise."""
     if timm.is_model(name):
         return name

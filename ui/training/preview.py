@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vlass_explorer import augment, checkpoints, datasets, preprocess
 from vlass_explorer.datasets import DataSet
+from vlass_explorer.figures.colours import SKY_MAP
 from vlass_explorer.schema import ExplorerError, InputSpec, RunConfig, UnreadableItem
 
 from ..text import plain
@@ -109,6 +110,6 @@ def tiled(rows: Sequence[Sequence[Tensor]], spec: InputSpec) -> NDArray[np.uint8
             planes = (tile if spec.colour else tile[:1]).numpy()[:, ::-1]
             levels = (planes - planes.min()) / ((planes.max() - planes.min()) or 1.0)
             in_colour = np.round(np.moveaxis(levels, 0, -1) * 255)
-            shown = in_colour if spec.colour else matplotlib.colormaps["inferno"](levels[0], bytes=True)[..., :3]
+            shown = in_colour if spec.colour else matplotlib.colormaps[SKY_MAP](levels[0], bytes=True)[..., :3]
             sheet[i * step : i * step + side, j * step : j * step + side] = shown
     return sheet

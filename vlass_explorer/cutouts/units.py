@@ -11,10 +11,11 @@ from typing import Any
 import astropy.units as u
 
 from ..foreign import mapped
+from ..measure import TO_JY_BEAM
 from ..schema import CutoutError
 
 INTEGRATED, VELOCITIES = "integrated intensity", "velocity map"
-NAMED = {1.0: "Jy/beam", 1e-3: "mJy/beam", 1e-6: "uJy/beam"}
+NAMED = {factor: unit for unit, factor in TO_JY_BEAM.items()}
 PREFIXES = {
     "": 1.0,
     "m": 1e-3,

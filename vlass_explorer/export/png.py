@@ -7,16 +7,16 @@ import io
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from .. import __version__, preprocess
+from ..figures.colours import NO_DATA, SIGNED_MAP, SKY_MAP, UNSIGNED_MAP
 from ..schema import Cutout, Explanation
 from .fits import ascii_text
 from .manifest import Provenance
 
-SEEN_MAP, UNSIGNED_MAP, SIGNED_MAP = "inferno", "viridis", "RdBu_r"
-NO_DATA = (124, 135, 148)
+BLANK = ImageColor.getrgb(NO_DATA)
 INK, PAPER = (20, 24, 31), (255, 255, 255)
 TILE, SMALL_TILE, MARGIN, LINE = 384, 160, 12, 22
 BAR = 96
@@ -34,7 +34,7 @@ def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) 
     maps = np.asarray(explanation.maps[:MAX_PANELS], np.float32)
     low, high = _limits(maps, explanation.signed)
     colours = SIGNED_MAP if explanation.signed else UNSIGNED_MAP
-    tiles = [("What the model saw", coloured(seen, 0.0, 1.0, SEEN_MAP))]
+    tiles = [("What the model saw", coloured(seen, 0.0, 1.0, SKY_MAP))]
     tiles += [
         (title, coloured(panel, low, high, colours)) for title, panel in zip(explanation.titles, maps, strict=False)
     ]
@@ -82,7 +82,7 @@ def coloured(image: NDArray[np.float32], low: float, high: float, name: str) -> 
     blank = ~np.isfinite(values)
     shares = values.clip(0.0, 1.0) if image.ndim == 3 else matplotlib.colormaps[name](np.where(blank, 0.0, values))
     rgb = (shares[..., :3] * 255.0).round().astype(np.uint8)
-    rgb[blank if image.ndim == 2 else blank.any(axis=-1)] = NO_DATA
+    rgb[blank if image.ndim == 2 else blank.any(axis=-1)] = BLANK
     return Image.fromarray(np.ascontiguousarray(rgb[::-1]))
 
 

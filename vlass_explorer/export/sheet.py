@@ -10,10 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from .. import __version__, preprocess
+from ..figures.colours import SIGNED_MAP, SKY_MAP, UNSIGNED_MAP
 from ..schema import Cutout
 from .fits import ascii_text
 from .manifest import Item
-from .png import INK, LINE, MARGIN, PAPER, SEEN_MAP, SIGNED_MAP, TILE, UNSIGNED_MAP, coloured, fitted
+from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, fitted
 
 COLUMNS = 4
 
@@ -26,7 +27,7 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
     tiles: list[tuple[str, str, Image.Image]] = []
     for card in {provenance.card.name: provenance.card for _, provenance in items}.values():
         seen = preprocess.seen(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)
-        tiles.append(("What the model saw", card.name, coloured(seen, 0.0, 1.0, SEEN_MAP)))
+        tiles.append(("What the model saw", card.name, coloured(seen, 0.0, 1.0, SKY_MAP)))
     for explanation, provenance in items:
         maps = np.asarray(explanation.maps, np.float32)
         finite = np.abs(maps[np.isfinite(maps)])

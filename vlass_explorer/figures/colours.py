@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..schema import Cutout, FloatArray, Window
 
 # One colour map a meaning, all perceptually uniform: the sky, relevance without a sign, relevance with one.
-SKY_MAPS = ("inferno", "gray", "gray_r", "viridis", "cividis")
+SKY_MAP = "inferno"
+SKY_MAPS = (SKY_MAP, "gray", "gray_r", "viridis", "cividis")
 UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 NO_DATA = "#7c8794"
@@ -30,7 +31,7 @@ class SkyView:
     """Upper limit as a percentile of the finite pixels (CARTA's default)."""
     limits: tuple[float, float] | None = None
     """Lower and upper limit in display units, instead of the percentile."""
-    colour_map: str = "inferno"
+    colour_map: str = SKY_MAP
     contours: bool = False
     """Contours at multiples of the rms, negative ones dashed."""
 

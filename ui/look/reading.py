@@ -11,7 +11,7 @@ from vlass_explorer.schema import Cutout, CutoutError, NeedsPart
 from .. import state
 
 
-def reading_again(entry: state.Entry, problem: CutoutError) -> None:
+def again(entry: state.Entry, problem: CutoutError) -> None:
     """Draw the ways on from a file that cannot be read so: another part, or without what was chosen for it."""
     how = state.reading(entry)
     if how != state.Reading():
@@ -51,7 +51,7 @@ def _cut_out(entry: state.Entry) -> None:
     state.read_as(entry, how)
 
 
-def reading_choices(entry: state.Entry, cutout: Cutout) -> None:
+def choices(entry: state.Entry, cutout: Cutout) -> None:
     """Draw what the file leaves open: the plane of a cube, which row of a picture is south, whether zeros are data."""
     old = state.reading(entry)
     plane, row0, keep_zeros = old.plane, old.row0, old.keep_zeros
