@@ -133,6 +133,15 @@ def test_wide_emission_that_was_clipped_is_data() -> None:
             assert edges.filled(np.log1p(clipped / RMS).astype(np.float32)) is None
 
 
+def test_a_lone_source_of_few_counts_on_a_clipped_sky_is_data() -> None:
+    """As one picture of FIRST has it: most of the source is its faint rim."""
+    y, x = np.mgrid[:300, :300]
+    source = 255 * np.exp(-((x - 150.0) ** 2 + (y - 150.0) ** 2) / 2 / 4.0**2)
+    faint = 3 * np.exp(-((x - 155.0) ** 2 + (y - 150.0) ** 2) / 2 / 14.0**2)
+    assert edges.filled(np.round(np.maximum(source, faint)).astype(np.float32)) is None
+    assert edges.filled(np.where(np.hypot(x - 150, y - 150) < 20, 7 + (x + 3 * y) % 5, 0).astype(np.float32)) is None
+
+
 def test_a_mask_is_data() -> None:
     mask = np.zeros((120, 120), np.float32)
     mask[50:70, 40:80] = 1.0

@@ -25,6 +25,7 @@ RIM = 0.25  # most of the observed pixels that lie beside the edge: more is spec
 BREAK = 0.1  # least typical step at the edge, relative to a typical observed value's distance
 NEAR, NEAREST = 0.3, 1e-3  # of the typical step, within which at least this share of the observed values lies
 TYPICAL = 0.25  # least mean rank, among all observed pixels, of those beside the edge: 0.5 if they are like all others
+SEEN = 0.3  # least share of the pixels that lies on one side of the value: less is a source on a clipped sky
 NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
@@ -126,6 +127,8 @@ def _breaks_off(pixels: NDArray[np.float32], mask: Mask, observed: Mask, value: 
     is_around = min((offsets < 0.0).mean(), (offsets > 0.0).mean()) >= EITHER_SIDE
     if is_around and (distances < NEAR * step).mean() >= NEAREST:
         return bool(step >= BREAK * float(np.median(distances)))
+    if observed.sum() < SEEN * (observed | mask).sum():
+        return False
     distances.sort()
     ranks = [np.searchsorted(distances, np.abs(beside), side) for side in ("left", "right")]
     return bool(np.mean(ranks) >= TYPICAL * distances.size)
