@@ -129,7 +129,7 @@ def test_unknown_names_get_the_nearest(run: Run, sky: Path, tmp_path: Path) -> N
     code, _, err = run(*explain, "--method", "attention_rolout")
     assert (code, "attention_rollout" in err) == (2, True)
     code, _, err = run(*explain, "--method", "attention_rollout", "--option", "discard=1")
-    assert (code, "no option 'discard'; known are discard_ratio" in err) == (2, True)
+    assert (code, "no option 'discard'; the nearest name is 'discard_ratio'" in err) == (2, True)
     code, _, err = run(*explain, "--method", "attention_rollout", "--target", "Spiral")
     assert (code, "no label 'Spiral'; it has FRI, FRII" in err) == (2, True)
     assert list(tmp_path.iterdir()) == []

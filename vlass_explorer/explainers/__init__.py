@@ -3,8 +3,9 @@
 A file holds a module docstring (its first line is shown on the page), ``TITLE``, ``supports(model)``, which answers
 whether the method applies and if not why, and ``explain(model, x, target, *, options...)``, which takes one model
 input (1, C, H, W) with row 0 at the bottom and the index of a label and returns an ``Explanation``. Options are
-keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), each described
-in the docstring as ``name: text``; widgets and flags are made from them.
+keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), with bounds
+where it has some (``schema.bounds``), each described in the docstring as ``name: text``; widgets and flags are made
+from them.
 ``ZERO`` may say what it means for the method where all of its maps are zero everywhere.
 ``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky.
 """
