@@ -190,9 +190,10 @@ def _local_window(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
 
 def _bottleneck(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
     height, width = local(found, type(owner).__name__, "H", "W")
+    kept = float(next(module for module, _ in found if hasattr(module, "shortcut")).shortcut is not None)
     if type(owner).__name__ == "BottleneckAttn":
         mean = weights.mean(0).numpy()
-        return Dense(name, mean, np.eye(len(mean)), 0, (height, width), (height, width))
+        return Dense(name, mean, kept * np.eye(len(mean)), 0, (height, width), (height, width))
     numbers = numbered((height, width)).permute(0, 3, 1, 2) + 1
     keys = F.unfold(numbers, owner.win_size, padding=owner.halo_size, stride=owner.block_size)[0].T - 1
     stride = owner.block_stride
@@ -200,7 +201,7 @@ def _bottleneck(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:
     side = owner.block_size // stride
     queries = swin_transformer.window_partition(numbered(after), (side, side)).flatten(1)
     attention = scatter(weights.mean(0), queries, keys, (math.prod(after), height * width))
-    return Dense(name, attention, pooling((height, width), after), 0, (height, width), after)
+    return Dense(name, attention, kept * pooling((height, width), after), 0, (height, width), after)
 
 
 def _outlook(name: str, owner: Any, weights: Tensor, found: Any) -> Dense:

@@ -73,7 +73,7 @@ def trace(
                 tuple(traced[1][number] for number in drawn),
             )
         first = replacing[0]
-        matched[first] = _match([sweep[first] for sweep in traced])
+        matched[first] = _match(graph.layers[first], [sweep[first] for sweep in traced])
 
 
 def _answers(
@@ -86,13 +86,23 @@ def _answers(
     ]
 
 
-def _match(sweeps: Sequence[Traced]) -> Tensor:
-    """Matrix (query, key) with a 1 for the key that answers most like each query, over rows and columns together."""
+def _match(layer: LayerGraph, sweeps: Sequence[Traced]) -> Tensor:
+    """Attention of a layer, shaped as in the model, of each query to the key that answers most like it."""
     alike: FloatArray = np.ones(())
     for sweep in sweeps:
-        queries, keys = (each[:, 0] / np.maximum(each[:, 0].max(0), 1e-30) for each in (sweep.queries, sweep.keys))
-        alike = alike * (queries.T @ keys) / np.maximum(np.linalg.norm(keys, axis=0), 1e-30)
-    return F.one_hot(torch.from_numpy(alike.argmax(1)), alike.shape[1])
+        queries, keys = (np.moveaxis(each, 0, -1) for each in (sweep.queries, sweep.keys))
+        keys = keys / np.maximum(np.linalg.norm(keys, axis=-1, keepdims=True), 1e-30)
+        alike = alike * (queries @ keys.swapaxes(1, 2))
+    one = F.one_hot(torch.from_numpy(alike.argmax(-1)), alike.shape[-1])
+    axes = layer.axes
+    for position, axis in enumerate("bhwqk"):
+        if axis in "bh":
+            one = one.unsqueeze(position)
+    one = one.expand(1, layer.heads, *one.shape[2:])
+    if "w" not in axes:
+        one = one.squeeze(2)
+    here = [axis for axis in "bhwqk" if axis in axes]
+    return one.permute(*(here.index(axis) for axis in axes)).reshape(layer.shape(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +173,13 @@ def _answer(layer: LayerGraph, values: Tensor, plain: Tensor) -> FloatArray:
 
 
 def _asked(layer: LayerGraph, found: _Product, before: _Product) -> FloatArray:
-    """Change (window, query) of what asks; of scores the least over keys, as each changes with its key as well."""
+    """Change (window, query) of what asks; of scores that of few keys, as each changes with its key as well."""
     if found.queries is not None and before.queries is not None:
         return _arranged(layer, torch.linalg.vector_norm((found.queries - before.queries).float(), dim=-1), -1)
     if found.scores is None or before.scores is None:
         raise UnsupportedError(f"What asks in {layer.name} cannot be followed.")
-    return _arranged(layer, (found.scores - before.scores).float().abs().amin(-1), -1)
+    change = (found.scores - before.scores).float().abs()
+    return _arranged(layer, change.kthvalue(-(-change.shape[-1] // 4), dim=-1).values, -1)
 
 
 def _arranged(layer: LayerGraph, change: Tensor, axis: int) -> FloatArray:

@@ -62,19 +62,19 @@ def stages(model: Any, size: Size) -> TokenGraph:
     ]
     if not layers:
         raise UnsupportedError(why_without(model))
-    if type(model) is Visformer:
-        layers = _merged_by(layers, model.patch_embed3)
+    if type(model) in _CUT_WHOLE:
+        layers = _merged_by(layers, _CUT_WHOLE[type(model)](model))
     part = (_NOTES[type(model)],) if type(model) in _NOTES else ()
     pooling = getattr(model, "global_pool", None) or model.head
     return average_pool(layers, pooling, (CONVOLUTIONS, *part))
 
 
-def _merged_by(layers: list[LayerGraph], embedding: Any) -> list[LayerGraph]:
+def _merged_by(layers: list[LayerGraph], convolution: Any) -> list[LayerGraph]:
     """The layers with the merging before the last stage told, whose cells fill a kernel or are left out."""
     for number in range(1, len(layers)):
         before, after = layers[number - 1].place.after.grid, layers[number].place.before.grid
         if before != after:
-            place = replace(layers[number].place, pools_earlier=pooled(embedding.proj, before)[1])
+            place = replace(layers[number].place, pools_earlier=pooled(convolution, before)[1])
             layers[number] = replace(layers[number], place=place)
     return layers
 
@@ -111,6 +111,11 @@ _LAYERS: dict[type, Callable[[str, Any, Size], LayerGraph]] = {
     MultiQueryAttention2d: _multi_query,
     Attention: _plain,
 }
+# Models that cut patches without padding, so that what does not fill one is left out: the last convolution that does.
+_CUT_WHOLE: dict[type, Callable[[Any], nn.Module]] = {
+    Visformer: lambda model: model.patch_embed3.proj,
+    CSATv2: lambda model: model.stages[-1][0],
+}
 _NOTES: dict[type, str] = {
     SHViT: "Attention runs over a part of the channels; the others are taken along.",
     CSATv2: "Gates that multiply the convolutions, made of a 7 x 7 summary of the image, are left out.",
@@ -129,9 +134,13 @@ def byob(model: Any, size: Size) -> TokenGraph:
             raise UnsupportedError("Linear attention has one score a patch and no map from patch to patch.")
         if isinstance(module, NonLocalAttn):
             raise UnsupportedError("Non-local blocks are not covered yet.")
-        layers += (
-            _mobilevit(name, module, grid) if isinstance(module, MobileVitBlock) else [_bottleneck(name, module, grid)]
-        )
+        if isinstance(module, MobileVitBlock):
+            layers += _mobilevit(name, module, grid)
+            continue
+        layer = _bottleneck(name, module, grid)
+        # A block that halves its grid may do without a shortcut: then attention alone moves on.
+        kept = model.get_submodule(name.rpartition(".")[0]).shortcut is not None
+        layers.append(replace(layer, place=replace(layer.place, residual=kept)))
     if type(model.head) in (AttentionPool2d, RotAttentionPool2d):
         return _clip(model, layers, coarser(size, model.feature_info[-1]["reduction"]))
     if not layers:
@@ -197,6 +206,5 @@ def _on_grids(model: Any, size: Size, kinds: tuple[type, ...]) -> Iterator[tuple
             later = [int(key.split(".")[1]) for key in strides if key.startswith(f"{top}.")]
             after = [each for each in later if each > int(number)]
             reduction = strides[f"{top}.{min(after)}"] if after else last
-        # Visformer cuts patches without padding: what does not fill one is left out.
-        whole = type(model) is Visformer
+        whole = type(model) in _CUT_WHOLE
         yield name, module, (size[0] // reduction, size[1] // reduction) if whole else coarser(size, reduction)
