@@ -41,6 +41,8 @@ TOLERANCE = 2e-6
 MOST_PARAMETERS = 150e6
 MOST_SECONDS = 6.0
 """What an impulse test beside a dense reference may take."""
+MOST_BYTES = 5e8
+"""What the dense matrices of one model may take."""
 CACHE = Path(tempfile.gettempdir()) / "attention_coverage.jsonl"
 Size = tuple[int, int]
 
@@ -161,6 +163,8 @@ def check(model: Any, size: Size) -> dict[str, Any] | None:
 def against_dense(model: Any, x: torch.Tensor, maps: AttentionMaps) -> float | str:
     """Largest difference from the dense reference, or why there is none for this model and size."""
     tokens = token_rollout(maps)
+    if 24.0 * sum(layer.place.before.size * layer.place.after.size for layer in maps.layers) > MOST_BYTES:
+        return "the dense matrices are too large"
     readout = READOUTS.get(maps.kind, "first")
     if maps.kind == "late_class_token" and model.global_pool == "avg":
         readout = "all" if type(model).__name__ == "VOLO" else "patches"

@@ -13,15 +13,12 @@ from tests.dense.layers import dense_token_rollout
 from vlass_explorer.attention import (
     attention_maps,
     batch_attention_maps,
-    describe,
-    distance,
     layer_map,
     rollout,
-    supports,
     token_rollout,
 )
 from vlass_explorer.attention.graph import halved, pooled
-from vlass_explorer.attention.walk import covering, spread
+from vlass_explorer.attention.walk import spread
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.schema import UnsupportedError
 
@@ -92,47 +89,6 @@ def test_rollout_equals_dense_matrices_and_logits_stay(architecture: str, option
         assert layer_map(maps, layer).shape == maps.grid
 
 
-PVT = {"depths": (1, 2, 1, 1), "embed_dims": (16, 32, 32, 32), "num_heads": (1, 2, 2, 2), "mlp_ratios": (1, 1, 1, 1)}
-WIDE = {"depths": (1, 1, 2), "num_heads": (1, 2, 2), "mlp_ratios": (1, 1, 1), "embed_dims": (16, 32, 32)}
-# Families whose keys are pooled, at sizes at which kernels do not fill: their last rows and columns are read by nobody.
-AWKWARD = [
-    ("pvt_v2_b1", PVT, [240, (80, 112), 104]),
-    ("pvt_v2_b2_li", PVT, [128, 256, (96, 160)]),
-    ("twins_pcpvt_small", {**WIDE, "sr_ratios": (8, 4, 2)}, [240, (80, 112), 104]),
-    ("twins_svt_small", {**WIDE, "sr_ratios": (8, 4, 2), "wss": (7, 7, 7)}, [240, (80, 112), 104]),
-    ("mvitv2_tiny", {}, [36, (36, 100), (148, 20)]),
-    ("nextvit_small", {}, [80, (112, 48), 208]),
-]
-
-
-@pytest.mark.parametrize("case", [0, 1, 2])
-@pytest.mark.parametrize(("architecture", "options", "sizes"), AWKWARD, ids=[name for name, *_ in AWKWARD])
-def test_pooled_keys_lie_where_their_kernels_read(
-    architecture: str, options: dict[str, object], sizes: list[object], case: int
-) -> None:
-    size = sizes[case]
-    own = {"img_size": 160} if "mvit" in architecture else {}
-    model, x = build(architecture, {**options, **own, "size": size})
-    maps = attention_maps(model, x)[1]
-    tokens = token_rollout(maps)
-    names, expected = dense_token_rollout(model, x, "patches", 0)
-    assert names == [layer.name for layer in maps.layers]
-    assert abs(tokens - expected).max() <= 2e-6 and np.ptp(expected) > 0.1 / expected.size
-    if "svt" not in architecture:  # its windows are padded
-        assert tokens.sum() == pytest.approx(1.0, abs=1e-6)
-        for layer in range(len(maps.layers)):
-            assert layer_map(maps, layer).sum() == pytest.approx(1.0, abs=1e-5)
-    assert all(np.isfinite(each).all() for each in distance.attention_distances(maps))
-
-
-def test_what_fills_no_kernel_gets_no_attention() -> None:
-    model, x = build("pvt_v2_b1", {**PVT, "size": 240})
-    first = layer_map(attention_maps(model, x)[1], 0)
-    # 60 rows under kernels of 8: 56 to 59 are read by none.
-    assert first.shape == (60, 60) and not first[56:].any() and not first[:, 56:].any()
-    assert (first[:56, :56] > 0).all()
-
-
 def test_cells_are_those_of_the_modules() -> None:
     assert pooled(nn.Conv2d(1, 1, 8, 8), (60, 9))[1].rows[-1] == (48, 56)  # type: ignore[union-attr]
     assert pooled(nn.Conv2d(1, 1, 3, 2, 1), (7, 8))[1].rows == ((0, 2), (2, 4), (4, 6), (6, 7))  # type: ignore[union-attr]
@@ -162,16 +118,6 @@ def test_a_grid_made_in_an_unknown_way_is_refused() -> None:
     assert halved((7, 8), (7, 8)) is None and halved((7, 8), (2, 2)).rows == ((0, 4), (4, 7))  # type: ignore[union-attr]
     with pytest.raises(UnsupportedError, match="3 x 4 patches are made of 7 x 8"):
         halved((7, 8), (3, 4))
-
-
-def test_a_clicked_patch_is_followed_into_the_cell_that_holds_it() -> None:
-    model, x = build("pvt_v2_b1", {**PVT, "size": (80, 112)})
-    maps = attention_maps(model, x)[1]
-    rows, columns = describe(model, (80, 112)).layers[-1].place.after.grid
-    assert (rows, columns) == (3, 4)
-    for row, column in ((0, 0), (7, 9), (19, 27)):
-        found = covering(maps, row * 28 + column, -1)
-        assert found == min(row // 8, 2) * 4 + column // 8
 
 
 @pytest.mark.parametrize("architecture", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
@@ -259,11 +205,3 @@ def test_a_head_that_reads_the_patches_alone() -> None:
     assert abs(token_rollout(maps) - expected).max() <= 2e-6 and expected[:4].sum() > 0.01
     last = EXPLAINERS["layer_attention"].explain(model, x, 0)
     assert last.numbers["prefix_share"] == 0.0 and last.maps.sum() == pytest.approx(1.0, abs=1e-6)
-
-
-def test_supports_asks_the_model_at_hand() -> None:
-    model = timm.create_model("maxvit_rmlp_pico_rw_256", img_size=160, num_classes=4)
-    assert supports(model.eval()) == (True, "")
-    assert attention_maps(model, torch.randn(1, 3, 160, 160))[1].grid == (40, 40)
-    with pytest.raises(UnsupportedError, match="does not fit 64 x 64 patches"):
-        attention_maps(model, torch.randn(1, 3, 256, 256))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import timm
 import torch
+from cli_call import Run
 from torch import nn
 
-from tests.cli_call import Run
 from vlass_explorer.attention import graph as graphs_of
 from vlass_explorer.attention import impulse
 from vlass_explorer.attention.graph import TokenGraph
@@ -28,20 +28,19 @@ PVT = {"depths": (1, 2, 1, 1), "embed_dims": (16, 32, 32, 32), "num_heads": (1, 
 TWINS = {"depths": (1, 2), "embed_dims": (32, 64), "num_heads": (2, 4), "sr_ratios": (4, 2), "wss": (7, 7)}
 VIT = ("vit_tiny_patch16_224", {"img_size": (64, 96), "depth": 2}, (64, 96))
 SHIFTED = ("swin_tiny_patch4_window7_224", {"img_size": (40, 64), **SWIN}, (40, 64))
-KEYS = ("pvt_v2_b1", PVT, (240, 104))
+KEYS = ("pvt_v2_b1", PVT, (120, 104))
 MVIT = ("mvitv2_tiny", {"img_size": 64}, (64, 64))
 UNROLLED = ("hiera_tiny_224", {"img_size": (64, 96), "stages": (1, 1, 1, 1)}, (64, 96))
 NEST = ("nest_tiny", {"img_size": 64}, (64, 64))
 MAXVIT = ("maxvit_rmlp_pico_rw_256", {"img_size": 96, "depths": (1, 1), "embed_dim": (32, 64)}, (96, 96))
-HALO = ("halonet26t", {}, (256, 256))
 COATNET = ("coatnet_pico_rw_224", {"img_size": (128, 96)}, (128, 96))
-MOBILE = ("mobilevit_xxs", {}, (128, 192))
+MOBILE = ("mobilevit_xxs", {}, (128, 128))
 STRIPS = ("nextvit_small", {}, (96, 128))
 CASES = [
-    *(VIT, SHIFTED, KEYS, MVIT, UNROLLED, NEST, MAXVIT, HALO, COATNET, MOBILE, STRIPS),
+    *(VIT, SHIFTED, KEYS, MVIT, UNROLLED, NEST, MAXVIT, COATNET, MOBILE, STRIPS),
     ("swinv2_cr_tiny_ns_224", {"img_size": 64, **SWIN}, (64, 64)),
     ("twins_svt_small", {"mlp_ratios": (2, 2), **TWINS}, (72, 104)),
-    ("levit_128s", {"img_size": (128, 192)}, (128, 192)),
+    ("levit_128s", {"img_size": (64, 96)}, (64, 96)),
     ("pit_ti_224", {"img_size": 64}, (64, 64)),
     ("volo_d1_224", {"img_size": 64}, (64, 64)),
     ("cait_xxs24_224", {"img_size": (64, 96), "depth": 2}, (64, 96)),
@@ -52,8 +51,9 @@ CASES = [
     ("samvit_base_patch16_224", {"img_size": 128, "window_size": 3, **TINY}, (128, 128)),
     ("vit_base_patch16_siglip_224", {"img_size": 64, **TINY}, (64, 64)),
     ("vit_wee_patch16_reg1_gap_256", {"img_size": 64, "depth": 2}, (64, 64)),
-    ("csatv2", {}, (256, 320)),
-    ("mobilenetv4_hybrid_medium", {}, (128, 192)),
+    ("halonet26t", {}, (256, 256)),
+    ("csatv2", {}, (224, 256)),
+    ("mobilenetv4_hybrid_medium", {}, (96, 128)),
 ]
 
 
@@ -191,7 +191,7 @@ def test_other_windows_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         hybrids, "windows", lambda grid, window, pad=True: graphs_of.windows(grid, window[::-1], pad=pad)[::-1]
     )
-    assert any(faults(MOBILE)) and any(faults(HALO))
+    assert any(faults(MOBILE))
 
 
 def test_squares_in_the_place_of_strips_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

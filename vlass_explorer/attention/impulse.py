@@ -21,7 +21,7 @@ from .walk import on_grid
 MOST_STRIPS = 24
 MOST_KEYS = 192
 FAINT = 1e-5
-ALIKE = 0.9
+ALIKE = 0.7
 """Correlation over the tokens of a layer between where they are drawn and where the image changes them."""
 ALIKE_OF_TWO = 0.5
 OFFSET = 0.7

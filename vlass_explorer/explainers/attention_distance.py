@@ -49,12 +49,15 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: 
     )
     fine = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     means = [float(np.nanmean(each)) for each in distance.attention_distances(maps) if not np.isnan(each).all()]
+    blank = float(np.isnan(fine).mean())
+    unread = f" {blank:.0%} of the patches are part of none that asks in this layer, and blank." if blank else ""
     which = "mean of the heads" if head is None else f"head {head + 1}"
     return Explanation(
         maps=fine.reshape(1, *maps.grid),
         titles=(f"Layer {range(len(maps.layers))[layer] + 1} of {len(maps.layers)}, {which}, pixels",),
         signed=False,
-        caption="Attention times distance, in pixels of the model input; attention on class tokens counts as 0.",
+        caption="Attention times distance, in pixels of the model input; attention on class tokens counts as 0."
+        + unread,
         numbers={
             "layer": chosen.name,
             "mean_pixels": float(np.nanmean(one)),
