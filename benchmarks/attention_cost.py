@@ -1,9 +1,11 @@
 """What recording attention costs: capture, all-layer maps and rollout over a plain fused forward pass.
 
-    python benchmarks/attention_cost.py [--pairs 20] [--threads 2] [--device cpu] [--memory] [--json]
+    python benchmarks/attention_cost.py [--pairs 24] [--before REVISION] [--only ARCHITECTURE] [--memory]
 
 Random weights at 224 pixels, inference mode, two threads. Each pair is one plain pass and one recorded pass, back to
-back; the median of the ratios is the result, so that a slow moment of the machine touches both sides. Rollout itself is
+back; the median of the ratios is the result, so that a slow moment of the machine touches both sides. ``--before``
+measures another revision of this repository beside this one: its package in a process of its own, pairs of both in
+turns (the file of that revision is not needed, its functions are those used here). Rollout itself is
 compared with the product of whole matrices at 1,370 tokens and 12 layers. ``--memory`` adds the peak of ViT-L/14 at 518
 pixels over its plain pass, each in a process of its own. The load of the machine is printed: above the number of its
 processors the ratios say little.
@@ -19,8 +21,12 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -28,11 +34,12 @@ import torch
 from torch import nn
 
 # Run from anywhere: the package beside this folder is measured, installed or not.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, os.environ.get("ATTENTION_COST_PACKAGE") or str(Path(__file__).resolve().parent.parent))
 
 from vlass_explorer.attention import attention_maps, batch_attention_maps, layer_map, rollout, token_rollout
 from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens
 
+HERE = Path(__file__).resolve().parent.parent
 LIMITS = {
     ("vit_tiny_patch16_224", 1): 1.35,
     ("vit_small_patch16_224", 1): 1.15,
@@ -71,29 +78,80 @@ def seconds(work: object, *arguments: object) -> float:
     return time.perf_counter() - start
 
 
-def compare(architecture: str, batch: int, pairs: int, device: str) -> dict[str, float | str]:
-    """Median ratio of interleaved pairs, with the spread of the middle half and the plain pass in milliseconds."""
+def pairs(architecture: str, batch: int, device: str) -> Iterator[tuple[float, float]]:
+    """Seconds of a plain and of a recorded pass, without end; the order alternates, so that caches help neither."""
     torch.manual_seed(0)
     model = timm.create_model(architecture).eval().to(device)
     x = torch.randn(batch, 3, 224, 224, device=device)
-    plain, ratios = [], []
-    for pair in range(pairs + 3):
-        # The order alternates, so that neither side profits from warm caches.
-        first, second = (recorded, model) if pair % 2 else (model, recorded)
-        times = {work: seconds(work, *((model, x) if work is recorded else (x,))) for work in (first, second)}
-        if pair >= 3:
-            plain.append(times[model])
-            ratios.append(times[recorded] / times[model])
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return {
+    while True:
+        plain = seconds(model, x)
+        yield plain, seconds(recorded, model, x)
+        record = seconds(recorded, model, x)
+        yield seconds(model, x), record
+
+
+def serve(device: str) -> None:
+    """Measure one pair for each line ``architecture batch`` on standard input, which goes on where it left off."""
+    running: dict[str, Iterator[tuple[float, float]]] = {}
+    for line in sys.stdin:
+        if line not in running:
+            name, batch = line.split()
+            running = {line: pairs(name, int(batch), device)}
+        print(json.dumps(next(running[line])), flush=True)
+
+
+@contextmanager
+def worker(root: Path, args: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
+    """This file in another process, with the package that lies in ``root``."""
+    command = [sys.executable, __file__, "--serve", "--device", args.device, "--threads", str(args.threads)]
+    environment = {**os.environ, "ATTENTION_COST_PACKAGE": str(root)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        yield process
+        process.stdin.close()  # type: ignore[union-attr]
+
+
+@contextmanager
+def workers(args: argparse.Namespace) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """A process for this package, and one for that of another revision, checked out beside it, where asked."""
+    with worker(HERE, args) as now:
+        if not args.before:
+            yield {"now": now}
+            return
+        git = ["git", "-C", str(HERE), "worktree"]
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "before"
+            subprocess.run([*git, "add", "--quiet", "--detach", str(root), args.before], check=True)
+            try:
+                with worker(root, args) as before:
+                    yield {"now": now, "before": before}
+            finally:
+                subprocess.run([*git, "remove", "--force", str(root)], check=True)
+
+
+def compare(architecture: str, batch: int, count: int, sides: dict[str, subprocess.Popen[str]]) -> dict[str, Any]:
+    """Median ratio of interleaved pairs, with the spread of the middle half and the plain pass in milliseconds."""
+    times: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(count + 3):
+        for side, process in sides.items():
+            assert process.stdin is not None and process.stdout is not None
+            print(architecture, batch, file=process.stdin, flush=True)
+            times[side].append(json.loads(process.stdout.readline()))
+    ratios = {side: [record / plain for plain, record in found[3:]] for side, found in times.items()}
+    median = {side: statistics.median(found) for side, found in ratios.items()}
+    low, _, high = statistics.quantiles(ratios["now"], n=4)
+    row = {
         "architecture": architecture,
         "batch": batch,
-        "ratio": round(statistics.median(ratios), 3),
+        "ratio": round(median["now"], 3),
         "ratio_low": round(low, 3),
         "ratio_high": round(high, 3),
-        "plain_ms": round(1e3 * statistics.median(plain), 1),
+        "plain_ms": round(1e3 * statistics.median(plain for plain, _ in times["now"][3:]), 1),
         "limit": LIMITS[architecture, batch],
     }
+    if "before" in median:
+        row |= {"before": round(median["before"], 3), "of_before": round(median["now"] / median["before"], 3)}
+    return row
 
 
 def compare_rollout(repeats: int = 5) -> dict[str, float]:
@@ -145,11 +203,14 @@ def compare_memory() -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--before", metavar="REVISION", help="measure this revision, too")
+    parser.add_argument("--only", nargs="*", default=sorted({name for name, _ in LIMITS}), metavar="ARCHITECTURE")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peak", choices=["plain", "recorded"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -157,7 +218,15 @@ def main() -> None:
         if args.peak:
             print(peak(args.peak))
             return
-        rows = [compare(architecture, batch, args.pairs, args.device) for architecture, batch in LIMITS]
+        if args.serve:
+            serve(args.device)
+            return
+        with workers(args) as sides:
+            rows = [
+                compare(architecture, batch, args.pairs, sides)
+                for architecture, batch in LIMITS
+                if architecture in args.only
+            ]
         rolled = compare_rollout()
         memory = compare_memory() if args.memory else {}
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
@@ -166,11 +235,13 @@ def main() -> None:
         print(json.dumps({"machine": machine, "rows": rows, "rollout": rolled, "memory": memory}))
         return
     print(machine)
-    print(f"{'architecture':30} {'batch':>5} {'ratio':>6} {'middle half':>14} {'plain ms':>9} {'limit':>6}")
+    columns = f"{'architecture':30} {'batch':>5} {'ratio':>6} {'middle half':>14} {'plain ms':>9} {'limit':>6}"
+    print(columns + (f" {'before':>6} {'share of it':>11}" if args.before else ""))
     for row in rows:
         spread = f"{row['ratio_low']}-{row['ratio_high']}"
         head = f"{row['architecture']:30} {row['batch']:5} {row['ratio']:6} {spread:>14}"
-        print(f"{head} {row['plain_ms']:9} {row['limit']:6}")
+        tail = f" {row['before']:6} {row['of_before']:11}" if args.before else ""
+        print(f"{head} {row['plain_ms']:9} {row['limit']:6}{tail}")
     print(
         f"rollout of 1,370 tokens, 12 layers: {rolled['row_ms']} ms, whole matrices {rolled['matrices_ms']} ms, "
         f"{rolled['faster']} times as fast (at least 20)"

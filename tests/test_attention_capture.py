@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import torch.nn.functional as F
 from timm.utils import AttentionExtract
 from torch import Tensor, nn
 
-from vlass_explorer.attention import attention_maps, capture
+from vlass_explorer.attention import Call, attention_maps, capture
+from vlass_explorer.progress import Cancelled
 
 ARCHITECTURES = {
     "class token": ("vit_tiny_patch16_224", {}),
@@ -171,6 +173,42 @@ def test_nothing_leaks() -> None:
         pass
     model(x)
     assert not calls and len(maps.layers) == 2
+
+
+def test_who_raises_while_listening_is_heard_and_stops_listening() -> None:
+    scores = torch.randn(1, 2, 5, 5, generator=torch.Generator().manual_seed(7))
+    heard: list[str] = []
+
+    def stop(call: Call) -> None:
+        heard.append(call.function)
+        raise Cancelled
+
+    for work in (lambda: scores.softmax(-1), lambda: F.scaled_dot_product_attention(scores, scores, scores)):
+        with pytest.raises(Cancelled), capture(stop):
+            work()
+        work()
+    assert heard == ["softmax", "scaled_dot_product_attention"]
+
+
+def test_dropouts_are_heard_where_asked_and_by_those_who_ask() -> None:
+    scores = torch.randn(1, 2, 5, 5, generator=torch.Generator().manual_seed(8))
+    with capture() as plain, capture(dropouts=True) as every:
+        F.dropout(scores.softmax(-1), 0.5, training=False)
+        with capture() as inner:
+            F.dropout(scores, 0.5, training=False)
+    assert [call.function for call in plain] == ["softmax"] and not inner
+    assert [call.function for call in every] == ["softmax", "dropout", "dropout"]
+
+
+def test_gradients_flow_as_without_listening() -> None:
+    """Keys above autograd: the graph that a recorded pass builds is that of a plain one."""
+    query = torch.randn(1, 2, 5, 8, generator=torch.Generator().manual_seed(9), requires_grad=True)
+    found = []
+    for context in (nullcontext(), capture(dropouts=True)):
+        with context:
+            result = F.dropout(F.scaled_dot_product_attention(query, query.softmax(-1), query), 0.5, training=False)
+        found.append(torch.autograd.grad(result.square().sum(), query)[0])
+    assert torch.equal(*found) and abs(found[0]).max() > 0
 
 
 def test_threads_do_not_see_each_other() -> None:

@@ -1,13 +1,13 @@
-"""Record the softmax attention of a forward pass by intercepting functions; nothing is attached to the model.
+"""Record the softmax attention of a forward pass by overhearing its operators; nothing is attached to the model.
 
-Fused kernels stay on and compute the output, so logits are bitwise those of a plain forward pass. The mode belongs to
-the thread that entered it: a model shared by threads is recorded by each of them alone.
+Fused kernels stay on and compute the output, so logits are bitwise those of a plain forward pass. A thread hears
+itself alone: each records what it asks of a model that all share.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +15,8 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+
+from .kernels import overheard
 
 Function = Literal["scaled_dot_product_attention", "softmax", "dropout"]
 
@@ -43,8 +44,7 @@ def capture(handle: Callable[[Call], None] | None = None, *, dropouts: bool = Fa
     ``scaled_dot_product_attention`` runs as it is; its weights are computed once more from its arguments, in float32.
     ``handle`` takes each call as it comes, and nothing is collected; ``dropouts`` adds what a dropout over four axes
     receives, which is where models put attention that they changed after the softmax. Eager code only: a compiled
-    model, or a function that handles overrides itself such as ``nn.MultiheadAttention``, hides its calls, which is why
-    they are counted.
+    model, or the fast path of ``nn.MultiheadAttention``, hides its calls, which is why they are counted.
     """
     calls: list[Call] = []
 
@@ -54,38 +54,15 @@ def capture(handle: Callable[[Call], None] | None = None, *, dropouts: bool = Fa
         kept = weights if call.function == "scaled_dot_product_attention" else weights.clone()
         calls.append(Call(call.function, call.shape, lambda heads, scratch=None: kept[:, heads]))
 
-    with Interception(handle or collect, dropouts):
-        yield calls
+    take = handle or collect
 
-
-class Interception(TorchFunctionMode):
-    """Hands every attention call of this thread to ``handle``; the functions themselves run untouched."""
-
-    def __init__(self, handle: Callable[[Call], None], dropouts: bool) -> None:
-        super().__init__()
-        self.handle = handle
-        self.dropouts = dropouts
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        # Every operation of the model passes here: what is not attention must cost next to nothing.
-        read = READERS.get(func)
-        if read is None or (func is F.dropout and not self.dropouts):
-            return func(*args, **kwargs) if kwargs else func(*args)
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        kind = result.device.type
-        if torch.is_grad_enabled() or torch.is_autocast_enabled(kind):
-            with torch.no_grad(), torch.autocast(kind, enabled=False):
-                self._read(read(result, *args, **kwargs))
-        else:
-            self._read(read(result, *args, **kwargs))
-        return result
-
-    def _read(self, call: Call | None) -> None:
+    def listen(name: str, result: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        call = _READ[name](result, *args, **kwargs)
         if call is not None:
-            self.handle(call)
+            take(call)
+
+    with overheard(listen, dropouts=dropouts):
+        yield calls
 
 
 class Scratch:
@@ -95,19 +72,22 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._flat = torch.empty(0)
+        self._flat = self._last = torch.empty(0)
 
     def product(self, query: Tensor, key: Tensor, factor: float) -> Tensor:
         """``factor`` x query x key transposed, (b, h, q, k) of (b, h, q, d) and (b, h, k, d), until the next."""
-        shape = (query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
-        size = math.prod(shape)
-        flat = self._flat
-        if flat.numel() < size or flat.dtype != query.dtype or flat.device != query.device:
-            self._flat = flat = query.new_empty(size)
-        result = flat[:size].view(shape)
-        query_rows, key_columns = query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2)
-        torch.baddbmm(flat[:1].view(1, 1, 1), query_rows, key_columns, beta=0, alpha=factor, out=result)
-        return result.view(*query.shape[:3], key.shape[2])
+        batch, heads, count, _ = query.shape
+        shape = (batch * heads, count, key.shape[2])
+        scores = self._last
+        if scores.shape != shape or scores.dtype != query.dtype or scores.device != query.device:
+            scores = self._last = self._room(math.prod(shape), query).view(shape)
+        scores.baddbmm_(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), beta=0, alpha=factor)
+        return scores.view(batch, heads, count, -1)
+
+    def _room(self, size: int, like: Tensor) -> Tensor:
+        if self._flat.numel() < size or self._flat.dtype != like.dtype or self._flat.device != like.device:
+            self._flat = like.new_empty(size)
+        return self._flat[:size]
 
 
 def read_attention(
@@ -134,21 +114,22 @@ def read_attention(
     axis = 1 - query.ndim
 
     def weigh(part: slice, scratch: Scratch | None = None) -> Tensor:
-        if query.ndim < 4:
-            part = slice(None)
-        few = (slice(None), part) if query.ndim >= 4 else ()
-        # One key for all heads (multi-query) is shared as it is.
-        keys = at_least_float32(key[few] if key.ndim >= 4 and key.shape[1] > 1 else key)
-        queries = at_least_float32(query[few])
+        queries, keys, mask = query, key, attn_mask
+        if part != slice(None) and query.ndim >= 4:
+            queries = query[:, part]
+            # One key, or mask, for all heads is shared as it is.
+            if key.ndim >= 4 and key.shape[1] > 1:
+                keys = key[:, part]
+            if mask is not None and mask.ndim >= -axis and mask.shape[axis] > 1:
+                mask = mask.narrow(axis, *_range(part, shape[1]))
+        queries, keys = at_least_float32(queries), at_least_float32(keys)
         if scratch is not None and queries.ndim == 4 and keys.shape[:2] == queries.shape[:2]:
             scores = out = scratch.product(queries, keys, factor)
         else:
             # The scale goes on the smaller of the two matrices.
             scores, out = (queries * factor) @ keys.transpose(-2, -1), None
-        if attn_mask is None:
+        if mask is None:
             return torch.softmax(scores, -1, out=out)
-        split = query.ndim >= 4 and attn_mask.ndim >= -axis and attn_mask.shape[axis] > 1
-        mask = attn_mask.narrow(axis, *_range(part, shape[1])) if split else attn_mask
         # A query that may see nothing attends to nothing, as in the fused kernel.
         blind = mask.isneginf().all(-1, keepdim=True)
         return torch.softmax(torch.add(scores, mask, out=out), -1, out=out).masked_fill(blind, 0.0)
@@ -180,6 +161,11 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
+_READ: Mapping[str, Callable[..., Call | None]] = {
+    "scaled_dot_product_attention": read_attention,
+    "softmax": _read_softmax,
+    "dropout": _read_dropout,
+}
 READERS: Mapping[Callable[..., Any], Callable[..., Call | None]] = {
     F.scaled_dot_product_attention: read_attention,
     F.softmax: _read_softmax,

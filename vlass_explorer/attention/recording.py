@@ -116,7 +116,7 @@ def keeper(
             return (
                 weights.mean(1, keepdim=True) if head_fusion == "mean" else getattr(weights, f"a{head_fusion}")(1, True)
             )
-        return arrange(_few_at_a_time(call, layer.heads, batch, head_fusion, scratch).unsqueeze(1), layer)
+        return arrange(_few_at_a_time(call, layer.heads, batch, head_fusion, scratch), layer)
 
     return take
 
@@ -124,21 +124,22 @@ def keeper(
 def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion, scratch: Scratch) -> Tensor:
     """Heads on axis 1 fused, a few at a time: only so many of the matrices that a fused kernel hides exist at once."""
     step = max(1, FEW // (call.shape[-1] * call.shape[-2] * batch))
-    if step >= heads:
-        part = call.weigh(slice(None), scratch)
-        return part.mean(1) if head_fusion == "mean" else getattr(part, f"a{head_fusion}")(1)
+    parts = [slice(None)] if step >= heads else [slice(start, start + step) for start in range(0, heads, step)]
     result: Tensor | None = None
-    for start in range(0, heads, step):
-        part = call.weigh(slice(start, start + step), scratch)
-        part = part.sum(1) if head_fusion == "mean" else getattr(part, f"a{head_fusion}")(1)
-        if result is None:
-            result = part
-        elif head_fusion == "mean":
-            result += part
-        else:
-            result = torch.maximum(result, part) if head_fusion == "max" else torch.minimum(result, part)
+    for each in parts:
+        part = call.weigh(each, scratch)
+        if head_fusion == "mean":
+            # As a product, which takes half the time of a mean over an outer axis.
+            flat = part.flatten(2)
+            share = flat.new_full((1, 1, 1), 1.0 / heads).expand(len(flat), 1, flat.shape[1])
+            result = torch.bmm(share, flat) if result is None else result.baddbmm_(share, flat)
+            continue
+        part = getattr(part, f"a{head_fusion}")(1, True)
+        if result is not None:
+            part = torch.maximum(result, part) if head_fusion == "max" else torch.minimum(result, part)
+        result = part
     assert result is not None
-    return result.div_(heads) if head_fusion == "mean" else result
+    return result.view(batch, 1, *call.shape[2:])
 
 
 def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Tensor:
@@ -158,5 +159,5 @@ def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Ten
 
 
 def _numbers(weights: Tensor) -> FloatArray:
-    numbers: FloatArray = weights.detach().cpu().numpy()
+    numbers: FloatArray = weights.numpy(force=True)
     return numbers
