@@ -72,7 +72,8 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._flat = self._last = torch.empty(0)
+        self._flat = self._last = self._share = torch.empty(0)
+        self._share_of: tuple[object, ...] = ()
 
     def product(self, query: Tensor, key: Tensor, factor: float) -> Tensor:
         """``factor`` x query x key transposed, (b, h, q, k) of (b, h, q, d) and (b, h, k, d), until the next."""
@@ -83,6 +84,13 @@ class Scratch:
             scores = self._last = self._room(math.prod(shape), query).view(shape)
         scores.baddbmm_(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), beta=0, alpha=factor)
         return scores.view(batch, heads, count, -1)
+
+    def share(self, like: Tensor, value: float) -> Tensor:
+        """``value`` (b, 1, h) for each head of ``like`` (b, h, n); to be read only."""
+        wanted = (like.shape[0], like.shape[1], value, like.dtype, like.device)
+        if wanted != self._share_of:
+            self._share, self._share_of = like.new_full((like.shape[0], 1, like.shape[1]), value), wanted
+        return self._share
 
     def _room(self, size: int, like: Tensor) -> Tensor:
         if self._flat.numel() < size or self._flat.dtype != like.dtype or self._flat.device != like.device:

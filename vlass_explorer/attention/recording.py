@@ -131,7 +131,7 @@ def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion, 
         if head_fusion == "mean":
             # As a product, which takes half the time of a mean over an outer axis.
             flat = part.flatten(2)
-            share = flat.new_full((1, 1, 1), 1.0 / heads).expand(len(flat), 1, flat.shape[1])
+            share = scratch.share(flat, 1.0 / heads)
             result = torch.bmm(share, flat) if result is None else result.baddbmm_(share, flat)
             continue
         part = getattr(part, f"a{head_fusion}")(1, True)
@@ -145,6 +145,8 @@ def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion, 
 def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Tensor:
     """A recorded tensor as (b, h, w, q, k), a view; talking heads become positive rows that sum to 1 where asked."""
     axes = layer.axes
+    if axes == "bhqk" and layer.merged == 1 and not layer.changed:
+        return weights.unsqueeze(2)
     sizes = {"b": -1, "h": layer.heads, "w": layer.windows}
     if layer.merged > 1:
         weights = weights.unflatten(0, [sizes[axis] for axis in axes[: layer.merged]])

@@ -39,7 +39,7 @@ def walk(maps: AttentionMaps, matrices: list[FloatArray], start: FloatArray, spl
 
 def carry(row: FloatArray, source: Tokens, target: Tokens, pooling: Pooling | None) -> tuple[FloatArray, FloatArray]:
     """A row between two layers: spread over a finer grid; prefix tokens that the earlier layer lacks are set aside."""
-    if source == target:
+    if source is target or source == target:
         return row, row[:0]
     missing = source.prefix - target.prefix
     aside, prefix = row[: max(missing, 0)], row[max(missing, 0) : source.prefix]
