@@ -1,0 +1,226 @@
+"""Methods that explain a label, and rollout, against independent computations on architectures of timm.
+
+    python benchmarks/attention_independent.py [--only NAME ...] [--sizes square rectangle]
+
+Random weights, queries and keys enlarged. The reference is plain autograd on an unfused float64 copy: softmax
+written out, the gradient of the logit with respect to every attention matrix, dense matrices of the layers from the
+stack of the running model, and the formulas of the papers over them: rollout (arXiv:2005.00928), gradient rollout,
+relevance (arXiv:2103.15679, rules 5 and 6), LeGrad (arXiv:2404.03214) of the model really cut after each block.
+Grad-CAM is that of pytorch-grad-cam. A cell is the largest difference on patches over the largest value that the
+reference has there, at half the size that the architecture was made for and on a rectangle, where it takes one; or that
+the package refuses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+# Run from anywhere: the package beside this folder is measured, installed or not.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.attention_coverage import READOUTS, sharpen
+from tests.dense.gradients import dense_rows, legrad_of_cuts
+from tests.dense.layers import dense_token_rollout
+from vlass_explorer.attention import attention_gradients, attention_maps, relevance, supports, token_rollout
+from vlass_explorer.explainers import EXPLAINERS
+from vlass_explorer.layers import feature_map
+from vlass_explorer.schema import UnsupportedError
+
+METHODS = ("rollout", "gradient rollout", "relevance", "LeGrad", "Grad-CAM")
+TOLERANCE = 1e-3
+"""Of the largest value: gradients of a float32 model against float64."""
+SHARPER = 2.5
+"""Queries and keys of random models, enlarged so that attention is not uniform; at six, float32 is not enough (PiT)."""
+TARGET = 1
+ARCHITECTURES = (
+    "test_vit",
+    "test_vit2",
+    "test_vit3",
+    "test_vit4",
+    "deit_tiny_patch16_224",
+    "vit_xsmall_patch16_clip_224",
+    "vit_pwee_patch16_reg1_gap_256",
+    "vit_little_patch16_reg4_gap_256",
+    "vit_small_patch32_224",
+    "vit_relpos_medium_patch16_cls_224",
+    "vit_srelpos_medium_patch16_224",
+    "vit_small_patch16_rope_mixed_224",
+    "vit_small_patch16_rope_ape_224",
+    "vit_small_plus_patch16_dinov3",
+    "vit_pe_core_small_patch16_384",
+    "eva02_small_patch14_224",
+    "convit_small",
+    "cait_xxs36_224",
+    "tnt_s_patch16_224",
+    "pit_xs_224",
+    "pit_xs_distilled_224",
+    "crossvit_9_240",
+    "crossvit_9_dagger_240",
+    "xcit_tiny_12_p16_224",
+    "swin_small_patch4_window7_224",
+    "swinv2_tiny_window16_256",
+    "swinv2_cr_tiny_224",
+    "swin_s3_small_224",
+    "maxvit_nano_rw_256",
+    "maxvit_rmlp_nano_rw_256",
+    "maxvit_tiny_rw_224",
+    "coatnet_nano_rw_224",
+    "coatnet_nano_cc_224",
+    "coatnet_0_rw_224",
+    "nest_small",
+    "jx_nest_small",
+    "gcvit_xtiny",
+    "twins_svt_base",
+    "pvt_v2_b1",
+    "mvitv2_small",
+    "hiera_small_224",
+    "sam2_hiera_tiny",
+    "tiny_vit_11m_224",
+    "levit_128",
+    "levit_192",
+    "levit_conv_128",
+    "efficientformerv2_s1",
+    "visformer_small",
+    "mobilevit_xs",
+    "mobilevit_s",
+    "botnet50ts_256",
+    "halonet50ts",
+    "sehalonet33ts",
+    "lamhalobotnet50ts_256",
+    "shvit_s2",
+    "efficientvit_m1",
+)
+
+
+def difference(ours: np.ndarray, reference: np.ndarray) -> float | str:
+    """Largest difference over the largest value of the reference; where both are 0 there is nothing to compare."""
+    if not ours.any() and not reference.any():
+        return "zero everywhere"
+    return float(abs(ours - reference).max() / max(abs(reference).max(), np.finfo(np.float32).tiny))
+
+
+def compare(model: nn.Module, x: Tensor) -> dict[str, float | str]:
+    """Difference of each method from its independent computation, or why the package refuses."""
+    row: dict[str, float | str] = {"Grad-CAM": cam(model, x)}
+    answer, why = supports(model)
+    if not answer:
+        return row | dict.fromkeys(METHODS[:-1], why)
+    maps = attention_maps(model, x)[1]
+    found = attention_gradients(model, x, TARGET)
+    readout = READOUTS.get(maps.kind, "first")
+    if maps.kind == "late_class_token" and getattr(model, "global_pool", "") == "avg":
+        readout = "all" if type(model).__name__ == "VOLO" else "patches"
+    patches = slice(maps.prefix_tokens, None)
+    expected = dense_token_rollout(model, x, readout, maps.prefix_tokens)[1]
+    row["rollout"] = difference(token_rollout(maps)[patches], expected[patches])
+    rows = dense_rows(model, x, TARGET, readout, maps.prefix_tokens)
+    row["gradient rollout"] = difference(relevance.gradient_rollout(found)[patches], rows["gradient rollout"][patches])
+    row["relevance"] = difference(relevance.generic_relevance(found)[patches], rows["relevance"][patches])
+    answer, row["LeGrad"] = relevance.supports_legrad(model)
+    if answer:
+        ours, _ = relevance.legrad(model, x, TARGET)
+        row["LeGrad"] = difference(ours.ravel(), legrad_of_cuts(model, x, TARGET, maps.prefix_tokens))
+    return row
+
+
+def cam(model: nn.Module, x: Tensor) -> float | str:
+    """Grad-CAM of the layer that the package finds against that of pytorch-grad-cam."""
+    try:
+        found = feature_map(model, x, TARGET)
+        ours = EXPLAINERS["grad_cam"].explain(model, x, TARGET).maps
+    except UnsupportedError as error:
+        return str(error)
+    _, gy, gx = found.values.shape
+
+    def reshape(tensor: Tensor) -> Tensor:
+        if found.layout == "channels first":
+            return tensor
+        return tensor.flatten(1, -2)[:, found.prefix_tokens :].reshape(1, gy, gx, -1).permute(0, 3, 1, 2)
+
+    module, targets = model.get_submodule(found.layer), [ClassifierOutputTarget(TARGET)]
+    with torch.enable_grad(), GradCAM(model=model, target_layers=[module], reshape_transform=reshape) as theirs:
+        theirs(x, targets)
+        seen = theirs.activations_and_grads
+        values, gradients = (one[0].detach().numpy() for one in (seen.activations, seen.gradients))
+        reference = np.maximum(theirs.get_cam_image(x, module, targets, values, gradients, False), 0)
+    return difference(ours, reference)
+
+
+def built(name: str, shape: str) -> tuple[nn.Module, Tensor]:
+    """The model and an image of half its size, or of a rectangle; raises what timm raises where that does not fit."""
+    made = timm.get_pretrained_cfg(name).input_size[-1]
+    half = made // 2
+    size = (half, half) if shape == "square" else (half, half // 32 * 32 + 64)
+    attempts: list[tuple[dict[str, Any], tuple[int, int]]] = [({"img_size": size}, size), ({}, size)]
+    if shape == "square":
+        attempts.append(({}, (made, made)))
+    for options, (ny, nx) in attempts:
+        torch.manual_seed(0)
+        try:
+            model = timm.create_model(name, num_classes=4, **options).eval()
+            sharpen(model, SHARPER)
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    nn.init.ones_(module.weight)  # some start at 0, which hides what is behind
+            x = torch.randn(1, 3, ny, nx)
+            with torch.no_grad():
+                model(x)
+            return model, x
+        except (TypeError, ValueError, RuntimeError, AssertionError):
+            continue
+    raise UnsupportedError(f"{name} takes no {shape} of another size.")
+
+
+def cell(value: float | str) -> str:
+    """A number of the table, or that there is none."""
+    return ("zero" if "zero" in value else "refused") if isinstance(value, str) else f"{value:.0e}"
+
+
+def main() -> None:
+    """Compare all, print the table, and exit with 1 where a number is over the tolerance."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=list(ARCHITECTURES), metavar="NAME")
+    parser.add_argument("--sizes", nargs="*", default=["square", "rectangle"], choices=["square", "rectangle"])
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    print(f"| architecture | input | {' | '.join(METHODS)} | s |\n|---|---|{'---|' * (len(METHODS) + 1)}", flush=True)
+    wrong, reasons, agreed = [], {}, set()
+    for name in args.only:
+        for shape in args.sizes:
+            start = time.perf_counter()
+            try:
+                model, x = built(name, shape)
+                row = compare(model, x)
+            except (UnsupportedError, AssertionError, LookupError, TypeError, ValueError) as error:
+                # The package, timm or the reference does not take this size.
+                reasons[f"{name}, {shape}"] = str(error) or type(error).__name__
+                continue
+            numbers = {method: value for method, value in row.items() if not isinstance(value, str)}
+            reasons |= {f"{name}, {method}": why for method, why in row.items() if isinstance(why, str)}
+            wrong += [f"{name} {shape} {method}" for method, value in numbers.items() if not value <= TOLERANCE]
+            if len(numbers) >= len(METHODS) - 1 and max(numbers.values()) <= TOLERANCE:
+                agreed.add(name)
+            cells = " | ".join(cell(row[method]) for method in METHODS)
+            seconds = time.perf_counter() - start
+            print(f"| {name} | {x.shape[-2]} x {x.shape[-1]} | {cells} | {seconds:.0f} |", flush=True)
+    print(f"\n{len(agreed)} architectures agree in all methods that apply (four at least) within {TOLERANCE:.0e}.")
+    for what, why in reasons.items():
+        print(f"{what}: {why}")
+    if wrong:
+        raise SystemExit("Over the tolerance: " + ", ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()
