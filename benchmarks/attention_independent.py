@@ -6,9 +6,9 @@ Random weights, queries and keys enlarged. The reference is plain autograd on an
 written out, the gradient of the logit with respect to every attention matrix, dense matrices of the layers from the
 stack of the running model, and the formulas of the papers over them: rollout (arXiv:2005.00928), gradient rollout,
 relevance (arXiv:2103.15679, rules 5 and 6), LeGrad (arXiv:2404.03214) of the model really cut after each block.
-Grad-CAM is that of pytorch-grad-cam. A cell is the largest difference on patches over the largest value that the
-reference has there, at half the size that the architecture was made for and on a rectangle, where it takes one; or that
-the package refuses.
+Grad-CAM is that of pytorch-grad-cam. A cell is the largest difference on patches over the contrast that the reference
+has there, at half the size that the architecture was made for and on a rectangle, where it takes one; or that the
+package refuses.
 """
 
 from __future__ import annotations
@@ -104,10 +104,21 @@ ARCHITECTURES = (
 
 
 def difference(ours: np.ndarray, reference: np.ndarray) -> float | str:
-    """Largest difference over the largest value of the reference; where both are 0 there is nothing to compare."""
-    if not ours.any() and not reference.any():
-        return "zero everywhere"
-    return float(abs(ours - reference).max() / max(abs(reference).max(), np.finfo(np.float32).tiny))
+    """Largest difference over the contrast of the reference; where both are flat there is nothing to compare."""
+    contrast, scale = np.ptp(reference), abs(reference).max()
+    if contrast <= 1e-5 * scale and np.ptp(ours) <= 1e-5 * scale:
+        return "flat"
+    return float(abs(ours - reference).max() / contrast)
+
+
+def liven(model: nn.Module) -> None:
+    """Let attention matter in a model that was never trained: queries and keys enlarged, scales of 0 set to 1."""
+    sharpen(model, SHARPER)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            starts_at_nothing = name.endswith("weight") and parameter.ndim == 1 and not parameter.any()
+            if starts_at_nothing or "gamma" in name.rpartition(".")[2]:
+                parameter.fill_(1.0)
 
 
 def compare(model: nn.Module, x: Tensor) -> dict[str, float | str]:
@@ -169,10 +180,7 @@ def built(name: str, shape: str) -> tuple[nn.Module, Tensor]:
         torch.manual_seed(0)
         try:
             model = timm.create_model(name, num_classes=4, **options).eval()
-            sharpen(model, SHARPER)
-            for module in model.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    nn.init.ones_(module.weight)  # some start at 0, which hides what is behind
+            liven(model)
             x = torch.randn(1, 3, ny, nx)
             with torch.no_grad():
                 model(x)
@@ -184,7 +192,7 @@ def built(name: str, shape: str) -> tuple[nn.Module, Tensor]:
 
 def cell(value: float | str) -> str:
     """A number of the table, or that there is none."""
-    return ("zero" if "zero" in value else "refused") if isinstance(value, str) else f"{value:.0e}"
+    return ("flat" if value == "flat" else "refused") if isinstance(value, str) else f"{value:.0e}"
 
 
 def main() -> None:
