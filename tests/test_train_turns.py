@@ -46,7 +46,7 @@ print(count)
 WAIT = """
 import sys
 from pathlib import Path
-from train import ranks
+from train import turns
 from vlass_explorer import runs
 path = Path(sys.argv[1])
 runs.beat(path, device=sys.argv[2], process=runs.identity())
