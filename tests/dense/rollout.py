@@ -61,6 +61,8 @@ class Stack(list[tuple[nn.Module, dict[str, Any]]]):
 
     def grid(self, count: int) -> Grid | None:
         """The grid of ``count`` patches that has the shape of the image; None where there is no such grid."""
+        if count < 1:
+            return None
         ny, nx = self.size
         side = math.sqrt(ny * nx / count)
         for gy in sorted(range(1, count + 1), key=lambda rows: abs(rows - ny / side)):

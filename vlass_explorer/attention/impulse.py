@@ -23,7 +23,7 @@ MOST_KEYS = 192
 FAINT = 1e-5
 ALIKE = 0.7
 """Correlation over the tokens of a layer between where they are drawn and where the image changes them."""
-ALIKE_OF_TWO = 0.5
+FEW_PLACES, ALIKE_OF_FEW = 5, 0.3
 OFFSET = 0.7
 """Mean distance in cells that a layer may lie beside its map: strided convolutions without padding on the far side lie
 up to half a cell to one side of the patch that they are drawn on."""
@@ -115,14 +115,14 @@ def _together(side: str, centres: FloatArray, every: bool) -> list[str]:
     for axis, (found, drawn, width) in enumerate(np.moveaxis(centres, (2, 1, 0), (0, 1, 2))):
         found, drawn, width = (each[~np.isnan(found)] for each in (found, drawn, width))
         places = len(set(drawn.tolist()))
-        if places < 2 or (places == 2 and len(found) < 8):
-            continue  # too few to tell
-        beside = abs(float(np.mean((found - drawn) / width)))
+        if places < 2 or (places == 2 and len(found) < 8) or np.ptp(drawn) < width.mean():
+            continue  # too few to tell, or all of them on much the same place
+        beside = abs(float(np.mean(found - drawn))) / width.max()  # the last cell of a row may be cut
         alike = float(np.corrcoef(found, drawn)[0, 1]) if np.ptp(found) > 0 else 0.0
         way = ("rows", "columns")[axis]
         if every and beside > OFFSET:
             faults.append(f"The {side} tokens lie {beside:.2f} patches ({way}) beside where they are drawn.")
-        elif alike < (ALIKE if places > 2 else ALIKE_OF_TWO):
+        elif alike < (ALIKE if places > FEW_PLACES else ALIKE_OF_FEW):
             faults.append(
                 f"Where {side} tokens are drawn ({way}) is not where the image changes them (r = {alike:.2f})."
             )
@@ -190,21 +190,13 @@ def _compare(
             continue
         centre = float((energy * tried).sum() / energy.sum())
         width = int(on[-1] - on[0]) + 1
-        # What a token sees of the image is wider than its patch where convolutions overlap, and weighted at random.
+        # What a token sees of the image is wider than its patch where convolutions overlap, and weighted at random. One
+        # that sees something of all (squeeze and excitation) is told by its whole layer.
         heard = tried[profile > FAINT * profile.max()]
-        seen = (
-            float(np.ptp(heard))
-            if len(heard) < len(tried)
-            else max(3.0 * _spread(energy, tried, centre), len(marginal) / 2)
-        )
-        reach = max(seen, width)
+        reach = max(int(np.ptp(heard)), width) if len(heard) < len(tried) else len(marginal)
         far = (tried < on[0] - reach) | (tried > on[-1] + reach)
         if far.any() and profile[far].max() > profile[own].max():
             return f"{place}, but {what} {int(tried[far][profile[far].argmax()])} of the image change it most.", centres
         middle = float((marginal[tried] * tried).sum() / marginal[tried].sum())
         centres[:, axis] = centre, middle, width
     return "", centres
-
-
-def _spread(energy: FloatArray, tried: IndexArray, centre: float) -> float:
-    return float(np.sqrt((energy * (tried - centre) ** 2).sum() / energy.sum()))
