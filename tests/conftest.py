@@ -12,6 +12,16 @@ from cli_call import HOSTILE, Run
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = ("browser", "test_launchers_slurm", "test_runs_page")
+"""Groups of tests that last for minutes: begun first, so that no worker waits for another one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``-n 2 --dist loadgroup`` a file stays in one process, and so do the browser tests that share an app."""
+    for item in items:
+        shares_the_app = item.path.parent.name == "browser" and item.path.stem != "test_runs_page"
+        item.add_marker(pytest.mark.xdist_group("browser" if shares_the_app else item.path.stem))
+    items.sort(key=lambda item: [name != item.get_closest_marker("xdist_group").args[0] for name in LONG])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -220,14 +220,26 @@ def test_only_named_modules_touch_files() -> None:
                 assert name not in calls, f"{path}:{node.lineno} calls {name}"
 
 
-def test_importing_the_core_loads_no_streamlit_and_no_lightning() -> None:
+@pytest.fixture(scope="module")
+def loaded() -> list[set[str]]:
+    """What a fresh process has imported with the whole core, and after that with a training run without a logger."""
     modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sources("vlass_explorer")]
     names = [m.removesuffix(".__init__") for m in modules if not m.endswith("__main__")]
     code = f"import importlib, sys\nfor n in {names!r}: importlib.import_module(n)\n"
-    code += "print(sorted({m.split('.')[0] for m in sys.modules} & {'streamlit', 'lightning', 'pytorch_lightning'}))"
+    code += "print(*sys.modules)\nimport train.fit, train.loggers\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    return [{name.split(".")[0] for name in line.split(" ")} for line in done.stdout.splitlines()]
+
+
+def test_importing_the_core_loads_no_streamlit_and_no_lightning(loaded: list[set[str]]) -> None:
+    core, training = loaded
+    assert "torch" in core and not core & {"streamlit", "lightning", "pytorch_lightning"}
+    assert "lightning" in training
+
+
+def test_loggers_cost_nothing_when_off(loaded: list[set[str]]) -> None:
+    assert not loaded[1] & {"tensorboard", "wandb"}
 
 
 def test_every_page_is_listed_in_the_app() -> None:

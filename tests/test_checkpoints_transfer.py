@@ -77,7 +77,7 @@ def test_a_corrupt_deflate_stream_is_refused_and_leaves_nothing(card: Checkpoint
     assert [path.name for path in card.path.parent.iterdir()] == ["tiny"]
 
 
-@pytest.mark.parametrize("patch", [0, -8, 10_000, "eight"])
+@pytest.mark.parametrize("patch", [0, -8, 1_000, "eight"])
 def test_a_packed_model_that_cannot_be_built_is_refused(card: Checkpoint, patch: object) -> None:
     config = json.loads((card.path / "config.json").read_text())
     config["model_args"]["patch_size"] = patch

@@ -132,7 +132,7 @@ def test_a_run_waits_for_its_device_and_can_be_stopped_waiting(place: Path, conf
     (place / "queue").mkdir()
     turn = Turn(place / "queue", "cpu")
     assert turn.take()
-    run = runs.create(replace(config, name="waiting"), place / "queue")
+    run = runs.create(replace(config, name="waiting", epochs=1), place / "queue")
     local.launch(run)
     until(lambda: runs.read(run.path).device == "cpu")
     waiting = runs.read(run.path)
@@ -146,7 +146,7 @@ def test_a_run_waits_for_its_device_and_can_be_stopped_waiting(place: Path, conf
     local.launch(runs.new_attempt(stopped))
     until(lambda: ended(run))
     assert runs.read(run.path).phase == "finished"
-    assert {row["epoch"] for row in curves(run)} == set(range(1, EPOCHS + 1))
+    assert {row["epoch"] for row in curves(run)} == {1}
 
 
 def test_a_signal_at_any_moment_ends_as_stopped(place: Path, config: RunConfig) -> None:
