@@ -111,7 +111,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     from vlass_explorer.launchers import local
 
     data = Path(os.environ.get("VLASS_EXPLORER_DATA", ROOT.parent / "shared" / "data"))
-    app = App(tmp_path_factory.mktemp("app"), str(data))
+    folder = tmp_path_factory.mktemp("app")
+    app = App(folder, f"{data}{os.pathsep}{folder / 'data'}")
     shutil.copytree(checkpoints.folder(), app.checkpoints)
     app.start()
     yield app

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from conftest import App
 from playwright.sync_api import Browser, Page, expect
 from steps import choose, fill, open_page, settle
-from training_steps import PATIENCE, arrive, drawn_points, launch, newest, wait_for
+from training_steps import PATIENCE, arrive, drawn_points, few_of_first, launch, newest, wait_for
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.launchers import local
@@ -23,8 +21,6 @@ from vlass_explorer.launchers import local
 pytestmark = pytest.mark.timeout(1500)
 EPOCHS = 20
 """Of the run that is stopped and resumed: enough to outlive a restart of the app."""
-EACH = 30
-"""Cutouts of each class: enough that nothing is asked, few enough for seconds an epoch."""
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +38,6 @@ def app(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Ap
             local.kill(run)
     app.stop()
     del os.environ["VLASS_EXPLORER_UPLOADS"]
-
-
-def few_of_first(source: Path, target: Path) -> None:
-    """A few cutouts of each class in the layout of the whole set."""
-    if not (source / "labels.csv").is_file():
-        pytest.skip("the FIRST set is absent")
-    taken: Counter[str] = Counter()
-    with (source / "labels.csv").open(newline="") as file:
-        reader = csv.DictReader(file)
-        rows = [row for row in reader if (taken.update([row["label"]]) or taken[row["label"]] <= EACH)]
-        names = reader.fieldnames or []
-    for row in rows:
-        (target / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / row["path"], target / row["path"])
-    with (target / "labels.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import App
 from playwright.sync_api import Page, expect
 from steps import choose, fill, open_page, settle
-from training_steps import PATIENCE, drawn_points, launch, newest, wait_for
+from training_steps import PATIENCE, drawn_points, few_of_first, launch, newest, wait_for
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.schema import Run
@@ -29,10 +29,10 @@ def test_what_is_wrong_is_said_and_nothing_is_launched(page: Page, app: App) -> 
 
 
 def fine_tune(page: Page, app: App, name: str, epochs: int) -> Run:
-    """Launch a fine-tune of first-cnn on the FIRST set from the form as it opens."""
+    """Launch a fine-tune of first-cnn on a part of the FIRST set from the form as it opens."""
     page.context.set_default_timeout(PATIENCE)
     open_page(page, "/train", PATIENCE)
-    choose(page, "Data set", "first-radio-galaxies")
+    choose(page, "Data set", "few-of-first")
     page.get_by_test_id("stMain").get_by_role("combobox", name="Checkpoint").click()
     page.get_by_role("option", name="first-cnn", exact=True).click()
     settle(page)
@@ -47,10 +47,9 @@ def fine_tune(page: Page, app: App, name: str, epochs: int) -> Run:
 
 @pytest.mark.timeout(1500)
 def test_a_shipped_checkpoint_is_fine_tuned_stopped_kept_and_used(page: Page, app: App, data_dir: Path) -> None:
-    if not (data_dir / "first-radio-galaxies").is_dir():
-        pytest.skip("the FIRST set is absent")
-    long = fine_tune(page, app, "tuned-long", 500)
-    assert (long.config.weights, long.config.epochs) == ("first-cnn", 500)
+    few_of_first(data_dir / "first-radio-galaxies", app.folder / "data" / "few-of-first")
+    long = fine_tune(page, app, "tuned-long", 5000)
+    assert (long.config.weights, long.config.epochs) == ("first-cnn", 5000)
     wait_for(lambda: any("val_loss" in row for row in runs.metrics(long)[0]))
     page.close()  # the page goes, the run goes on
     step = runs.read_status(long.path)["step"]

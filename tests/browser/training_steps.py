@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 import time
+from collections import Counter
+from pathlib import Path
 
+import pytest
 from conftest import App
 from playwright.sync_api import Page
 
@@ -12,6 +17,26 @@ from vlass_explorer.schema import Run
 
 PATIENCE = 300_000
 """Milliseconds for what a training process does; minutes only where the machine is busy."""
+EACH = 30
+"""Cutouts of each class: enough that nothing is asked, few enough for seconds an epoch."""
+
+
+def few_of_first(source: Path, target: Path) -> None:
+    """A few cutouts of each class in the layout of the whole set."""
+    if not (source / "labels.csv").is_file():
+        pytest.skip("the FIRST set is absent")
+    taken: Counter[str] = Counter()
+    with (source / "labels.csv").open(newline="") as file:
+        reader = csv.DictReader(file)
+        rows = [row for row in reader if (taken.update([row["label"]]) or taken[row["label"]] <= EACH)]
+        names = reader.fieldnames or []
+    for row in rows:
+        (target / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / row["path"], target / row["path"])
+    with (target / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def wait_for(condition: object, seconds: float = PATIENCE / 1000) -> None:
