@@ -17,7 +17,7 @@ test: .venv/dev.stamp chromium slurm ## set up what is missing and run every che
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp ## format, lint and types only
 	$(BIN)/ruff format .

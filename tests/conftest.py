@@ -12,16 +12,33 @@ from cli_call import HOSTILE, Run
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-LONG = ("browser", "test_launchers_slurm", "test_runs_page")
-"""Groups of tests that last for minutes: begun first, so that no worker waits for another one at the end."""
+LONG = ("tests/browser", "tests/test_launchers_slurm.py", "tests/browser/test_runs_page.py")
+"""Parts that last for minutes: begun first, so that no worker waits for another one at the end."""
+
+
+def part(nodeid: str) -> str:
+    """What stays in one process: a file, and the browser tests that share an app."""
+    file = nodeid.partition("::")[0]
+    return LONG[0] if file.startswith(LONG[0]) and file not in LONG else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``-n 2 --dist loadgroup`` a file stays in one process, and so do the browser tests that share an app."""
-    for item in items:
-        shares_the_app = item.path.parent.name == "browser" and item.path.stem != "test_runs_page"
-        item.add_marker(pytest.mark.xdist_group("browser" if shares_the_app else item.path.stem))
-    items.sort(key=lambda item: [name != item.get_closest_marker("xdist_group").args[0] for name in LONG])
+    items.sort(key=lambda item: [part(item.nodeid) != name for name in LONG])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """``-n 2 --dist loadfile`` hands out these parts in the order above; marks of xdist_group are void with pytest 9.2."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadPartScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return part(nodeid)
+
+    config.option.loadscopereorder = False
+    return LoadPartScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

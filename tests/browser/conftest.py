@@ -27,7 +27,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -144,7 +144,7 @@ class Watched:
 def page(app: App, chromium: Browser, tmp_path: Path) -> Iterator[Page]:
     """A fresh browser session; afterwards the app is up, no Python exception is shown and no script has run."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=app.url, accept_downloads=True)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     watched = Watched(page)
     yield page

@@ -6,8 +6,11 @@ import time
 
 from playwright.sync_api import Locator, Page
 
+PATIENCE = 240_000
+"""Milliseconds; a wait ends as soon as there is what it waits for, and a busy machine is no error."""
 
-def settle(page: Page, timeout: float = 60_000) -> None:
+
+def settle(page: Page, timeout: float = PATIENCE) -> None:
     """Wait until the server has been idle for half a second, and nothing on the page is stale or still loading."""
     page.wait_for_function(
         """call => {
@@ -24,13 +27,13 @@ def settle(page: Page, timeout: float = 60_000) -> None:
     )
 
 
-def open_page(page: Page, path: str, timeout: float = 60_000) -> None:
+def open_page(page: Page, path: str, timeout: float = PATIENCE) -> None:
     page.goto(path)
     page.wait_for_selector("[data-testid=stMain] h1, [data-testid=stMain] h2, [data-testid=stMain] h3", timeout=timeout)
     settle(page, timeout)
 
 
-def upload(page: Page, *files: object, timeout: float = 60_000) -> None:
+def upload(page: Page, *files: object, timeout: float = PATIENCE) -> None:
     """Drop files (paths, or name, type and content) into a fresh page and wait until they are drawn."""
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(list(files), timeout=timeout)
     word = "file" if len(files) == 1 else "files"
@@ -38,7 +41,7 @@ def upload(page: Page, *files: object, timeout: float = 60_000) -> None:
     settle(page, timeout)
 
 
-def choose(page: Page, label: str, option: str, timeout: float = 60_000) -> None:
+def choose(page: Page, label: str, option: str, timeout: float = PATIENCE) -> None:
     """Pick an option of the select box with this label."""
     box = page.get_by_role("combobox", name=label)
     box.click()
