@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """``-n 2 --dist loadfile`` hands out these parts in the order above; marks of xdist_group are void with pytest 9.2."""
+    """``-n 2 --dist loadfile`` hands out these parts in the order above; xdist_group is void with pytest 9.2."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
