@@ -137,7 +137,7 @@ def test_a_dry_run_beside_a_run_measures_nothing_and_stops_nothing(started: obje
     holder = started(WAIT, training.path, "cpu", until="taken")  # type: ignore[operator]
     begun = time.monotonic()
     found = checks.check(config)
-    assert found["errors"] == [] and "measured" not in found and time.monotonic() - begun < device.PATIENCE
+    assert found["errors"] == [] and "measured" not in found and time.monotonic() - begun < turns.PATIENCE
     taken = "cpu is taken by another run, so memory and time of a step were not measured; a run waits for its turn."
     assert taken in found["notes"]
     holder.communicate("\n")
