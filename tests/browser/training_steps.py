@@ -70,5 +70,5 @@ def drawn_points(page: Page, run: Run, name: str) -> int:
     plot = page.locator(f".st-key-curves-{run.id} .js-plotly-plot")
     if plot.count() == 0:
         return 0
-    count = "(plot, name) => (plot._fullData.find(t => t.name === name && t.xaxis === 'x') || {x: []}).x.length"
+    count = "(plot, name) => ((plot._fullData || []).find(t => t.name === name && t.xaxis === 'x') || {x: []}).x.length"
     return int(plot.last.evaluate(count, name))  # while the page is drawn anew, the old one is there, too
