@@ -79,6 +79,15 @@ def test_gradient_rollout_and_relevance_equal_whole_matrices(target: int, query:
     assert np.ptp(product[row][1:]) > 1e-5, "the reference is uniform, the comparison is void"
 
 
+@pytest.mark.parametrize("architecture", ["levit_128s", "tiny_vit_5m_224"])
+def test_what_a_model_caches_on_the_way_stays_out_of_it(architecture: str) -> None:
+    """Both keep their biases in a dictionary: with a graph, a copy of the model would fail ever after."""
+    torch.manual_seed(0)
+    model = timm.create_model(architecture, num_classes=4).eval()
+    attention_gradients(model, torch.randn(1, 3, 224, 224), 1)
+    copy.deepcopy(model)
+
+
 def test_gradients_belong_to_their_own_layer() -> None:
     """With gradients in reverse order, as vit-explain pairs them, the map is another one."""
     found = attention_gradients(vit(), X, 1)

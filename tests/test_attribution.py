@@ -13,9 +13,10 @@ from captum.attr import GradientShap
 from captum.attr import Occlusion as CaptumOcclusion
 from torch import nn
 
-from vlass_explorer.attribution import background, baseline_image, contrast, gradient, private
+from vlass_explorer.attribution import background, baseline_image, contrast, gradient
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.explainers.feature_ablation import islands
+from vlass_explorer.private import private
 from vlass_explorer.progress import Cancelled, watch
 from vlass_explorer.schema import InputSpec, UnsupportedError
 

@@ -18,7 +18,7 @@ from timm.models.hiera import Hiera
 from timm.models.nest import Nest, deblockify
 from torch import Tensor, nn
 
-from .attribution import differentiable
+from .private import differentiable
 from .schema import UnsupportedError
 
 Layout = Literal["channels first", "channels last", "tokens"]

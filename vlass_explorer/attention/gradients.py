@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..private import differentiable
 from ..schema import AttentionMaps, FloatArray
 from .capture import READERS, Call, read_attention
 from .graph import TokenGraph
@@ -21,8 +22,8 @@ from .graphs import describe
 from .recording import Placing, arrange, maps_of
 from .taking import taking
 
-Score = Callable[[Tensor], Sequence[Tensor]]
-"""From the model input to one score a layer, or to one score for all layers."""
+Score = Callable[[nn.Module, Tensor], Sequence[Tensor]]
+"""From a copy of the model and its input to one score a layer, or to one score for all layers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ def attention_gradients(model: nn.Module, x: Tensor, target: int) -> AttentionGr
     Fused attention is written out as softmax times value, so that the logits may differ from those of a plain pass by
     rounding. Raises UnsupportedError as ``attention_maps`` does.
     """
-    return gradients_of(model, x, lambda image: [model(image)[0, target]])
+    return gradients_of(model, x, lambda network, image: [network(image)[0, target]])
 
 
 def gradients_of(model: nn.Module, x: Tensor, score: Score) -> AttentionGradients:
@@ -50,11 +51,11 @@ def gradients_of(model: nn.Module, x: Tensor, score: Score) -> AttentionGradient
         raise ValueError(f"Gradients are computed for one image (1, C, H, W), not for {tuple(x.shape)}.")
     graph = describe(model, (x.shape[-2], x.shape[-1]))
     placing = Placing(graph, 1, lambda call, layer, index: call.weights)
-    with torch.inference_mode(False), torch.enable_grad():
-        leave_inference_mode(model)
+    # Models cache tensors on the way (LeViT its biases): with a graph, they have no place in a model that others share.
+    with differentiable(model) as network:
         image = x.detach().clone().requires_grad_()
         with taking(model, image), _InGraph(placing):
-            scores = score(image)
+            scores = score(network, image)
         placing.check()
         if len(scores) == 1:
             found = list(torch.autograd.grad(scores[0], placing.kept, allow_unused=True))
@@ -109,11 +110,3 @@ class _InGraph(TorchFunctionMode):
             if kwargs.get("enable_gqa") and value.shape[-3] != query.shape[-3]:
                 value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
             return (weights @ value.to(weights.dtype)).to(query.dtype)
-
-
-def leave_inference_mode(model: nn.Module) -> None:
-    """Copy buffers that a forward pass under inference mode made (ConViT caches one); autograd refuses those."""
-    for module in model.modules():
-        for name, buffer in module.named_buffers(recurse=False):
-            if buffer.is_inference():
-                setattr(module, name, buffer.clone())

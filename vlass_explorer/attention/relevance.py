@@ -46,9 +46,8 @@ def legrad(model: nn.Module, x: Tensor, target: int) -> tuple[FloatArray, int]:
     answer, why = supports_legrad(model)
     if not answer:
         raise UnsupportedError(why)
-    network: Any = model
 
-    def scores(image: Tensor) -> list[Tensor]:
+    def scores(network: Any, image: Tensor) -> list[Tensor]:
         if "return_prefix_tokens" not in signature(network.forward_intermediates).parameters:
             # SAM has no prefix tokens, and a head that reads a map.
             found = network.forward_intermediates(image, norm=True, intermediates_only=True)

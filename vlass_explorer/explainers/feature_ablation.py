@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
-from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, background, baseline_image, counted, private, supports
+from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, background, baseline_image, counted, supports
+from ..private import private
 from ..schema import Explanation, FloatArray, UnsupportedError
 from ..schema.bounds import Count
 

@@ -16,11 +16,11 @@ from ..attribution import (
     background,
     baseline_image,
     completeness_error,
-    differentiable,
     gradient,
     pixel_map,
     supports,
 )
+from ..private import differentiable
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
 from ..schema.bounds import Count

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attribution import BASELINE_WORDS, Baseline, baseline_image, differentiable, gradient, pixel_map, supports
+from ..attribution import BASELINE_WORDS, Baseline, baseline_image, gradient, pixel_map, supports
+from ..private import differentiable
 from ..schema import Explanation
 
 __all__ = ["TITLE", "explain", "supports"]

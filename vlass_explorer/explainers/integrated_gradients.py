@@ -16,10 +16,10 @@ from ..attribution import (
     baseline_image,
     completeness_error,
     counted,
-    differentiable,
     pixel_map,
     supports,
 )
+from ..private import differentiable
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
 from ..schema.bounds import Count

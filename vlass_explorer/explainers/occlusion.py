@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, baseline_image, counted, private, supports
+from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, baseline_image, counted, supports
+from ..private import private
 from ..schema import Explanation, UnsupportedError
 
 __all__ = ["TITLE", "explain", "supports"]

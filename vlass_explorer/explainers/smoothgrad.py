@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..attribution import BATCH_SIZE, differentiable, gradient, pixel_map, supports
+from ..attribution import BATCH_SIZE, gradient, pixel_map, supports
+from ..private import differentiable
 from ..progress import report
 from ..schema import Explanation, UnsupportedError
 from ..schema.bounds import Count, NotNegative

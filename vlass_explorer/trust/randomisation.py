@@ -19,7 +19,7 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from ..attribution import private
+from ..private import private
 from ..progress import part
 from ..schema import FloatArray, UnsupportedError
 from .symmetry import correlation

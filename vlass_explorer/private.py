@@ -1,0 +1,38 @@
+"""A copy of a model of one's own, for work that leaves something in the modules: hooks, caches, tensors of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+
+def private(model: nn.Module) -> nn.Module:
+    """Copy of the modules that shares every parameter and buffer: hooks and caches never reach the shared model.
+
+    What a pass under inference mode cached is copied (ConViT's positions) or left to be computed again (LeViT's
+    dictionary of biases), because autograd refuses it. Call it outside of inference mode.
+    """
+    memo: dict[int, object] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor):
+                memo.setdefault(id(value), value.detach().clone())
+            elif isinstance(value, dict) and not name.startswith("_") and any(map(torch.is_tensor, value.values())):
+                memo[id(value)] = {}
+    copy = deepcopy(model, memo)
+    for module in copy.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_inference():
+                setattr(module, name, buffer.clone())
+    return copy
+
+
+@contextmanager
+def differentiable(model: nn.Module) -> Iterator[nn.Module]:
+    """A private copy of the model where gradients flow, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield private(model)
