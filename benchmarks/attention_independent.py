@@ -14,6 +14,7 @@ package refuses.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from pathlib import Path
@@ -106,12 +107,14 @@ def difference(ours: np.ndarray, reference: np.ndarray) -> float | str:
 
 
 def liven(model: nn.Module) -> None:
-    """Let attention matter in a model that was never trained: queries and keys enlarged, scales of 0 set to 1."""
+    """Let attention matter in a model that was never trained: queries and keys enlarged, weights of 0 set."""
     sharpen(model, SHARPER)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            starts_at_nothing = name.endswith("weight") and parameter.ndim == 1 and not parameter.any()
-            if starts_at_nothing or "gamma" in name.rpartition(".")[2]:
+            nothing = name.endswith("weight") and not parameter.any()
+            if nothing and parameter.ndim == 2:
+                nn.init.normal_(parameter, std=0.02)  # a head
+            elif nothing or "gamma" in name.rpartition(".")[2]:
                 parameter.fill_(1.0)
 
 
@@ -162,6 +165,7 @@ def cam_of(model: nn.Module, x: Tensor, target: int) -> float | str:
             return tensor
         return tensor.flatten(1, -2)[:, found.prefix_tokens :].reshape(1, gy, gx, -1).permute(0, 3, 1, 2)
 
+    model = copy.deepcopy(model)  # what some models cache while gradients are on would stay in them
     module, targets = model.get_submodule(found.layer), [ClassifierOutputTarget(target)]
     with torch.enable_grad(), GradCAM(model=model, target_layers=[module], reshape_transform=reshape) as theirs:
         theirs(x, targets)
