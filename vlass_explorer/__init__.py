@@ -47,6 +47,7 @@ __all__ = [
     "options",
     "predict",
     "preprocess",
+    "private",
     "progress",
     "recipes",
     "runs",
