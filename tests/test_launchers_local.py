@@ -43,6 +43,9 @@ def test_a_run_nobody_reads_is_not_held_up_by_its_output(run: Run, monkeypatch: 
     until(lambda: (run.path / "train.log").stat().st_size >= 50_000_000)
     process = psutil.Process(read_process(run.path)["pid"])
     assert os.getsid(process.pid) == process.pid != os.getsid(0)
+    assert process.nice() == psutil.Process().nice() + local.NICENESS
+    group = Path(f"/proc/{process.pid}/autogroup")
+    assert not group.exists() or group.read_text().endswith(f"nice {local.NICENESS}\n")
     with pytest.raises(RunError, match="not launched twice"):
         local.launch(runs.read(run.path))
     local.kill(runs.read(run.path))
