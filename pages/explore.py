@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import explain, facts, files, matched, reading, verdict
+from ui.look import explain, facts, field, files, matched, reading, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -26,6 +26,8 @@ else:
     with header.container(gap="xxsmall"):
         st.subheader(plain(entry.label), anchor=False)
         st.caption(plain(origin_text(cutout)))
+    with header:
+        field.draw(entry, screen)
 
     prediction = seen = window = refusal = None
     if card is not None:

@@ -232,6 +232,6 @@ def thumbnail(cutout: Cutout, side: int = 48) -> str:
     """A small picture as a data URL, north as in the file, for lists."""
     view = colours.SkyView()
     low, high = colours.limits(cutout, view)
-    pixels, _ = colours.reduced(cutout.pixels, side)
+    pixels, _ = colours.reduced(cutout.pixels, side, colours.keeping(cutout))
     levels = colours.stretched(pixels, low, high, view.stretch, colours.softening(cutout, low, high))
     return _data_url(matplotlib.colormaps[colours.SKY_MAP](np.nan_to_num(levels[::-1]), bytes=True))

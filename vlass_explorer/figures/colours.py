@@ -19,6 +19,8 @@ UNSIGNED_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 NO_DATA = "#7c8794"
 STRETCHES = ("asinh", "linear", "sqrt", "log")
+LARGEST = 512
+"""Points along a side of a drawn image; a larger one is drawn in blocks."""
 PERCENTILES = (95.0, 99.0, 99.5, 99.9, 99.95, 100.0)
 
 
@@ -130,8 +132,17 @@ def colour_bar_ticks(
     return [position for position, _ in kept], [f"{value:g}" for _, value in kept]
 
 
-def reduced(pixels: NDArray[Any], limit: int = 512) -> tuple[NDArray[np.float32], int]:
-    """Block means of finite pixels so that no side exceeds ``limit``, and the block side; (ny, nx) in and out."""
+def keeping(cutout: Cutout) -> float | None:
+    """Brightness from which a pixel is never averaged away where an image is drawn smaller: 5 rms."""
+    return None if (rms := sky_rms(cutout)) is None else 5.0 * rms
+
+
+def reduced(pixels: NDArray[Any], limit: int = LARGEST, keep: float | None = None) -> tuple[NDArray[np.float32], int]:
+    """Blocks of pixels so that no side exceeds ``limit``, and the block side; (ny, nx) in and out.
+
+    A block is the mean of its finite pixels; one that holds a pixel of at least ``keep`` is its brightest pixel, so
+    that a source much smaller than a block stays. NaN only where all are.
+    """
     factor = -(-max(pixels.shape) // limit)
     if factor == 1:
         return np.asarray(pixels, np.float32), 1
@@ -142,4 +153,8 @@ def reduced(pixels: NDArray[Any], limit: int = 512) -> tuple[NDArray[np.float32]
     count = np.isfinite(blocks).sum(axis=(1, 3))
     total = np.nansum(blocks, axis=(1, 3))
     with np.errstate(invalid="ignore"):
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32), factor
+        small = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    if keep is not None:
+        brightest = np.fmax.reduce(np.fmax.reduce(blocks, axis=3), axis=1)
+        small = np.where(brightest >= keep, brightest, small)
+    return small, factor

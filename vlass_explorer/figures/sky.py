@@ -95,9 +95,18 @@ def sky_panels(
     if "explanation" in kept:
         number = max(i for i, trace in enumerate(traces) if trace["type"] == "heatmap")  # the explanation comes last
         panels.blink(layout, number, "" if len(kept) == 1 else str(len(kept)), overlay.opacity)
-    panels.stamp(layout, f"grey: no data   {stamp}")
+    panels.stamp(layout, f"grey: no data   {_drawn(cutout)}{stamp}")
     layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
     return go.Figure({"data": traces, "layout": layout})
+
+
+def _drawn(cutout: Cutout) -> str:
+    """How a large image was drawn smaller."""
+    factor = -(-max(cutout.shape) // colours.LARGEST)
+    if factor == 1:
+        return ""
+    what = "mean, or brightest pixel from 5 rms" if colours.keeping(cutout) is not None else "mean"
+    return f"{factor}×{factor} pixels a point ({what})   "
 
 
 def _box(axes: Frame, window: Window, full: Window) -> Box:
@@ -120,7 +129,7 @@ def _levels(cutout: Cutout, view: SkyView, span: Span, pixels: FloatArray) -> tu
 
 
 def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
-    pixels, factor = colours.reduced(cutout.pixels)
+    pixels, factor = colours.reduced(cutout.pixels, keep=colours.keeping(cutout))
     window = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
     levels, (ticks, texts) = _levels(cutout, view, span, pixels)
     scale, unit = colours.display_unit(cutout.unit)
@@ -246,7 +255,7 @@ def _part(cutout: Cutout, window: Window) -> tuple[FloatArray, Window]:
     """Pixels of the cutout inside the window, reduced for drawing, and the window that they fill."""
     y0, x0 = max(window.y0, 0), max(window.x0, 0)
     inside = colours.part(cutout, window)
-    pixels, factor = colours.reduced(inside) if inside.size else (inside, 1)
+    pixels, factor = colours.reduced(inside, keep=colours.keeping(cutout)) if inside.size else (inside, 1)
     return pixels, Window(y0, y0 + pixels.shape[0] * factor, x0, x0 + pixels.shape[1] * factor)
 
 

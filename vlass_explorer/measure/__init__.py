@@ -2,6 +2,7 @@
 
 Detection (which pixels are the source) and photometry (how bright it is, with an error that covers the truth) are two
 things: ``source_mask`` finds islands above 3 rms, ``footprint`` grows them until they hold nearly all of the flux.
+``sources`` lists those of a whole image.
 """
 
 from .covariance import Blank, blank_sky
@@ -11,6 +12,7 @@ from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
 from .measurements import Measurements, measure
 from .photometry import Flux, Forced, forced, integrate
+from .sources import Source, sources
 
 __all__ = [
     "FINEST_BEAM",
@@ -22,6 +24,7 @@ __all__ = [
     "Footprint",
     "GaussianFit",
     "Measurements",
+    "Source",
     "beam_pixels",
     "blank_sky",
     "extent",
@@ -34,5 +37,6 @@ __all__ = [
     "measure",
     "noise",
     "source_mask",
+    "sources",
     "thresholds",
 ]

@@ -1,0 +1,148 @@
+"""A whole Quick Look image on Explore: its sources are found, each is a click away at the image's own resolution."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_checkpoint
+from astropy.io import fits
+from scipy import ndimage
+from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import measure
+from vlass_explorer.cutouts import places
+from vlass_explorer.datasets import sky_model
+from vlass_explorer.figures import colours, field
+from vlass_explorer.schema import Beam, Cutout, CutoutError
+
+ROOT = Path(__file__).resolve().parent.parent
+SIDE, RMS = 3722, 130e-6
+BEAM = Beam(3.0, 2.4, 40.0)
+# Flux in Jy, offset to the west and north in arcsec: a bright point, a double of S/N 150 a lobe, a faint point.
+POINT, DOUBLE, FAINT = (0.06, -1200.5, 800.5), (0.0195, 900.5, -1100.5), (0.004, 300.5, 1500.5)
+SECOND = (0.03, 1500.5, 1500.5)
+
+
+@pytest.fixture(scope="module")
+def subtile() -> Cutout:
+    parts = [sky_model.Component(flux, x, y, 0.0, 0.0) for flux, x, y in (POINT, SECOND, FAINT)]
+    flux, x, y = DOUBLE
+    parts += [sky_model.Component(flux, x + side, y, 0.0, 0.0) for side in (-7.0, 7.0)]
+    grid = sky_model.FlatGrid((SIDE, SIDE), 1.0, (3.5, -9.3))
+    # White noise under a filter of the beam's width: as correlated as the sky needs to be here, in half a second.
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal((SIDE, SIDE), np.float32), 1.1)
+    return sky_model.Observation(tuple(parts), BEAM, grid).cutout(noise * (RMS / noise.std()))
+
+
+@pytest.fixture(scope="module")
+def content(subtile: Cutout) -> bytes:
+    header = subtile.wcs.to_header()
+    header.update({"BUNIT": "Jy/beam", "BMAJ": 3 / 3600, "BMIN": 2.4 / 3600, "BPA": 40.0, "RESTFRQ": 3e9})
+    buffer = io.BytesIO()
+    fits.PrimaryHDU(subtile.pixels, header).writeto(buffer)
+    return buffer.getvalue()
+
+
+def expected(x: float, y: float) -> tuple[float, float]:
+    """Pixel (y, x) of an offset."""
+    return y + (SIDE - 1) / 2, x + (SIDE - 1) / 2
+
+
+def test_sources_are_found_where_they_are_brightest_first(subtile: Cutout) -> None:
+    found = measure.sources(subtile)
+    bright = [each for each in found if each.snr > 10]
+    assert [each.islands for each in bright] == [1, 1, 2, 1]  # both lobes are one source
+    for each, (flux, x, y) in zip(bright, (POINT, SECOND, DOUBLE, FAINT), strict=True):
+        assert (each.y, each.x) == pytest.approx(expected(x, y), abs=0.6)
+        assert each.peak == pytest.approx(flux, rel=0.08)
+    assert measure.sources(subtile, most=2) == found[:2]
+
+
+def test_a_source_is_never_averaged_away(subtile: Cutout) -> None:
+    small, factor = colours.reduced(subtile.pixels, keep=colours.keeping(subtile))
+    assert factor == 8
+    flux, x, y = DOUBLE
+    row, column = (int(at) // factor for at in expected(x + 7.0, y))
+    around = small[row - 1 : row + 2, column - 1 : column + 2]
+    assert around.max() == pytest.approx(flux, rel=0.08)
+    averaged = colours.reduced(subtile.pixels)[0][row - 1 : row + 2, column - 1 : column + 2]
+    assert averaged.max() < 0.3 * flux
+    assert np.nanstd(small) < 1.2 * np.nanstd(colours.reduced(subtile.pixels)[0]) + flux / 10  # noise stays a mean
+
+
+def test_what_can_be_clicked_lies_where_it_is_drawn(subtile: Cutout) -> None:
+    found = measure.sources(subtile)
+    figure = field.marked(field.overview(subtile, 500), subtile, found, None)
+    points = next(trace for trace in figure.data if trace.name == "places")
+    # Offsets in arcsec from the centre of the image: x to the east, so that it falls to the right.
+    assert (points.x[0], points.y[0]) == pytest.approx((-POINT[1], POINT[2]), abs=0.6)
+    assert len(points.x) == len(found) + field.GRID**2 == len(field.places(subtile, found))
+    assert field.places(subtile, found)[len(found)] == pytest.approx((28.6, 28.6), abs=0.1)
+
+
+def test_typed_places(subtile: Cutout) -> None:
+    where = expected(POINT[1], POINT[2])
+    for text in (
+        places.name(subtile, *where),
+        "{:.6f} {:.6f}".format(*places.position(subtile, *where)),
+        "{:.6f}°, {:+.6f}°".format(*places.position(subtile, *where)),
+        f"pixel {where[1]} {where[0]}",
+        places.name(subtile, *where).replace(":", "h", 1).replace(":", "m", 1),
+    ):
+        assert places.find(text, subtile) == pytest.approx(where, abs=0.2), text
+    for text, words in (("M 87", "no position"), ("180 30", "outside the image"), ("99:99:99 1:1:1", "no position")):
+        with pytest.raises(CutoutError, match=words):
+            places.find(text, subtile)
+    bare = Cutout("a.npy", np.zeros((900, 1200), np.float32), kind="array")
+    assert places.around(bare, 20.0, 1100.0) == (None, (0, 300, 900, 1200))
+    with pytest.raises(CutoutError, match="no sky coordinates"):
+        places.find("180 30", bare)
+
+
+@pytest.fixture(scope="module")
+def page(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppTest]:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny_checkpoint.save(folder / "tiny-vit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(folder))
+        page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
+        page.file_uploader[0].upload("subtile.fits", content)
+        yield page.run()
+
+
+def snr(page: AppTest) -> float:
+    return float(page.table[0].value.iloc[:, 0]["S/N"].replace("\\", ""))
+
+
+def test_a_subtile_is_classified_on_its_third_source_in_under_three_seconds(page: AppTest) -> None:
+    assert not page.exception
+    key = page.selectbox(key="cutout").value
+    for _ in range(2):
+        page.button(key="field_1").click().run()
+    began = time.perf_counter()
+    page.button(key="field_1").click().run()
+    seconds = time.perf_counter() - began
+    assert not page.exception
+    assert page.selectbox(key=f"field_source_{key}").value == 2
+    shown = page.table[0].value.iloc[:, 0]
+    assert shown["Pixels"] == "540 × 540, 1″"
+    assert snr(page) == pytest.approx(DOUBLE[0] / RMS, rel=0.15)
+    assert any("softmax score" in caption.value for caption in page.caption)
+    assert seconds < 3.0
+    print(f"recentred and classified in {seconds:.2f} s")
+
+
+def test_a_typed_place_is_gone_to_and_a_wrong_one_is_said(page: AppTest) -> None:
+    y, x = expected(FAINT[1], FAINT[2])
+    page.text_input(key="field_place").set_value(f"pixel {x} {y}").run()
+    assert snr(page) == pytest.approx(FAINT[0] / RMS, rel=0.2)
+    page.text_input(key="field_place").set_value("M 87").run()
+    assert "This is no position" in page.error[0].value.replace("\\", "")
+    page.button(key="field_whole").click().run()
+    assert page.table[0].value.iloc[:, 0]["Pixels"] == "3722 × 3722, 1″"
+    assert not page.exception
