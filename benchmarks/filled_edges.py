@@ -25,7 +25,7 @@ from vlass_explorer.cutouts import edges  # noqa: E402
 from vlass_explorer.cutouts.names import is_cutout  # noqa: E402
 from vlass_explorer.measure import noise  # noqa: E402
 from vlass_explorer.predict import predict  # noqa: E402
-from vlass_explorer.schema import Cutout  # noqa: E402
+from vlass_explorer.schema import Cutout, CutoutError  # noqa: E402
 
 
 def labels(images: list[np.ndarray]) -> list[str]:
@@ -74,5 +74,10 @@ if __name__ == "__main__":
     print(f"False alarms on {chosen.untouched} untouched fields in {kinds} forms: {alarms}", flush=True)
     for folder in chosen.folders:
         paths = sorted(path for path in folder.rglob("*") if is_cutout(path.name))
-        taken = [path.name for path in paths if cutouts.read(path).blanked]
-        print(f"{folder.name}: edges taken from {len(taken)} of {len(paths)} files {taken[:5]}", flush=True)
+        taken, unread = [], 0
+        for path in paths:
+            try:
+                taken += [path.name] if cutouts.read(path).blanked else []
+            except CutoutError:
+                unread += 1
+        print(f"{folder.name}: edges taken from {len(taken)} of {len(paths) - unread} files {taken[:5]}", flush=True)

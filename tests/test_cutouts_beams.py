@@ -16,6 +16,7 @@ from vlass_explorer.schema import Cutout
 
 PER_PLANE: dict[str, Any] = {"BMAJ": None, "BMIN": None, "BPA": None, "CASAMBM": True}
 VLASS = "VLASS2.1.se.T13t36.J232400+073000.06.2048.v1.I.iter3.image.pbcor.tt0.subim.fits"
+SMOOTH = 'imsmooth(kernel="gauss", major="6.4arcsec", minor="5.4arcsec", pa="5.0deg"'
 CUBE: dict[str, Any] = {
     "CTYPE3": "FREQ",
     "CRVAL3": 3e9,
@@ -125,7 +126,9 @@ def test_a_beam_in_any_usual_unit(cards: dict[str, Any]) -> None:
             (6.4, 5.4, 5.0, "CASA"),
         ),
         ('tclean(restoringbeam=["6.4arcsec","5.4arcsec","5deg"])', (6.4, 5.4, 5.0, "CASA")),
-        ('imsmooth(kernel="gauss", major="6.4arcsec", minor="5.4arcsec", pa="5.0deg")', (6.4, 5.4, 5.0, "CASA")),
+        (f"{SMOOTH}, targetres=True)", (6.4, 5.4, 5.0, "CASA")),
+        (f"{SMOOTH}, targetr\n>es=T)", (6.4, 5.4, 5.0, "CASA")),
+        ('major = "6.4arcsec"\nminor = "5.4arcsec"\npa = "5deg"', (6.4, 5.4, 5.0, "CASA")),
         ("restoringbeam = [u'6.4arcsec', u'5.4arcsec', u'5.0deg']", (6.4, 5.4, 5.0, "CASA")),
         ("Common Beam for restoration : 6.4 arcsec, 5.4 arcsec, 5 deg", (6.4, 5.4, 5.0, "CASA")),
         (
@@ -133,7 +136,20 @@ def test_a_beam_in_any_usual_unit(cards: dict[str, Any]) -> None:
             " 'positionangle': {'unit': 'deg', 'value': 5.0}}",
             (6.4, 5.4, 5.0, "CASA"),
         ),
-        ('imsmooth(beam={"major": "6.4arcsec", "minor": "5.4arcsec", "pa": "5deg"})', (6.4, 5.4, 5.0, "CASA")),
+        (
+            'imsmooth(beam={"major": "6.4arcsec", "minor": "5.4arcsec", "pa": "5deg"}, targetres=True)',
+            (6.4, 5.4, 5.0, "CASA"),
+        ),
+        (
+            "imsmooth(major='9arcsec', minor='9arcsec')\n"
+            "restoringbeam = {'major': '6.4arcsec', 'minor': '5.4arcsec', 'positionangle': '5deg'}",
+            (6.4, 5.4, 5.0, "CASA"),
+        ),
+        ("DDF.py --Output-RestoringBeam 6.4,5.4,5.0 --Weight-Robust -0.5", (6.4, 5.4, 5.0, "DDFacet")),
+        ("DDF.py --Output-Rest\noringBeam=6.4 --Weight-Robust -0.5", (6.4, 6.4, None, "DDFacet")),
+        ("Output-RestoringBeam = 6.4\nOutput-Mode = Clean", (6.4, 6.4, None, "DDFacet")),
+        ("Output-RestoringBeam = None", None),
+        ("CONVOL:   fwhm=6.4,5.4\nCONVOL:   pa=5\nCONVOL:   options=final", (6.4, 5.4, 5.0, "Miriad")),
         ("restore.beam = [6.4arcsec, 5.4arcsec, 5deg]", (6.4, 5.4, 5.0, "CASA")),
         ("RESTOR: Beam =  6.400E+00 x  5.400E+00 arcsec, pa =  5.000E+00 degrees", (6.4, 5.4, 5.0, "Miriad")),
         ("wsclean -name a -beam-sha\npe 6.4asec 5.4asec 5deg -niter 10", (6.4, 5.4, 5.0, "WSClean")),
@@ -153,9 +169,29 @@ def test_the_beam_of_the_history(history: str, found: tuple[float, float, float 
 
 def test_the_last_beam_of_the_history_counts() -> None:
     first = "AIPS   CLEAN BMAJ=  1.7778E-03 BMIN=  1.5000E-03 BPA=   5.00"
-    later = 'imsmooth(major="25arcsec", minor="25arcsec", pa="0deg")'
+    later = 'imsmooth(major="25arcsec", minor="25arcsec", pa="0deg", targetres=True)'
     assert (beam_history.last(f"{first}\n{later}") or ())[:3] == (25.0, 25.0, 0.0)
     assert (beam_history.last(f"{later}\n{first}") or ())[:2] == pytest.approx((6.4, 5.4), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "smoothing",
+    [
+        f"{SMOOTH}, targetres=False)",
+        f"{SMOOTH})",
+        'taskname=imsmooth\nmajor = "6.4arcsec"\nminor = "5.4arcsec"\npa = "5deg"\ntargetres = False',
+        'ia.convolve2d(major="6.4arcsec", minor="5.4arcsec", pa="5deg")',
+        "CONVOL:   map=a\nCONVOL:   fwhm=6.4,5.4\nCONVOL:   pa=5",
+        "SMOOTH:   fwhm=6.4",
+    ],
+)
+def test_what_an_image_was_smoothed_with_is_no_beam(smoothing: str) -> None:
+    first = "AIPS   CLEAN BMAJ=  1.7778E-03 BMIN=  1.5000E-03 BPA=   5.00"
+    notes = Notes()
+    assert beams.beam({"HISTORY": f"{first}\n{smoothing}"}, "VLASS", 1.0, notes) is None
+    assert notes == ["The HISTORY tells what the image was smoothed with, not its beam before: no beam is known."]
+    again = beams.beam({"HISTORY": f"{smoothing}\n{first}"}, "VLASS", 1.0, notes)
+    assert again is not None and again.major == pytest.approx(6.4, rel=1e-3)
 
 
 def test_an_impossible_beam_is_said() -> None:

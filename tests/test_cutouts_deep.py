@@ -119,6 +119,13 @@ def test_unsigned_pixels_of_32_bits_are_not_negative() -> None:
     assert "A 32-bit grey picture." in cutout.notes
 
 
+def test_signed_pixels_of_8_bits_do_not_wrap() -> None:
+    shown = np.linspace(-128, 127, 12 * 16).reshape(12, 16).astype("i1")
+    white, black = (struct.pack("<HHIH", 262, 3, 1, value) for value in (0, 1))
+    cutout = cutouts.read(min_is_white(shown, 2, "<").replace(white, black))
+    np.testing.assert_array_equal(cutout.pixels[::-1], shown)
+
+
 def test_a_big_tiff_is_read_or_named() -> None:
     np.testing.assert_array_equal(cutouts.read(tiff_of(DEEP[..., 0], big=True)).pixels[::-1], DEEP[..., 0])
     assert refused(tiff_of(DEEP[..., 0], ">", big=True)).startswith("This BigTIFF cannot be read: save it as TIFF")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import point_source
 import pytest
+from astropy.io import fits
 
 from vlass_explorer import cutouts, validity
 from vlass_explorer.cutouts.origin import origin
@@ -41,6 +44,8 @@ def filnam(end: str) -> dict[str, str]:
         "Abell_209_aFix_pol_I_15arcsec.fits",
         "J1234_PB.fits",
         "L765_final-image-pb_cutout.fits",
+        "tt1_cluster.fits",
+        "beam_north.fits",
     ],
 )
 def test_words_of_an_object_decide_nothing(name: str) -> None:
@@ -63,6 +68,9 @@ def test_words_of_an_object_decide_nothing(name: str) -> None:
         ("target-MFS-Q-image.fits", "stokes QUV"),
         ("target-V-image-pb.fits", "stokes QUV"),
         ("target-XX-image.fits", "XX correlation"),
+        ("target-beam-15.fits", "primary beam"),
+        ("target-MFS-beam-I.fits", "primary beam"),
+        ("target.gridwt.fits", "weights"),
         ("image_full_ampphase_di_m.NS.mask01.fits", "mask"),
         ("residual.i.EMU_2118.SB1.cont.taylor.0.fits", "residual"),
         ("image.v.SB9602.cont.taylor.0.restored.fits", "stokes QUV"),
@@ -110,6 +118,7 @@ def test_products_as_pipelines_name_them(name: str, product: str) -> None:
         ({"BTYPE": "Polarised intensity"}, "polarised intensity"),
         ({"BTYPE": "Rotation Measure", "BUNIT": "rad/m/m"}, "Faraday depth"),
         ({"BTYPE": "Beam"}, "psf"),
+        ({"BTYPE": "linpol"}, "polarised intensity"),
         ({"BTYPE": "Polarized flux"}, "polarised intensity"),
         ({"BTYPE": "integrated", "BUNIT": "Jy/beam"}, "integrated intensity"),
         ({"TYPE": "tt1"}, "tt1"),
@@ -150,3 +159,24 @@ def test_a_rms_image_of_casa_is_told_by_a_history_that_is_broken_into_lines() ->
     lines = 'ia.subimage(outfile="VLASS1.1.ql.T06t24.J152614-163000.10.2048.v1.I.iter\n>1.image.pbcor.tt0.rms.subim")'
     told = origin("download.fits", {"HISTORY": lines, "BUNIT": "Jy/beam"}, "Jy/beam")
     assert (told.product, told.survey, told.vlass_epoch) == ("rms", "VLASS", "1.1")
+
+
+def test_planes_of_a_spectrum_that_obit_fitted_are_told() -> None:
+    """Flux density at the reference frequency, spectral index, then the channels at FREQ0001 and on."""
+    cards = {"CTYPE3": "SPECLNMF", "CRVAL3": 1.28e9, "CDELT3": 1.0, "CRPIX3": 1.0, "NTERM": 2, "FREQ0001": 0.9e9}
+    data = point_source.file(np.stack([point_source.sky()] * 3), **cards)
+    planes = [cutouts.read(data, plane=plane).origin for plane in range(3)]
+    assert [plane.product for plane in planes] == ["total intensity", "alpha", "total intensity"]
+    assert (planes[0].frequency_ghz, planes[2].frequency_ghz) == pytest.approx((1.28, 0.9))
+
+
+@pytest.mark.parametrize("name", ["MASK", "WHT", "rms"])
+def test_what_goes_along_with_an_image_is_not_shown_in_its_place(name: str) -> None:
+    stream = BytesIO(point_source.file())
+    image = fits.open(stream)[0]
+    beside = fits.ImageHDU(np.ones((100, 100), np.int16), name=name)
+    made = BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), beside, fits.ImageHDU(image.data, image.header, name="SCI")]).writeto(made)
+    cutout = cutouts.read(made.getvalue())
+    np.testing.assert_array_equal(cutout.pixels, point_source.sky())
+    assert any(f"SCI 2 is shown, not {name.upper()} 1" in note for note in cutout.notes)

@@ -53,6 +53,7 @@ def check_source(cutout: Cutout) -> None:
         ({"A_ORDER": 2, "A_2_0": 1e-6}, None),
         ({"CTYPE1B": "LINEAR", "CD1_1B": "n/a", "CTYPE2B": "LINEAR"}, None),
         ({"CTYPE1": "ra--sin", "CTYPE2": "DEC-SIN", "CUNIT1": "DEGREES", "CUNIT2": "Deg"}, None),
+        ({"CTYPE1": "RA", "CTYPE2": "DEC"}, None),
         ({"CDELT1": None, "CDELT2": None, "PC1_1": -5e-4, "PC2_2": 5e-4}, None),
         ({"CDELT1": -1.8, "CRVAL1": 675720.0, "CUNIT1": "arcsec", "CUNIT2": "DEGREE"}, None),
         ({"CDELT2": 1.8, "CRVAL2": 44640.0, "CUNIT2": "ASEC"}, None),

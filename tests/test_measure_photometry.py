@@ -102,6 +102,20 @@ def test_a_bowl_is_said_and_only_subtracted_when_asked_for() -> None:
     assert not measure.measure(seen(Component(0.08, 0.0, 0.0, 6.0, 6.0))).notes
 
 
+def test_a_sky_above_zero_is_said_with_what_it_adds_to_the_flux() -> None:
+    cutout = seen(Component(0.02, 0.0, 0.0, 6.0, 6.0))
+    plain = measure.measure(cutout)
+    high = replace(cutout, pixels=cutout.pixels + np.float32(1.3 * RMS))
+    found = measure.measure(high)
+    words = next(note for note in found.notes if "above zero" in note)
+    assert float(words.split("lies ")[1].split(" rms")[0]) == pytest.approx(1.3, abs=0.15)
+    held = float(words.split(": ")[1].split(" mJy")[0]) * 1e-3
+    assert held == pytest.approx(found.bowl * found.flux_beams, rel=0.01)  # type: ignore[operator]
+    local = measure.measure(high, local_background=True)
+    assert local.flux == pytest.approx(plain.flux, abs=3 * plain.flux_error)  # type: ignore[operator]
+    assert not any("above zero" in note for note in (*plain.notes, *local.notes))
+
+
 def test_blanked_pixels_and_the_edge_are_counted_and_said() -> None:
     cutout = seen(Component(5e-3, 0.0, 0.0, 6.0, 6.0))
     pixels = cutout.pixels.copy()

@@ -85,6 +85,7 @@ def plane(cards: Mapping[str, Any], places: Mapping[int, int], lengths: Mapping[
     """
     stokes: str | None = None
     frequency: float | None = None
+    term = ""
     channel = polarisation = 0
     channels = 1
     for axis in range(1, MAX_AXES + 1):
@@ -96,7 +97,12 @@ def plane(cards: Mapping[str, Any], places: Mapping[int, int], lengths: Mapping[
         elif what.startswith(SPECTRAL):
             channel, channels = places.get(axis, 0), lengths.get(axis, 1)
             frequency = _frequency(cards, axis, channel, channels, notes) or frequency
-    return Plane(stokes, frequency, channel, polarisation, channels)
+        if what.startswith("SPECLNMF") and (terms := number(cards.get("NTERM"))) is not None and channels > 1:
+            # Obit fits a spectrum: flux density at the reference frequency, spectral index, ..., then the channels.
+            term = what if 0 < channel < terms else term
+            if channel >= terms:
+                frequency = (number(cards.get(f"FREQ{int(channel - terms) + 1:04d}")) or 0.0) / 1e9 or None
+    return Plane("alpha" if term else stokes, frequency, channel, polarisation, channels)
 
 
 def _frequency(cards: Mapping[str, Any], axis: int, place: int, length: int, notes: list[str]) -> float | None:

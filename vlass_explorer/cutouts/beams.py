@@ -59,7 +59,8 @@ def beam(
     ``pixel_scale`` (arcsec) and ``width`` (pixels) tell degrees from other units where the file names none.
     """
     found = _of_keywords(header, comments or {}, notes)
-    history = beam_history.last(str(header.get("HISTORY", "")))
+    written = str(header.get("HISTORY", ""))
+    history = beam_history.last(written)
     source = "header"
     if found is not None and min(found[:2]) <= 0:
         notes.append(f"A beam of {found[0]:g} × {found[1]:g} is none: ignored.")
@@ -67,6 +68,9 @@ def beam(
     if found is None and history is not None:
         found, source = history, f"{history[3]} HISTORY".strip()
         notes.append(f"The beam was taken from the {source}; the header has no usable beam keywords.")
+    if found is None and beam_history.is_smoothed(written):
+        notes.append("The HISTORY tells what the image was smoothed with, not its beam before: no beam is known.")
+        return None
     if found is None:
         return _nominal(survey, notes)
     major, minor, pa, unit = found

@@ -38,8 +38,10 @@ def channels(image: Image.Image, data: bytes) -> NDArray[np.uint16] | None:
     return whole
 
 
-def unsigned(image: Image.Image, pixels: NDArray[np.int32]) -> NDArray[np.int32] | NDArray[np.uint32]:
-    """The same pixels (ny, nx), unsigned where a TIFF of 32 bits says so: Pillow has no such mode."""
+def signed_as_told(image: Image.Image, pixels: NDArray[Any]) -> NDArray[Any]:
+    """The same pixels (ny, nx), unsigned where a TIFF of 32 bits says so and signed at 8: Pillow has no such modes."""
     tags: Any = getattr(image, "tag_v2", {})
-    is_unsigned = int(np.ravel(tags.get(tiff.FORMAT, 1))[0]) == 1 and int(np.ravel(tags.get(tiff.BITS, 8))[0]) == 32
-    return pixels.view(np.uint32) if is_unsigned and pixels.dtype == np.int32 else pixels
+    told = int(np.ravel(tags.get(tiff.FORMAT, 1))[0]), int(np.ravel(tags.get(tiff.BITS, 8))[0])
+    if told == (1, 32) and pixels.dtype == np.int32:
+        return pixels.view(np.uint32)
+    return pixels.view(np.int8) if told == (tiff.SIGNED, 8) and pixels.dtype == np.uint8 else pixels

@@ -18,7 +18,9 @@ Mask = NDArray[np.bool_]
 
 CHANCE = 1e-6  # expected number, in one image, of areas of repeated noise that are taken for an edge
 ANIMALS = 4.06  # shapes of n pixels that touch by their sides grow as 4.06 to the n (OEIS A001168)
+MOST_FILLED = 0.4  # of an image, beyond which an area that is needed is none that can be asked for
 RAREST = 1e-3  # least probability of a repeat that is reckoned with: numbers have few digits
+FEW, MANY_TIMES = 3, 10  # an area this many times larger than what noise holds of the value is no noise
 COMMONEST = 1.6  # twice the share of equal neighbours, beyond which the image is a mask, not noise in coarse numbers
 EITHER_SIDE = 0.05  # least share of the observed pixels below the value, and above it
 RIM = 0.25  # most of the observed pixels that lie beside the edge: more is specks
@@ -68,7 +70,9 @@ def _of_value(pixels: NDArray[np.float32], finite: Mask, border: Mask, value: np
     inside = finite & ~touching[labels]
     chance = _chance_of_repeat(pixels, inside, same)
     least = _least_size(pixels.size, chance)
-    if np.isfinite(least):
+    if chance < COMMONEST:
+        least = min(least, MANY_TIMES * (FEW + _most_of_noise(pixels, inside, same, value)))
+    if least <= MOST_FILLED * pixels.size:
         mask = (touching & (np.bincount(labels.ravel()) >= least))[labels]
     elif chance < COMMONEST:
         mask = _thick(pixels, touching[labels])
@@ -90,6 +94,17 @@ def _chance_of_repeat(pixels: NDArray[np.float32], inside: Mask, same: Mask) -> 
         repeats += int((pixels[one] == pixels[two])[both].sum())
     # The commonest value of a Gaussian is 1.4 times as common as a pair of equal ones.
     return max(RAREST, 2.0 * repeats / max(pairs, 1), float(same[inside].mean()) if inside.any() else 1.0)
+
+
+def _most_of_noise(pixels: NDArray[np.float32], inside: Mask, same: Mask, value: np.float32) -> int:
+    """Pixels of the value that noise may hold: those inside, or those of the next lower or higher value if more.
+
+    What noise makes of the value may all touch the border; values beside it are about as common, as noise has one peak.
+    """
+    counts = [int(same[inside].sum())]
+    for beside in (pixels[pixels < value].max(initial=-np.inf), pixels[pixels > value].min(initial=np.inf)):
+        counts.append(int((pixels == beside).sum()))
+    return max(counts)
 
 
 def _least_size(count: int, chance: float) -> float:

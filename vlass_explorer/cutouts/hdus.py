@@ -15,11 +15,13 @@ from astropy.io.fits.verify import VerifyError
 
 from ..foreign import mapped, reason
 from ..schema import CutoutError
-from . import axes, structure
+from . import axes, products, structure
 from .bounds import MIN_SIDE
 from .notes import Notes
 
 STRUCTURE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "BLANK")
+
+BESIDE = ("ERR", "ERROR", "UNCERT", "VAR", "STDDEV", "DQ", "FLAG", "FLAGS", "WHT", "CTX", "EXP", "COVERAGE")
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,16 @@ def scan(hdus: fits.HDUList) -> tuple[list[Image], list[str]]:
 
 
 def choose(images: list[Image], others: list[str], notes: Notes) -> Image:
-    """The first image of two axes that is large enough, else the first cube, else the first of any size."""
+    """The first image of two axes that is large enough, else the first cube, else the first of any size.
+
+    One whose name is that of a mask, of weights or of noise comes after all others.
+    """
     if not images:
         held = f"only {' and '.join(dict.fromkeys(others))}" if others else "nothing but a header"
         raise CutoutError(f"The FITS file holds {held}, no image: choose a file with an image.")
     usable = [image for image in images if min(image.size) >= MIN_SIDE]
     flat = [image for image in usable if prod(image.lead) == 1]
-    image = (flat or usable or images)[0]
+    image = min(flat or usable or images, key=lambda image: _is_beside(image.hdu.name))
     left = [other.label for other in images if other is not image]
     if left:
         more = f" and {len(left) - 6} more" if len(left) > 6 else ""
@@ -116,6 +121,11 @@ def choose(images: list[Image], others: list[str], notes: Notes) -> Image:
     elif image.index > 0:
         notes.minor(f"The image was found in extension {image.label}.")
     return image
+
+
+def _is_beside(name: str) -> bool:
+    """True for an extension that goes along with an image: its mask, weights, uncertainty or quality."""
+    return products.of_word(name.lower()) is not None or name.upper() in BESIDE
 
 
 def cards_of(header: fits.Header) -> tuple[dict[str, Any], int]:

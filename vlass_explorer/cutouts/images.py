@@ -103,7 +103,7 @@ def _grey(
     if image.mode in GREY_MODES and "transparency" not in image.info:
         if image.mode == "F" or bits != 8:
             notes.append(f"A {'floating-point' if image.mode == 'F' else f'{bits}-bit'} grey picture.")
-        return deep.unsigned(image, np.array(image)).astype(np.float32), None
+        return deep.signed_as_told(image, np.array(image)).astype(np.float32), None
     notes_mode = {"P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}.get(image.mode)
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     whole = deep.channels(image, data) if bits == 16 else None

@@ -25,6 +25,7 @@ SURVEYS = {
     "nvss": "NVSS",
     "lotss": "LoTSS",
     "tgss": "TGSS",
+    "tgssadr": "TGSS",
     "sumss": "SUMSS",
     "racs": "RACS",
     "wise": "WISE",
@@ -117,7 +118,7 @@ def _survey(name: str, header: Mapping[str, Any], history: str) -> str | None:
         return "VLASS"
     # FIRST and WISE are words, too: in a file name they count in capitals only.
     token = re.search(r"(?<![A-Za-z])(FIRST|WISE)(?![A-Za-z])|^(FIRST)(?=J\d{6})", name) or re.search(
-        r"(?<![a-z])(vlass|nvss|lotss|tgss|sumss|racs|allwise|unwise|2mass|sdss|dss)(?![a-z])", name.lower()
+        r"(?<![a-z])(vlass|nvss|lotss|tgssadr|tgss|sumss|racs|allwise|unwise|2mass|sdss|dss)(?![a-z])", name.lower()
     )
     return SURVEYS[(token[1] or token[2]).lower()] if token else None
 

@@ -19,6 +19,7 @@ PARAMETER = re.compile(r"^PV0*(\d{1,2})_0*(\d{1,2})$")
 SIP = re.compile(r"^(A|B|AP|BP)_(ORDER|\d_\d)$")
 HIGHEST_ORDER = 9  # of a polynomial of the SIP convention
 TABLES = re.compile(r"^(C[PQ]DIS|D2IMDIS)\d$")
+PLAIN = "CAR"  # taken where neither axis names a projection, as casacore does
 COPIED = ("LONPOLE", "LATPOLE", "MJD-OBS", "RESTFRQ")
 
 
@@ -35,16 +36,16 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
     (``read(pixel_scale=)``).
     """
     kinds = [axes.kind(cards, axis) for axis in pair]
+    if all(kind in FRAMES and axes.ctype(cards, axis) == kind for kind, axis in zip(kinds, pair, strict=True)):
+        notes.append(f"CTYPE names no projection ({' and '.join(kinds)}): {PLAIN} is taken, as CASA does.")
     if not all(kind in FRAMES for kind in kinds):
         raise Unusable(f"coordinates of {' and '.join(kinds)} are not read")
     made = Header()
     has_sip = _has_sip(cards, notes)
     for new, (old, kind) in enumerate(zip(pair, kinds, strict=True), 1):
         match = axes.CELESTIAL.match(axes.ctype(cards, old))
-        if match is None or match[2] is None:
-            raise Unusable(f"CTYPE{old} names no projection")
         suffix = "-SIP" if has_sip else ""  # astropy logs where coefficients and type do not agree
-        made[f"CTYPE{new}"] = f"{kind.ljust(5, '-')}{match[2]}{suffix}"
+        made[f"CTYPE{new}"] = f"{kind.ljust(5, '-')}{(match and match[2]) or PLAIN}{suffix}"
         made[f"CRVAL{new}"] = _needed(cards, f"CRVAL{old}")
         made[f"CRPIX{new}"] = _needed(cards, f"CRPIX{old}", 0.0)
         unit = str(cards.get(f"CUNIT{old}") or "").strip()

@@ -23,7 +23,7 @@ AXIS_TYPES = (
 # BTYPE as casacore and Miriad write it, TYPE and IMTYPE of pipelines; "Intensity" and "image" tell nothing more.
 TYPES = (
     (
-        re.compile(r"^polari[sz]ed|polari[sz]ed[ _]?int|pol(arised|arized)?[ _.]?int|^p?poli?$|linear[ _]?pol"),
+        re.compile(r"^polari[sz]ed|polari[sz]ed[ _]?int|pol(arised|arized)?[ _.]?int|^p?poli?$|lin(ear)?[ _]?pol"),
         "polarised intensity",
     ),
     (re.compile(r"fractional[ _]?pol"), "fractional polarisation"),
@@ -83,13 +83,14 @@ CASDA_FIRST = {
     "componentmap": "model",
     "componentresidual": "residual",
 }
-TAYLOR = re.compile(r"(?<![A-Za-z0-9])(?:taylor[._]|tt)([1-9])(?![A-Za-z0-9])")
+TAYLOR = re.compile(r"(?:(?<![A-Za-z0-9])taylor[._]|(?<=[._-])tt)([1-9])(?![A-Za-z0-9])")
 STOKES_NAME = re.compile(
     r"^(?:image|restored|weights)\.(?:restored\.)?([QUV])\.|\.v\d+\.(?:spw\d+\.)?([IQUV]+)\.iter|\.EPOCH\w+\.([QUV])\b"
     r"|-([QUV])-(?:image|dirty|residual|model)\b"
     r"|(?:^|[._-])(?:pol|stokes)[._-]?([QUV])(?:[._-]|$)|^RACS[\w+-]*[._]([QUV])\b",
     re.IGNORECASE,
 )
+PRIMARY_BEAM = re.compile(r"-beam-(?:\d{1,2}|I)\b")  # of WSClean, which gives it the unit of its images
 CORRELATION = re.compile(r"-(XX|YY|XY|YX|RR|LL|RL|LR)i?-(?:image|dirty|residual|model)\b")  # of WSClean
 FARADAY_NAME = re.compile(r"(?:^|[._-])(FDF|RMSF)[._-]", re.IGNORECASE)
 WORDS = (
@@ -101,7 +102,7 @@ WORDS = (
     (re.compile(r"^((pybds[fm])?mask\d*|pyrank)$"), "mask"),
     (re.compile(r"^dirty$"), "dirty"),
     (re.compile(r"^(pb|fluxscale)$"), "primary beam"),
-    (re.compile(r"^(weights?|sumwt)$"), "weights"),
+    (re.compile(r"^(weights?|sumwt|gridwt)$"), "weights"),
     (re.compile(r"^(polint|poli|ppol|linpol)$"), "polarised intensity"),
     (re.compile(r"^(rmmap|faradaydepth)$"), "Faraday depth"),
     (re.compile(r"^(alpha|spx|spix|spindex)$"), "alpha"),
@@ -147,9 +148,9 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
         for pattern, what in TYPES:
             if pattern.search(text):
                 return what
-        if order := TAYLOR.search(text):
+        if order := TAYLOR.search(f".{text}"):
             return f"tt{order[1]}"
-    if (named := _word(str(header.get("EXTNAME") or "").strip().lower())) is not None:
+    if (named := of_word(str(header.get("EXTNAME") or "").strip().lower())) is not None:
         return named
     pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
     return by_name(".".join(pieces), False) or _by_history(str(header.get("HISTORY") or ""))
@@ -191,6 +192,8 @@ def by_name(name: str, is_brightness: bool, tells_stokes: bool = True, tells_fir
         letter = next(group for group in letters.groups() if group).upper()
         if letter in ("Q", "U", "V"):
             return "stokes QUV"
+    if PRIMARY_BEAM.search(name):
+        return "primary beam"
     if FARADAY_NAME.search(name):
         return "Faraday depth"
     if what := _last_word(name, is_brightness):
@@ -198,7 +201,7 @@ def by_name(name: str, is_brightness: bool, tells_stokes: bool = True, tells_fir
     if order := TAYLOR.search(name):
         return f"tt{order[1]}"
     first_word = re.split(r"[^a-z0-9]+", name.lower())[0]
-    return _word(first_word) if tells_first else None
+    return of_word(first_word) if tells_first else None
 
 
 def _last_word(name: str, is_brightness: bool) -> str | None:
@@ -206,9 +209,9 @@ def _last_word(name: str, is_brightness: bool) -> str | None:
     parts = re.split(r"([^a-z0-9]+|_)", name.lower())
     words, breaks = parts[::2], ["", *parts[1::2]]
     for i in range(len(words) - 1, -1, -1):
-        what, before = _word(words[i]), words[i - 1] if i else ""
+        what, before = of_word(words[i]), words[i - 1] if i else ""
         if what == "primary beam" and before in CORRECTED:
-            return _word(before)
+            return of_word(before)
         if what in UNLIKELY and is_brightness and not breaks[i].endswith("."):
             return None  # CASA's .alpha is one; W51_alpha in Jy/beam is not
         if what is not None:
@@ -219,5 +222,6 @@ def _last_word(name: str, is_brightness: bool) -> str | None:
     return None
 
 
-def _word(word: str) -> str | None:
+def of_word(word: str) -> str | None:
+    """The product that one word in lower case names, as pipelines call it."""
     return next((what for pattern, what in WORDS if pattern.match(word)), None)

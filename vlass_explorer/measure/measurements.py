@@ -16,7 +16,7 @@ from .flux_scale import flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
 from .geometry import beam_covariance, to_sky
-from .photometry import forced, integrate
+from .photometry import Flux, forced, integrate
 
 BOWL = 3.0  # sigma below zero from which the sky around a source is called a bowl
 LIMIT = 3.0  # sigma of an upper limit
@@ -169,7 +169,7 @@ def _photometry(
         "blanked": footprint.blanked,
         "at_edge": footprint.at_edge,
         "peak_error": cutout.noise.rms,
-        "notes": (*_notes(cutout, footprint, blank, flux.bowl, flux.bowl_error), *((SUBTRACTED,) if local else ())),
+        "notes": (*_notes(cutout, footprint, blank, flux), *((SUBTRACTED,) if local else ())),
     }
     scale = flux_scale(cutout.origin)
     if scale is not None:
@@ -191,10 +191,9 @@ def _size(cutout: Cutout, footprint: Footprint, blank: Blank, shape: GaussianFit
     return {"size_limit": shape.limit, **peak}
 
 
-def _notes(
-    cutout: Cutout, footprint: Footprint, blank: Blank, bowl: float | None, bowl_error: float | None
-) -> list[str]:
+def _notes(cutout: Cutout, footprint: Footprint, blank: Blank, flux: Flux) -> list[str]:
     notes = []
+    bowl, bowl_error = flux.bowl, flux.bowl_error
     if footprint.blanked:
         share = 100.0 * footprint.blanked / max(int(footprint.mask.sum()), 1)
         notes.append(f"{share:.2g} % of the source's footprint hold no data: its flux is a lower limit.")
@@ -204,6 +203,11 @@ def _notes(
         notes.append(
             f"The source sits in a negative bowl of {abs(bowl) / cutout.noise.rms:.2g} rms: flux on large scales is "
             "missing, and the integrated flux is a lower limit."
+        )
+    if bowl is not None and flux.background and cutout.noise is not None:
+        notes.append(
+            f"The sky around the source lies {bowl / cutout.noise.rms:.2g} rms above zero: {1e3 * flux.background:.3g} "
+            "mJy of the flux are background or faint emission, not subtracted."
         )
     if not blank.measured:
         notes.append("Too little sky is blank to measure how its noise is correlated: that of the beam is assumed.")

@@ -7,7 +7,7 @@ negative bowl where short spacings are missing, and the depth of the bowl is rep
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .footprint import EMISSION, NEIGHBOURHOOD, Footprint
 from .geometry import FWHM, beam_covariance, distance, sky_covariance, to_sky
 
 RING = 4.0  # beams (FWHM) beyond the footprint in which the background is looked at
+LEVEL = 3.0  # sigma above zero from which the level of the sky is one
 NOT_KNOWN = 0.25  # share of the flux outside the footprint that counts as an error of the model
 # The footprint is drawn on the noisy image and follows its noise; simulated, see benchmarks/flux_coverage.py. The
 # first number holds for every footprint, the second grows with the flux that lies across its edge.
@@ -40,6 +41,8 @@ class Flux:
     bowl: float | None
     """Median of the blank sky within four beams of the footprint, in the image's unit; None where there is none."""
     bowl_error: float | None
+    background: float = 0.0
+    """Jy that a sky above zero adds to the sum; 0 where its noise (3 sigma) or the error of the flux covers that."""
 
 
 def integrate(cutout: Cutout, footprint: Footprint, blank: Blank, beam_area: float, *, local: bool = False) -> Flux:
@@ -53,10 +56,15 @@ def integrate(cutout: Cutout, footprint: Footprint, blank: Blank, beam_area: flo
     width = FWHM * np.sqrt(beam_area / (2.0 * np.pi))
     ring = footprint.blank & (distance(footprint.mask, (1.0, 1.0)) <= RING * width)
     bowl = bowl_error = None
+    above = 0.0
     if ring.sum() > beam_area:
         bowl = float(np.median(image[ring]))
         # The median of Gaussian noise scatters by the root of pi / 2 more than the mean.
         bowl_error = float(np.sqrt(np.pi / 2.0 * blank.variance(ring / ring.sum())))
+        # What scatters around the level of the sky, not that level itself, is the error of one that is above zero.
+        scatter = replace(blank, autocorrelation=blank.autocorrelation - bowl**2)
+        level_error = float(np.sqrt(np.pi / 2.0 * max(scatter.variance(ring / ring.sum()), 0.0)))
+        above = bowl if bowl > LEVEL * level_error and not local else 0.0
     offset = bowl if local and bowl is not None else 0.0
     to_jy = TO_JY_BEAM[cutout.unit or ""] / beam_area
     raw = float(np.where(weights > 0, image - offset, 0.0).sum()) * to_jy
@@ -67,7 +75,9 @@ def integrate(cutout: Cutout, footprint: Footprint, blank: Blank, beam_area: flo
         noise = np.hypot(noise, weights.sum() * bowl_error * to_jy)
     value = raw / footprint.share
     error = float(np.hypot(noise / footprint.share, NOT_KNOWN * outside * value))
-    return Flux(value, error, raw, float(footprint.mask.sum() / beam_area), bowl, bowl_error)
+    background = above * float(weights.sum()) * to_jy
+    beams = float(footprint.mask.sum() / beam_area)
+    return Flux(value, error, raw, beams, bowl, bowl_error, background if background > error else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
