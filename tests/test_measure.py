@@ -137,6 +137,17 @@ def test_each_missing_number_has_a_reason(changes: dict[str, object], missing: s
         assert getattr(found, name) is None
 
 
+def test_the_noise_of_whole_counts_does_not_jump() -> None:
+    """A MAD of 6.6 counts would be 6 or 7, that is 12 % too low or too high; one of 4 counts stays one."""
+    image = np.random.default_rng(5).normal(0.0, 1.0, (300, 300))
+    plain = measure.noise(image)
+    for counts in (8.0, 9.5, 10.4, 30.0):
+        rounded = measure.noise(np.round(counts * image))
+        assert rounded is not None and plain is not None
+        assert rounded.rms / counts == pytest.approx(plain.rms, rel=0.01)
+    assert measure.noise(np.round(5.9 * image)).rms == pytest.approx(4 * 1.4826)  # type: ignore[union-attr]
+
+
 def test_beam_area_in_pixels() -> None:
     cutout = made(np.zeros((20, 20)), beam=Beam(6.0, 4.0), wcs=sky(0.5))
     assert measure.beam_pixels(cutout) == pytest.approx(1.1330900354567985 * 6.0 * 4.0 / 0.25)

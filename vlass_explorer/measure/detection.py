@@ -11,7 +11,7 @@ from ..schema import Cutout, FloatArray, Noise, PixelShape
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
 FINEST_BEAM = 0.5  # pixels; pixels do not sample a finer one, and a sum over them is no flux
 SAMPLE = 4_000_000  # pixels from which the noise of a large image is measured
-FINEST_STEP, COARSEST_STEP = 1e-3, 0.25  # of a median deviation, between which numbers are counts
+FINEST_STEP, COARSEST_STEP = 1e-3, 0.22  # of a median deviation, between which numbers are counts
 LINKING = 22.0  # arcsec; islands closer than this are one source
 SEARCH = 60.0  # arcsec; the source begins at most this far from the centre
 NO_SCALE = 1.8  # arcsec a pixel, as FIRST, where the file has no scale
@@ -49,18 +49,19 @@ def _middle(deviations: NDArray[np.float64]) -> float:
     """Median of deviations; of those in whole counts, a middle within the count that half of them are rounded to.
 
     Otherwise the noise of 10 counts would jump by 7 to 14 % when a few pixels change. Where the median is less than
-    four counts, it stays what it is: such noise is no more than counted.
+    five counts, it stays what it is: such noise is no more than counted.
     """
     middle = float(np.median(deviations))
+    if np.count_nonzero(deviations == middle) < 2:
+        return middle
     below, above = deviations[deviations < middle], deviations[deviations > middle]
     if not (below.size and above.size):
         return middle
     left, right = float(below.max()), float(above.min())
-    count = deviations.size - below.size - above.size
-    if count < 2 or not FINEST_STEP <= (right - left) / 2.0 / middle <= COARSEST_STEP:
+    if not FINEST_STEP <= (right - left) / 2.0 / middle <= COARSEST_STEP:
         return middle
     start, width = (left + middle) / 2.0, (right - left) / 2.0
-    return start + width * (deviations.size / 2.0 - below.size) / count
+    return start + width * (deviations.size / 2.0 - below.size) / (deviations.size - below.size - above.size)
 
 
 def beam_pixels(cutout: Cutout) -> float | None:
