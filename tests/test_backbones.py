@@ -13,8 +13,10 @@ import tiny_checkpoint
 import torch
 from timm.models import group_parameters
 
-from vlass_explorer import backbones, checkpoints, recipes
+from vlass_explorer import backbones, checkpoints, headed, recipes
 from vlass_explorer.attention.capture import capture
+from vlass_explorer.checkpoints.saving import STRUCTURAL
+from vlass_explorer.schema import TakesNoArgument
 
 NAMES = backbones.names()
 
@@ -53,6 +55,27 @@ def test_contract(name: str) -> None:
     three = dict(timm.create_model(name, num_classes=7, in_chans=3).named_parameters())
     changed = [p for key, p in model.named_parameters() if p.shape != three[key].shape]
     assert {id(p) for p in changed} == {id(w) for w in weights}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if backbones.is_plain(name)])
+@pytest.mark.parametrize("arguments", [{}, {"num_classes": 3, "in_chans": 1, "img_size": None}], ids=["plain", "asked"])
+def test_it_is_built_without_timm_as_timm_builds_it(name: str, arguments: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    theirs = timm.create_model(name, **arguments)
+    torch.manual_seed(0)
+    ours = headed.build(name, **arguments)
+    assert type(ours) is type(theirs) and ours.num_classes == theirs.num_classes
+    state = theirs.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    assert all(torch.equal(value, state[key]) for key, value in ours.state_dict().items())
+    assert ours.pretrained_cfg.items() <= theirs.pretrained_cfg.items()
+    assert {"first_conv", "classifier", "input_size", *STRUCTURAL} <= ours.pretrained_cfg.keys()
+
+
+def test_an_argument_that_nobody_takes_is_refused_by_name() -> None:
+    assert backbones.is_plain("d4_resnet") and not backbones.is_plain("conv_stem_vit_mini")
+    with pytest.raises(TakesNoArgument, match="img_size"):
+        checkpoints.create("d4_resnet", 4, {"img_size": 64})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -196,3 +196,22 @@ def test_listing_needs_no_torch(shelf: Path, repo_root: Path) -> None:
     environment = os.environ | {"VLASS_EXPLORER_CHECKPOINTS": str(shelf)}
     done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, env=environment, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False", done.stderr
+
+
+def test_a_prediction_loads_only_what_it_needs(repo_root: Path) -> None:
+    # A network of our own; these take longer to import than the rest of the command.
+    needless = {"timm", "torchvision", "torchmetrics", "lightning", "sklearn", "pandas", "pyarrow", "matplotlib"}
+    needless |= {
+        "plotly",
+        "sympy",
+        "huggingface_hub",
+        "torch._dynamo",
+        "scipy.signal",
+        "scipy.stats",
+        "astropy.cosmology",
+    }
+    argv = ["predict", "examples/sim_point_source_1.fits", "--checkpoint", "first-cnn"]
+    code = f"import sys, vlass_explorer.cli as c; print(c.main({argv}), sorted({needless} & set(sys.modules)))"
+    environment = os.environ | {"VLASS_EXPLORER_CHECKPOINTS": str(repo_root / "checkpoints")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr

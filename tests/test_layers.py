@@ -92,6 +92,7 @@ def image(name: str, args: dict[str, Any], chans: int) -> torch.Tensor:
 
 
 def build(name: str, args: dict[str, Any]) -> tuple[nn.Module, torch.Tensor]:
+    backbones.register()
     torch.manual_seed(0)
     model = timm.create_model(name, num_classes=4, **args).eval()
     return model, image(name, args, model.pretrained_cfg["input_size"][0])

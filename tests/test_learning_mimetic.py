@@ -7,7 +7,7 @@ import timm
 import torch
 from timm.layers import build_sincos2d_pos_embed
 
-import vlass_explorer.backbones  # noqa: F401  (registers d4_resnet)
+from vlass_explorer import checkpoints
 from vlass_explorer.learning import mimetic
 from vlass_explorer.schema import ConfigError
 
@@ -46,4 +46,4 @@ def test_positions_start_as_sinusoids_and_the_class_token_keeps_its_own() -> Non
 
 def test_other_models_are_refused() -> None:
     with pytest.raises(ConfigError, match="plain vision transformers"):
-        mimetic.initialise(timm.create_model("d4_resnet", num_classes=4, in_chans=1))
+        mimetic.initialise(checkpoints.create("d4_resnet", 4, {"in_chans": 1}))

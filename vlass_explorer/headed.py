@@ -1,11 +1,19 @@
-"""What the architectures of our own share: a linear head that timm can exchange, and the entry in timm's tables."""
+"""What the architectures of our own share: a linear head that timm can exchange, the entry in timm's tables, a builder.
+
+None of it needs timm, whose import (torchvision, torch's compiler) takes longer than a prediction.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
+
+Model = TypeVar("Model", bound="type[nn.Module]")
+ARCHITECTURES: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {}
+"""Name -> class and configuration of the architectures whose modules were imported; see ``architecture``."""
 
 
 class Headed(nn.Module, ABC):
@@ -48,6 +56,7 @@ def entry(num_classes: int, input_size: tuple[int, int, int], first_conv: Any, *
         "url": "",
         "num_classes": num_classes,
         "input_size": input_size,
+        "fixed_input_size": False,
         "pool_size": None,
         "mean": (0.0,) * chans,
         "std": (1.0,) * chans,
@@ -57,3 +66,30 @@ def entry(num_classes: int, input_size: tuple[int, int, int], first_conv: Any, *
         "classifier": "head",
         **others,
     }
+
+
+def architecture(name: str, config: dict[str, Any]) -> Callable[[Model], Model]:
+    """Decorator of a model class: its name among the architectures, and its configuration as ``entry`` makes it."""
+
+    def keep(model: Model) -> Model:
+        ARCHITECTURES[name] = model, config
+        return model
+
+    return keep
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """The untrained model that ``timm.create_model`` builds of the same name and arguments, without timm.
+
+    What is not said (None) is as the configuration has it: number of classes, channels, and the size of the input
+    where that is fixed. Raises TypeError for an argument that the model does not take.
+    """
+    model_class, config = ARCHITECTURES[name]
+    chans, *size = config["input_size"]
+    defaults = {"num_classes": config["num_classes"], "in_chans": chans}
+    if config["fixed_input_size"]:
+        defaults["img_size"] = tuple(size)
+    model = model_class(**defaults | {key: value for key, value in arguments.items() if value is not None})
+    # A copy: what one model's owner changes in it is not another's.
+    object.__setattr__(model, "pretrained_cfg", {**config, "architecture": name})
+    return model

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from . import measure
 from .cutouts import to_pixels
@@ -145,6 +145,9 @@ def _matrix(cutout: Cutout) -> Array:
 
 def _convolved(image: Array, kernel: Array) -> Array:
     """Mean of the finite pixels (ny, nx) under a Gaussian of a covariance (x, y) in square pixels; NaN stays NaN."""
+    # Here and not above: scipy.signal brings scipy.stats, and an answer without matching needs neither.
+    from scipy import signal
+
     half_x, half_y = np.ceil(REACH * np.sqrt(np.diag(kernel))).astype(int)
     dy, dx = np.mgrid[-half_y : half_y + 1, -half_x : half_x + 1]
     (xx, xy), (_, yy) = np.linalg.inv(kernel)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from astropy.visualization import ZScaleInterval
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -78,6 +77,9 @@ def percentile_asinh(image: Image, rms: float | None, spec: InputSpec) -> Image:
 
 def zscale(image: Image, rms: float | None, spec: InputSpec) -> Image:
     """Linear between the IRAF zscale limits, to 0..1: poor for sparse radio fields; needs an rms."""
+    # Here and not above: it brings matplotlib.
+    from astropy.visualization import ZScaleInterval
+
     needed(rms, "zscale")
     low, high = ZScaleInterval().get_limits(image[np.isfinite(image)])
     return unit_interval(image, low, high, "zscale")

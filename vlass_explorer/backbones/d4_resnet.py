@@ -12,14 +12,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from ..headed import Headed, entry
+from ..headed import Headed, architecture, entry
 
 ORIENTATIONS = 8
-
-default_cfgs = generate_default_cfgs({"d4_resnet": entry(4, (1, 64, 64), "stem", pool_size=(8, 8))})
 
 
 def orientations(size: int) -> Tensor:
@@ -91,6 +88,7 @@ class OrientedBlock(nn.Module):
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+@architecture("d4_resnet", entry(4, (1, 64, 64), "stem", pool_size=(8, 8)))
 class D4ResNet(Headed):
     """Stem 5 x 5, one or more blocks a stage, average over pixels and orientations; any even input size from 16 on."""
 
@@ -133,10 +131,3 @@ class D4ResNet(Headed):
             return x
         logits: Tensor = self.head(x)
         return logits
-
-
-@register_model
-def d4_resnet(pretrained: bool = False, **kwargs: Any) -> D4ResNet:
-    """Equivariant residual network with 6, 12, 24 and 48 fields of eight orientations."""
-    model: D4ResNet = build_model_with_cfg(D4ResNet, "d4_resnet", pretrained, **kwargs)
-    return model

@@ -9,17 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from ..headed import Headed, entry
+from ..headed import Headed, architecture, entry
 
 SMALLEST = 42
 """Pixels of the smallest input that leaves one pixel for the dense layer."""
-
-default_cfgs = generate_default_cfgs(
-    {"deeplense_cnn": entry(3, (1, 150, 150), "features.0.conv", fixed_input_size=True)}
-)
 
 
 class Stage(nn.Module):
@@ -38,6 +33,7 @@ class Stage(nn.Module):
         return self.pool(y) if self.skip is None else y + self.skip(x)
 
 
+@architecture("deeplense_cnn", entry(3, (1, 150, 150), "features.0.conv", fixed_input_size=True))
 class DeepLenseCnn(Headed):
     """Features of 128 channels, dropout, two hidden layers; input (batch, chan, img_size, img_size).
 
@@ -80,10 +76,3 @@ class DeepLenseCnn(Headed):
         """Logits (batch, num_classes), or the 32 values before them."""
         x = self.hidden(self.drop(x.flatten(1)))
         return x if pre_logits else self.head(x)
-
-
-@register_model
-def deeplense_cnn(pretrained: bool = False, **kwargs: Any) -> DeepLenseCnn:
-    """Baseline of the DeepLense classification with transformers."""
-    model: DeepLenseCnn = build_model_with_cfg(DeepLenseCnn, "deeplense_cnn", pretrained, **kwargs)
-    return model

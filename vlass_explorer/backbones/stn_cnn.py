@@ -10,19 +10,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from ..headed import Headed, entry
+from ..headed import Headed, architecture, entry
 
 SMALLEST = 18
 """Pixels of the smallest input that the localisation network can read."""
 
-default_cfgs = generate_default_cfgs(
-    {"stn_cnn": entry(10, (3, 32, 32), ("localisation.0", "features.0"), fixed_input_size=True)}
-)
 
-
+@architecture("stn_cnn", entry(10, (3, 32, 32), ("localisation.0", "features.0"), fixed_input_size=True))
 class StnCnn(Headed):
     """Localisation network, affine resampling, two convolutions; input (batch, chan, img_size, img_size).
 
@@ -82,10 +78,3 @@ class StnCnn(Headed):
         """Logits (batch, num_classes), or the 50 values before them."""
         x = self.head_drop(self.hidden(x.flatten(1)))
         return x if pre_logits else self.head(x)
-
-
-@register_model
-def stn_cnn(pretrained: bool = False, **kwargs: Any) -> StnCnn:
-    """Spatial transformer before a small CNN, as in the exercise on CIFAR-10."""
-    model: StnCnn = build_model_with_cfg(StnCnn, "stn_cnn", pretrained, **kwargs)
-    return model

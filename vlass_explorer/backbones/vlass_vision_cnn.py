@@ -9,17 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from timm.models import (
-    build_model_with_cfg,
-    generate_default_cfgs,
-    register_model,
-    register_model_deprecations,
-)
 from torch import Tensor, nn
 
-from ..headed import Headed, entry
-
-default_cfgs = generate_default_cfgs({"vlass_vision_cnn": entry(4, (1, 64, 64), "features.0.0", fixed_input_size=True)})
+from ..headed import Headed, architecture, entry
 
 
 def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
@@ -32,6 +24,7 @@ def _stage(chans: int, out: int, drop: float) -> nn.Sequential:
     )
 
 
+@architecture("vlass_vision_cnn", entry(4, (1, 64, 64), "features.0.0", fixed_input_size=True))
 class VlassVisionCnn(Headed):
     """Three convolutions, each halved by pooling, then one hidden layer; input (batch, chan, img_size, img_size)."""
 
@@ -65,13 +58,3 @@ class VlassVisionCnn(Headed):
             return x
         logits: Tensor = self.head(x)
         return logits
-
-
-@register_model
-def vlass_vision_cnn(pretrained: bool = False, **kwargs: Any) -> VlassVisionCnn:
-    """VLASS-Vision's CNN without its double softmax."""
-    model: VlassVisionCnn = build_model_with_cfg(VlassVisionCnn, "vlass_vision_cnn", pretrained, **kwargs)
-    return model
-
-
-register_model_deprecations(__name__, {"first_cnn": "vlass_vision_cnn"})

@@ -14,16 +14,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from timm.models.resnet import resnet18
 from torch import Tensor, nn
 
-from ..headed import Headed, entry
+from ..headed import Headed, architecture, entry
 
 CHANS, WIDTH, TOKENS = 256, 1024, 16
 """Channels of the feature map, width of a token, number of tokens."""
-
-default_cfgs = generate_default_cfgs({"vt_resnet18": entry(144, (3, 224, 224), "stem.0", crop_pct=0.875)})
 
 
 def _linear(chans: int, out: int) -> nn.Linear:
@@ -105,6 +102,7 @@ class VisualTransformer(nn.Module):
         return (x if self.projector is None else self.projector(x, out)), out
 
 
+@architecture("vt_resnet18", entry(144, (3, 224, 224), "stem.0", crop_pct=0.875))
 class VtResNet18(Headed):
     """Any input size of the ResNet; the head reads the mean of the tokens."""
 
@@ -135,10 +133,3 @@ class VtResNet18(Headed):
         """Logits (B, num_classes), or the mean token (B, 1024)."""
         x = self.head_drop(x.mean(dim=1))
         return x if pre_logits else self.head(x)
-
-
-@register_model
-def vt_resnet18(pretrained: bool = False, **kwargs: Any) -> VtResNet18:
-    """ResNet-18 with two visual transformers in place of its last stage."""
-    model: VtResNet18 = build_model_with_cfg(VtResNet18, "vt_resnet18", pretrained, **kwargs)
-    return model

@@ -2,7 +2,7 @@
 
 A checkpoint is a folder with ``config.json``, ``model.safetensors``, a model card ``README.md`` and, where it is known
 which cutouts decided its weights, ``seen.csv``.  timm opens it with ``timm.create_model("local-dir:FOLDER",
-pretrained=True)`` once ``vlass_explorer.backbones`` is imported; we load it ourselves because timm is silent about a
+pretrained=True)`` after ``vlass_explorer.backbones.register()``; we load it ourselves because timm is silent about a
 wrong number of classes.
 """
 

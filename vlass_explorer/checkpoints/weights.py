@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..foreign import mapped, reason
@@ -24,24 +25,34 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
     ``mlp_head`` among them puts an MLP in the place of the classifier, see ``heads``.
     Raises CheckpointError for an unknown architecture (with the nearest names) or arguments that it does not take.
     """
-    # Here and not above: cards are listed without torch, and importing backbones registers ours with timm.
-    import timm
-
-    from .. import backbones  # noqa: F401
+    # Here and not above: cards are listed without torch.
+    from .. import backbones, headed
 
     architecture = RENAMED.get(architecture, architecture)
     if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
         raise CheckpointError(f"model_args may not hold {', '.join(forbidden)}.")
+    make: Callable[..., nn.Module] = headed.build if backbones.is_plain(architecture) else _of_timm(architecture)
+    arguments = dict(model_args)
+    has_mlp = arguments.pop(MLP_HEAD, False)
+    with mapped(lambda error: _refusal(error, architecture, model_args)):
+        model = make(architecture, num_classes=num_classes, **arguments)
+        return with_mlp_head(model, num_classes) if has_mlp else model
+
+
+def _of_timm(architecture: str) -> Callable[..., nn.Module]:
+    """What builds an architecture that timm knows, those of ours that are made of its parts among them."""
+    # Here and not above: timm takes longer to import than a prediction.
+    import timm
+
+    from .. import backbones
+
+    backbones.register()
     names = timm.list_models()
     if architecture not in names:
         near = difflib.get_close_matches(architecture, names, n=3, cutoff=0.5)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise CheckpointError(f"Neither timm nor this program knows the architecture {architecture!r}{hint}.")
-    arguments = dict(model_args)
-    has_mlp = arguments.pop(MLP_HEAD, False)
-    with mapped(lambda error: _refusal(error, architecture, model_args)):
-        model = timm.create_model(architecture, pretrained=False, num_classes=num_classes, **arguments)
-        return with_mlp_head(model, num_classes) if has_mlp else model
+    return partial(timm.create_model, pretrained=False)
 
 
 def _refusal(error: Exception, architecture: str, model_args: Mapping[str, Any]) -> CheckpointError:

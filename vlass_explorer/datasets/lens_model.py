@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from astropy import constants, units
-from astropy.cosmology import FlatLambdaCDM
 from numpy.typing import NDArray
 
 from ..schema import DatasetError
@@ -96,6 +95,9 @@ def require() -> None:
 
 @lru_cache(maxsize=1)
 def _radius_of_one() -> float:
+    # Here and not above: every reader of a data set would wait for it.
+    from astropy.cosmology import FlatLambdaCDM
+
     cosmology = FlatLambdaCDM(H0=70, Om0=0.3)
     near, far = (cosmology.angular_diameter_distance(z) for z in (Z_LENS, Z_SOURCE))
     between = cosmology.angular_diameter_distance(Z_LENS, Z_SOURCE)

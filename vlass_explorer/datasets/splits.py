@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from sklearn.model_selection import train_test_split
 
 from ..schema import DatasetError
 from .identity import centre, chord, directions
@@ -121,6 +120,9 @@ def vlass_vision(data_set: DataSet, usable: Indices, test: Indices) -> Split:
 
     Its published numbers are those of the 20 %, on which it also stops and chooses.
     """
+    # Here and not above: scikit-learn brings pandas and pyarrow, and only this kind of split draws with it.
+    from sklearn.model_selection import train_test_split
+
     labels = data_set.labels[usable]
     try:
         train, validation = train_test_split(usable, test_size=0.2, random_state=42, shuffle=True, stratify=labels)

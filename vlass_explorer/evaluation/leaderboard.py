@@ -7,14 +7,17 @@ set), the same split and fold, simulated apart from real, and what was trained o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import yaml
-from pylatexenc.latexencode import UnicodeToLatexEncoder
 
 from ..foreign import mapped
 from ..schema import Checkpoint, Figures, Overlap, ReportError, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pylatexenc.latexencode import UnicodeToLatexEncoder
 
 STATUS = {
     "trained": "trained on: no test",
@@ -77,6 +80,9 @@ def table(cards: Sequence[Checkpoint]) -> pd.DataFrame:
     the checkpoint had seen before, pretrained, frozen, augmentation, macro AUROC, AUROC of each class that any of the
     cards knows; NaN where a card does not say. Give cards of one of the ``groups``.
     """
+    # Here and not above: a training process reads configurations by this file, and makes no table.
+    import pandas as pd
+
     rows = []
     for card in cards:
         found, run = card.reports.validation or Figures(), configuration(card)
@@ -135,11 +141,15 @@ def to_latex(frame: pd.DataFrame, caption: str) -> str:
 
 
 def _escaped(value: Any) -> str:
-    text: str = _LATEX.unicode_to_latex(" ".join(str(value).split()))
+    text: str = _latex().unicode_to_latex(" ".join(str(value).split()))
     # After the end of a row a bracket would be its option, and so would a star.
     return f"{{{text[0]}}}{text[1:]}" if text.startswith(("[", "*")) else text
 
 
-_LATEX = UnicodeToLatexEncoder(
-    replacement_latex_protection="braces", unknown_char_policy="replace", unknown_char_warning=False
-)
+@cache
+def _latex() -> UnicodeToLatexEncoder:
+    from pylatexenc.latexencode import UnicodeToLatexEncoder
+
+    return UnicodeToLatexEncoder(
+        replacement_latex_protection="braces", unknown_char_policy="replace", unknown_char_warning=False
+    )

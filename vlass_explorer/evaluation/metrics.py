@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, roc_curve
 
 from ..foreign import mapped, reason
 from ..schema import FloatArray, Mistake, Overlap, Report, ReportError, RocCurve
@@ -38,6 +37,9 @@ def report(
     one class against the rest on softmax scores, NaN for a class that is absent or alone, and its macro average leaves
     those out; the micro average pools all classes. Raises ValueError for empty, non-finite or mismatched input.
     """
+    # Here and not above, as below: scikit-learn brings pandas and pyarrow, and who only asks a model does without.
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+
     truth, scores = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     classes = len(label_names)
     if not len(truth) or scores.shape != (len(truth), classes) or not np.isfinite(scores).all():
@@ -85,6 +87,8 @@ def report(
 
 def figures(labels: NDArray[np.int64], scores: FloatArray) -> dict[str, float]:
     """The accuracy, macro F1 and macro AUROC that ``report`` gives of the same labels (N,) and scores (N, K)."""
+    from sklearn.metrics import confusion_matrix
+
     confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=range(scores.shape[1]))
     return {
         "accuracy": float(np.trace(confusion) / len(labels)),
@@ -163,6 +167,8 @@ def reliability(
 
 def aurocs(labels: NDArray[np.int64], scores: FloatArray) -> FloatArray:
     """AUROC of each class against the rest (K,), NaN for a class that is absent or alone."""
+    from sklearn.metrics import roc_auc_score
+
     is_class = labels[:, None] == np.arange(scores.shape[1])
     defined = is_class.any(axis=0) & ~is_class.all(axis=0)
     return np.array(
@@ -212,6 +218,8 @@ def _interval(drawn: FloatArray, value: float) -> tuple[float, float]:
 
 def _roc(hot: NDArray[np.bool_], scores: FloatArray, label_names: tuple[str, ...]) -> dict[str, RocCurve]:
     """ROC curve of each class that has one, thinned evenly along its length."""
+    from sklearn.metrics import roc_curve
+
     points = int(np.clip(ROC_POINTS // len(label_names), 10, 100))
     found = {}
     for k, name in enumerate(label_names):

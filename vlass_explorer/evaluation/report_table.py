@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ..schema import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC", "support": "cutouts"}
 
@@ -18,6 +20,9 @@ def table(report: Report) -> pd.DataFrame:
     for a class that is absent from labels and predictions.
     ``leaderboard.to_csv`` and ``to_latex`` write it.
     """
+    # Here and not above: see leaderboard.table.
+    import pandas as pd
+
     seen = report.seen.label if report.seen is not None else "unknown"
     rows: list[dict[str, object]] = [
         {"class": name, **{shown: figures.get(key, math.nan) for key, shown in COLUMNS.items()}}

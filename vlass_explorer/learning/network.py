@@ -16,8 +16,6 @@ from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
 from . import fill, mimetic
 
-# Importing the shelf registers its architectures with timm.
-_SHELF = backbones.names()
 OWN = ("in_chans", "img_size", "patch_size", checkpoints.MLP_HEAD)
 """Arguments of an architecture that options of a run decide."""
 
@@ -75,6 +73,7 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int) -> nn.Modu
     model = checkpoints.create(config.architecture, count, arguments)
     if config.weights != "imagenet":
         return model
+    backbones.register()  # so that timm's own sentence names what it lacks
     torch.manual_seed(config.seed)
     plain = {key: value for key, value in arguments.items() if key != checkpoints.MLP_HEAD}
     with mapped(

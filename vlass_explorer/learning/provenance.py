@@ -6,11 +6,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import sklearn
-import timm
 import torch
 
 from .. import __version__, checkpoints
@@ -90,9 +89,9 @@ def provenance(run: str, config: RunConfig, data: Data, start: Start) -> Provena
             "vlass_explorer": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "timm": timm.__version__,
+            "timm": version("timm"),
             "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "scikit-learn": version("scikit-learn"),
         },
         configuration=to_yaml(config, differences=True),
         teachers=start.teachers or None,

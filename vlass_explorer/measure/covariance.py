@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from .geometry import FWHM
 
@@ -33,6 +32,9 @@ class Blank:
 
     def covariance(self, weights: Array) -> Array:
         """Covariance (k, k) in squared unit of k sums of noise times ``weights`` (k, ny, nx)."""
+        # Here and not above: scipy.signal brings scipy.stats, and a prediction alone sums no flux.
+        from scipy import signal
+
         tight = _tight(weights)
         smeared = signal.fftconvolve(tight, self.autocorrelation[None], mode="same", axes=(1, 2))
         return np.asarray(np.einsum("iyx,jyx->ij", tight, smeared))
@@ -80,6 +82,9 @@ def _through_beam(covariance: Array, reach: int) -> Array:
 
 def _autocorrelation(image: Array, reach: int) -> Array:
     """Sum of products of an image (ny, nx) with itself at lags -reach to reach on both axes, zero beyond its edges."""
+    # Here and not above: see Blank.covariance.
+    from scipy import fft
+
     size = [fft.next_fast_len(n + reach, real=True) for n in image.shape]
     spectrum = fft.rfft2(image, size)
     whole = fft.irfft2(np.abs(spectrum) ** 2, size)

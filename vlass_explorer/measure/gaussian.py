@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from ..schema import Cutout
 from .covariance import Blank
@@ -94,6 +93,9 @@ def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> G
         if free:
             columns += [height * u * along / lower[0], height * u * v / lower[2], height * v**2 / lower[2]]
         return np.asarray(np.stack(columns, axis=1) * p[0] / scale)
+
+    # Here and not above: a prediction alone fits nothing.
+    from scipy import optimize
 
     try:
         found = optimize.least_squares(
