@@ -92,6 +92,7 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
 
 def checked_architecture(name: str) -> str:
     """The name itself where timm knows it; ConfigError with the nearest names otherwise."""
+    backbones.register()
     if timm.is_model(name):
         return name
     raise ConfigError(f"There is no architecture {name!r}{nearest(name, architectures())}.")

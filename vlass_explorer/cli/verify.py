@@ -60,4 +60,7 @@ def _model(name: str, img_size: list[int] | None) -> tuple[nn.Module, int]:
 def _is_architecture(name: str) -> bool:
     import timm
 
+    from .. import backbones
+
+    backbones.register()
     return bool(timm.is_model(name))
