@@ -59,6 +59,7 @@ PRODUCTS = {
     "velocity map": "a velocity map (moment)",
     "position-velocity": "a position-velocity diagram or a spectrum",
     "weights": "a map of weights",
+    "HiPS": "a picture cut from a HiPS, resampled for looking at",
     "infrared": "an infrared image",
     "optical": "an optical image",
 }

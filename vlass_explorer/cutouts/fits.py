@@ -20,6 +20,7 @@ from .hdus import Image, cards_of, choose, damaged, inherited, scan
 from .notes import Notes, counted
 from .numbers import number
 from .origin import has_old_date, origin
+from .products import RESAMPLED
 from .raw import Cut, Raw, plane_index
 
 SLAB = 2**25  # bytes read at once where the sky axes are not the fastest ones
@@ -89,7 +90,8 @@ def _load(image: Image, hdus: fits.HDUList, name: str, plane: int, cut: Cut, siz
         beam = beam_table.beam(table, shown, notes)
     else:
         comments = beams.comments(image.hdu.header)
-        beam = beams.beam(header, where.survey, scale, notes, width=max(image.size), comments=comments)
+        survey = None if where.product == RESAMPLED else where.survey
+        beam = beams.beam(header, survey, scale, notes, width=max(image.size), comments=comments)
     doubts.note(beam, wcs, scale, max(pixels), notes)
     _note_header(image, header, notes)
     facing = sky.row0(wcs) if wcs is not None else "unknown"

@@ -14,6 +14,8 @@ from . import units
 from .axes import MAX_AXES, SPECTRAL, STOKES, ctype
 
 TOTAL = "total intensity"
+RESAMPLED = "HiPS"
+"""Cut from a HiPS by hips2fits: resampled, without unit and beam, whatever survey it shows."""
 UNIT_KEYS = tuple(f"CUNIT{axis}" for axis in range(1, MAX_AXES + 1))
 # Types of an axis that tell what the whole image is.
 AXIS_TYPES = (
@@ -131,6 +133,8 @@ def product(
 def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, shown: tuple[str, str]) -> str | None:
     if any(kind.startswith((*SPECTRAL, "STOKES")) for kind in shown):
         return "position-velocity"
+    if "hips2fits" in str(header.get("HISTORY") or "").lower():
+        return RESAMPLED
     for axis in range(1, MAX_AXES + 1):
         for pattern, what in AXIS_TYPES:
             if pattern.match(ctype(header, axis)):

@@ -10,14 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...foreign import mapped, reason
-from ...schema import TableError
+from ...schema import Found, TableError
 from ...schema.columns import split_labels
+from ...schema.found import found_columns
 from ...schema.rows import CLASSES, Row, class_names, table_columns
 from . import csv_file, fits_file, parquet_file, votable_file
 from .csv_file import pandas_types
 from .parquet_file import to_frame
 
-__all__ = ["FORMATS", "check_target", "pandas_types", "read_rows", "table_bytes", "to_frame", "write_rows"]
+__all__ = [
+    "FORMATS",
+    "check_target",
+    "pandas_types",
+    "read_rows",
+    "table_bytes",
+    "to_frame",
+    "write_found",
+    "write_rows",
+]
 
 FORMATS = {".parquet": parquet_file, ".csv": csv_file, ".vot": votable_file, ".fits": fits_file}
 
@@ -43,7 +53,17 @@ def write_rows(path: Path, rows: Sequence[Row], *, overwrite: bool = False) -> N
     file cannot be written.
     """
     check_target(path, overwrite=overwrite)
-    content = table_bytes(rows, _suffix(path))
+    _write(path, table_bytes(rows, _suffix(path)), overwrite=overwrite)
+
+
+def write_found(path: Path, rows: Sequence[Found], *, overwrite: bool = False) -> None:
+    """Write a table of what archives have, as ``write_rows`` does."""
+    check_target(path, overwrite=overwrite)
+    content = FORMATS[_suffix(path)].to_bytes(found_columns(), [row.cells() for row in rows])
+    _write(path, content, overwrite=overwrite)
+
+
+def _write(path: Path, content: bytes, *, overwrite: bool) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as stream:

@@ -1,0 +1,133 @@
+"""Tiles of one VLASS epoch that meet at a source, put together: one beam, one grid, the mean where they overlap.
+
+The beam is the smallest that holds those of all tiles (radio-beam). Where the kernel to it is too narrow for the pixels
+it is a little larger, so that it can be sampled; both are told.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import radio_beam
+from astropy import units as u
+from astropy.io import fits
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+from reproject import reproject_interp
+from scipy import ndimage
+
+from .. import match
+from ..foreign import mapped, reason
+from ..measure.geometry import sky_covariance
+from ..schema import ArchiveError, Beam, Cutout, MatchError
+from .contract import Position
+
+ALIKE = match.ALIKE
+KEPT = ("BUNIT", "BTYPE", "OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS", "RESTFRQ", "SURVEY", "PROPCODE")
+
+
+def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[bytes, tuple[str, ...]]:
+    """FITS of ``size`` arcsec around a position from two or more tiles, and sentences on what was done.
+
+    A pixel is the mean of the tiles that have data there (bicubic, each smoothed to the common beam), NaN where none
+    has. Raises ArchiveError where beams or coordinates do not let them be put together.
+    """
+    beam, said = common_beam(tiles)
+    try:
+        alike = [tile if beam is None else match.smooth(tile, beam) for tile in tiles]
+    except MatchError as error:
+        raise ArchiveError(f"The tiles cannot be brought to one beam: {error}") from error
+    scale = tiles[0].pixel_scale
+    assert scale is not None
+    pixel = float(np.sqrt(scale[0] * scale[1]))
+    side = max(8, round(size / pixel))
+    wcs = _grid(position, pixel, side)
+    total, count = np.zeros((side, side)), np.zeros((side, side))
+    with mapped(lambda error: ArchiveError(f"The tiles cannot be put onto one grid ({reason(error)}).")):
+        for tile in alike:
+            values, has_data = _on(tile, wcs, (side, side))
+            total += np.where(has_data, values, 0.0)
+            count += has_data
+    pixels = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).astype(np.float32)
+    notes = (f"Put together from {len(tiles)} tiles that meet here, each seen in a part of it.", *said)
+    return _packed(pixels, wcs, tiles[0], beam, [tile.name for tile in tiles], notes), notes
+
+
+def common_beam(tiles: Sequence[Cutout]) -> tuple[Beam | None, tuple[str, ...]]:
+    """The beam to bring tiles to, None where they share one or none says its own, and what is told of it."""
+    beams = [tile.beam for tile in tiles if tile.beam is not None]
+    if len(beams) < len(tiles):
+        return None, ("Not every tile says its beam: they are taken as they are.",)
+    first = beams[0]
+    if all(_differ(first, other) <= ALIKE for other in beams):
+        return None, ()
+    # With one beam twice radio-beam takes the way of many beams: of just two its answer can be a quarter too large.
+    rows = [*beams, beams[-1]]
+    axes = ([getattr(beam, name) for beam in rows] for name in ("major", "minor", "pa"))
+    major, minor, pa = axes
+    with mapped(lambda error: ArchiveError(f"The tiles have no common beam ({reason(error)}).")):
+        found = radio_beam.Beams(major * u.arcsec, minor * u.arcsec, pa * u.deg).common_beam()
+        common = Beam(
+            float(found.major.to_value(u.arcsec)),
+            float(found.minor.to_value(u.arcsec)),
+            float(found.pa.to_value(u.deg)),
+        )
+    told = f"Tiles with beams of {', '.join(dict.fromkeys(map(str, beams)))}"
+    try:
+        for tile in tiles:
+            match.smooth(tile, common)
+    except MatchError:
+        narrowest = match.NARROWEST * 1.01 * max(max(tile.pixel_scale or (0.0,)) for tile in tiles)
+        common = Beam(float(np.hypot(common.major, narrowest)), float(np.hypot(common.minor, narrowest)), common.pa)
+        return common, (f"{told} smoothed to {common}, the smallest one that these pixels can sample the kernels to.",)
+    return common, (f"{told} smoothed to their smallest common beam, {common}.",)
+
+
+def _differ(one: Beam, other: Beam) -> float:
+    """Largest relative difference of two beams in any direction."""
+    here, there = (sky_covariance(beam.major, beam.minor, beam.pa) for beam in (one, other))
+    return float(np.abs(np.sqrt(np.linalg.eigvals(np.linalg.solve(there, here)).real) - 1.0).max())
+
+
+def _grid(position: Position, pixel: float, side: int) -> WCS:
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.crval = list(position)
+    wcs.wcs.crpix = [(side + 1) / 2] * 2
+    wcs.wcs.cdelt = [-pixel / 3600, pixel / 3600]
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.set()
+    wcs.array_shape = (side, side)
+    return wcs
+
+
+def _on(tile: Cutout, wcs: WCS, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A tile on another grid, and where it has data: the pixel nearest to each place has."""
+    has_data = np.isfinite(tile.pixels)
+    filled = tile.pixels.astype(np.float64)
+    if not has_data.all():  # one NaN under the bicubic filter blanks all
+        nearest = ndimage.distance_transform_edt(~has_data, return_distances=False, return_indices=True)
+        filled = filled[tuple(nearest)]
+    values, inside = reproject_interp((filled, tile.wcs), wcs, shape_out=shape, order="bicubic")
+    seen, _ = reproject_interp((has_data.astype(float), tile.wcs), wcs, shape_out=shape, order="nearest-neighbor")
+    return values, (inside > 0) & (np.nan_to_num(seen) > 0.5) & np.isfinite(values)
+
+
+def _packed(
+    pixels: NDArray[np.float32], wcs: WCS, first: Cutout, beam: Beam | None, names: Sequence[str], notes: Sequence[str]
+) -> bytes:
+    header = wcs.to_header()
+    for name, value in first.header.items():
+        if (name in KEPT or name.startswith("FILNAM")) and isinstance(value, (str, int, float)):
+            header[name] = value
+    shown = beam or first.beam
+    if shown is not None:
+        header["BMAJ"], header["BMIN"], header["BPA"] = shown.major / 3600, shown.minor / 3600, shown.pa
+    for line in (*(f"VLASS Explorer mosaic of {name}" for name in names), *notes):
+        header.add_history(line.encode("ascii", "replace").decode())
+    buffer = io.BytesIO()
+    fits.PrimaryHDU(pixels, header).writeto(buffer)
+    return buffer.getvalue()

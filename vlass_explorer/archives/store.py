@@ -1,0 +1,105 @@
+"""The cache of answers: atomic, one file an answer with its provenance beside it, never trusted without its hash.
+
+It lies in ``archives`` of the cache folder (``VLASS_EXPLORER_CACHE``; off: until the process ends). An answer stays
+until somebody deletes it, so that a second run needs no network; it is fetched again where its file was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..datasets import cache
+from ..schema import ArchiveError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an answer came from: address without credentials, UTC time, size in bytes and SHA-256."""
+
+    service: str
+    key: str
+    url: str
+    time: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The content of an answer and where it came from."""
+
+    data: bytes
+    origin: Origin
+    path: Path
+
+
+class Store:
+    """Answers by service and key. Any number of processes may share it; the last one to write an answer wins."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._made: tempfile.TemporaryDirectory[str] | None = None
+        home = cache.folder()
+        if folder is None and home is None:
+            self._made = tempfile.TemporaryDirectory(prefix="vlass_explorer_")
+            folder = Path(self._made.name)
+        self.folder = folder if folder is not None else Path(str(home)) / "archives"
+
+    def get(self, service: str, key: str) -> Answer | None:
+        """The answer, None where there is none or its file is not what was fetched."""
+        data, origin = self._paths(service, key)
+        try:
+            values: dict[str, Any] = json.loads(origin.read_bytes())
+            content = data.read_bytes()
+            known = Origin(**values)
+        except (OSError, ValueError, TypeError):
+            return None
+        whole = known.key == key and hashlib.sha256(content).hexdigest() == known.sha256
+        return Answer(content, known, data) if whole else None
+
+    def put(self, service: str, key: str, url: str, data: bytes) -> Answer:
+        """Keep an answer; raises ArchiveError where the disk refuses, and leaves nothing half done."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        origin = Origin(service, key, url, now, len(data), hashlib.sha256(data).hexdigest())
+        to, beside = self._paths(service, key)
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            write(to, data)
+            write(beside, json.dumps(asdict(origin)).encode())  # last: an answer without it is none
+        except OSError as error:
+            raise ArchiveError(
+                f"The cache {self.folder} cannot be written ({error.strerror or error}): make room, or name another "
+                f"folder in {cache.FOLDER}."
+            ) from error
+        return Answer(data, origin, to)
+
+    def _paths(self, service: str, key: str) -> tuple[Path, Path]:
+        name = hashlib.sha256(f"{service}\0{key}".encode()).hexdigest()[:32]
+        place = self.folder / service / name[:2]
+        return place / name, place / f"{name}.json"
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; raises OSError."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+def key(parts: Mapping[str, object]) -> str:
+    """A key from named parts: product, position and what else an answer depends on."""
+    return json.dumps({name: parts[name] for name in sorted(parts)}, default=str)
