@@ -26,7 +26,7 @@ RANKS = [
     {"runs", "launchers", "catalogue"},
     {"cli", "__main__", "__init__"},
 ]
-# Some are still to come: archives, calibration, segmentation.
+# Some are still to come: calibration, segmentation.
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 TOUCHES_FILES = {
     "archives",

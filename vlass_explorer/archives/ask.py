@@ -56,9 +56,20 @@ class Client:
         self.index: dict[str, tuple[float, float, float] | None] | None = None
         self.refresh = refresh
         self.stop = threading.Event()
+        self.adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=AT_ONCE)
         self.not_before: dict[str, float] = {}
         self.unreached: dict[str, int] = {}
-        self.requests = 0
+        self._busy: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """What two threads want at the same moment is asked by one; the other one finds the answer."""
+        lock = self._busy.setdefault(key, threading.Lock())
+        try:
+            with lock:
+                yield
+        finally:
+            self._busy.pop(key, None)
 
     def wait(self, seconds: float) -> None:
         """Wait, but not longer than until somebody asks to stop."""
@@ -76,6 +87,8 @@ class Ask(requests.Session):
         super().__init__()
         self.client, self.service, self.key, self.check = client, service, key, check
         self.last: Answer | None = None
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, client.adapter)  # connections outlive one question
         self.headers["User-Agent"] = f"VLASS-Explorer/{__version__} {self.headers['User-Agent']}"
 
     def base(self, usual: str) -> str:
@@ -93,10 +106,11 @@ class Ask(requests.Session):
         asked = [method.upper(), clean.url(str(url)), sorted(map(str, dict(options.get("params") or {}).items()))]
         asked.append(sorted(map(str, dict(options.get("data") or {}).items())))
         key = f"{self.key} {hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
-        known = None if self.client.refresh else self.client.store.get(self.service, key)
-        if known is None:
-            data, address = self._whole(method, str(url), options)
-            known = self.client.store.put(self.service, key, clean.url(address), data)
+        with self.client.alone(f"{self.service} {key}"):
+            known = None if self.client.refresh else self.client.store.get(self.service, key)
+            if known is None:
+                data, address = self._whole(method, str(url), options)
+                known = self.client.store.put(self.service, key, clean.url(address), data)
         self.last = known
         return _response(known.data, known.origin.url)
 
@@ -138,7 +152,6 @@ class Ask(requests.Session):
         raise ServiceError(self.service, why, status)
 
     def _once(self, method: str, url: str, options: dict[str, Any]) -> tuple[int, Any, bytes, str]:
-        self.client.requests += 1
         response = super().request(method, url, **options | {"stream": True, "timeout": TIMEOUT})
         with response:
             parts, size = [], 0

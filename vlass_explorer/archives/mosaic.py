@@ -25,14 +25,15 @@ from ..schema import ArchiveError, Beam, Cutout, MatchError
 from .contract import Position
 
 ALIKE = match.ALIKE
+FEATHER = 20.0  # pixels from its edge over which a tile gains its full weight
 KEPT = ("BUNIT", "BTYPE", "OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS", "RESTFRQ", "SURVEY", "PROPCODE")
 
 
 def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[bytes, tuple[str, ...]]:
     """FITS of ``size`` arcsec around a position from two or more tiles, and sentences on what was done.
 
-    A pixel is the mean of the tiles that have data there (bicubic, each smoothed to the common beam), NaN where none
-    has. Raises ArchiveError where beams or coordinates do not let them be put together.
+    A pixel is the weighted mean of the tiles that have data there (bicubic, each smoothed to the common beam), NaN
+    where none has. Raises ArchiveError where beams or coordinates do not let them be put together.
     """
     beam, said = common_beam(tiles)
     try:
@@ -47,9 +48,9 @@ def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[byte
     total, count = np.zeros((side, side)), np.zeros((side, side))
     with mapped(lambda error: ArchiveError(f"The tiles cannot be put onto one grid ({reason(error)}).")):
         for tile in alike:
-            values, has_data = _on(tile, wcs, (side, side))
-            total += np.where(has_data, values, 0.0)
-            count += has_data
+            values, weight = _on(tile, wcs, (side, side))
+            total += np.where(weight > 0, weight * values, 0.0)
+            count += weight
     pixels = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).astype(np.float32)
     notes = (f"Put together from {len(tiles)} tiles that meet here, each seen in a part of it.", *said)
     return _packed(pixels, wcs, tiles[0], beam, [tile.name for tile in tiles], notes), notes
@@ -104,16 +105,20 @@ def _grid(position: Position, pixel: float, side: int) -> WCS:
     return wcs
 
 
-def _on(tile: Cutout, wcs: WCS, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """A tile on another grid, and where it has data: the pixel nearest to each place has."""
+def _on(tile: Cutout, wcs: WCS, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A tile on another grid and its weight there: how far the nearest pixel lies from the tile's edge and blanks.
+
+    Smoothing at an edge knows the sky of one side only, so a tile counts little there where another has data.
+    """
     has_data = np.isfinite(tile.pixels)
     filled = tile.pixels.astype(np.float64)
     if not has_data.all():  # one NaN under the bicubic filter blanks all
         nearest = ndimage.distance_transform_edt(~has_data, return_distances=False, return_indices=True)
         filled = filled[tuple(nearest)]
+    far = np.minimum(ndimage.distance_transform_edt(np.pad(has_data, 1))[1:-1, 1:-1], FEATHER) / FEATHER
     values, inside = reproject_interp((filled, tile.wcs), wcs, shape_out=shape, order="bicubic")
-    seen, _ = reproject_interp((has_data.astype(float), tile.wcs), wcs, shape_out=shape, order="nearest-neighbor")
-    return values, (inside > 0) & (np.nan_to_num(seen) > 0.5) & np.isfinite(values)
+    weight, _ = reproject_interp((far**2, tile.wcs), wcs, shape_out=shape, order="nearest-neighbor")
+    return values, np.where((inside > 0) & np.isfinite(values), np.nan_to_num(weight), 0.0)
 
 
 def _packed(

@@ -18,8 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets import cache
+import platformdirs
+
 from ..schema import ArchiveError
+
+FOLDER = "VLASS_EXPLORER_CACHE"
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,17 @@ class Store:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._made: tempfile.TemporaryDirectory[str] | None = None
-        home = cache.folder()
-        if folder is None and home is None:
+        # As datasets.cache reads it, whose shelf takes seconds to import.
+        named = os.environ.get(FOLDER, "")
+        if folder is None and named.lower() == "off":
             self._made = tempfile.TemporaryDirectory(prefix="vlass_explorer_")
             folder = Path(self._made.name)
-        self.folder = folder if folder is not None else Path(str(home)) / "archives"
+        if folder is None:
+            home = (
+                Path(named).expanduser() if named else platformdirs.user_cache_path("vlass_explorer", appauthor=False)
+            )
+            folder = home / "archives"
+        self.folder = folder
 
     def get(self, service: str, key: str) -> Answer | None:
         """The answer, None where there is none or its file is not what was fetched."""
@@ -78,7 +87,7 @@ class Store:
         except OSError as error:
             raise ArchiveError(
                 f"The cache {self.folder} cannot be written ({error.strerror or error}): make room, or name another "
-                f"folder in {cache.FOLDER}."
+                f"folder in {FOLDER}."
             ) from error
         return Answer(data, origin, to)
 

@@ -52,7 +52,7 @@ def find(position: Position, radius: float, client: Client) -> list[Product]:
         rows = TAPResults(answers.table(SERVICE, data), url=f"{base}/argus/sync")
         planes = {str(row["publisherID"]): row for row in rows}
         failed = {name for name, row in planes.items() if str(row["requirements_flag"]).lower() == "fail"}
-        links = dict(_links(ask, base, [name for name in planes if name not in failed]))
+        links = dict(_links(client, base, [name for name in planes if name not in failed]))
     found = []
     for name, row in planes.items():
         product = str(row["productID"])
@@ -95,11 +95,12 @@ def fetch(product: Product, position: Position, size: float, client: Client, *, 
     return ask.answer()
 
 
-def _links(ask: Ask, base: str, names: Sequence[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+def _links(client: Client, base: str, names: Sequence[str]) -> Iterator[tuple[str, tuple[str, str]]]:
     """Publisher id, and the addresses of the cutouts of its image and of its noise image ("" for none)."""
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         url = f"{base}/caom2ops/datalink"
+        ask = Ask(client, SERVICE, key(links=batch), answers.is_votable(SERVICE))  # the same all over a tile
         data = ask.get(url, params={"ID": batch}).content
         links = DatalinkResults(answers.table(SERVICE, data), url=url)
         for name in batch:
