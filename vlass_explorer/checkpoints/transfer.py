@@ -18,7 +18,7 @@ from .model_card import README
 from .saving import save, write_card
 from .seen_list import MAX_SEEN_BYTES, SEEN, seen
 from .shelf import check_name, folder, read
-from .weights import create, load, named
+from .weights import create, load, named, sketch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,21 +117,32 @@ def adopt(
     Files of torch are read with ``weights_only``, so that nothing in them is executed; a common prefix of all names
     (``model.``) is taken off. Raises CheckpointError where the weights do not fit the architecture strictly.
     """
+    state = _state(content)
+    if wanted := sketch(architecture, len(label_names), model_args):
+        _check(wanted, state, architecture, len(label_names), model_args)
     model = create(architecture, len(label_names), model_args)
-    wanted = model.state_dict()
-    state = _without_prefix(_state(content), wanted.keys(), architecture)
-    for key, tensor in wanted.items():
-        if state[key].shape != tensor.shape:
-            raise CheckpointError(
-                f"{key} in the file has the shape {tuple(state[key].shape)}, {architecture} with {len(label_names)} "
-                f"classes and {dict(model_args)} needs {tuple(tensor.shape)}."
-            )
+    state = _check(model.state_dict(), state, architecture, len(label_names), model_args)
     model.load_state_dict(state, strict=True)
     return save(
         (folder() if root is None else root) / check_name(name), model.float().eval(), architecture=architecture,
         model_args=model_args, label_names=label_names, input_spec=input_spec, reports=Reports(),
         provenance=provenance,
     )
+
+
+def _check(
+    wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], architecture: str, classes: int,
+    model_args: Mapping[str, Any],
+) -> Mapping[str, Tensor]:
+    """The weights under the names that the architecture wants; every shape has to fit."""
+    state = _without_prefix(state, wanted.keys(), architecture)
+    for key, tensor in wanted.items():
+        if state[key].shape != tensor.shape:
+            raise CheckpointError(
+                f"{key} in the file has the shape {tuple(state[key].shape)}, {architecture} with {classes} "
+                f"classes and {dict(model_args)} needs {tuple(tensor.shape)}."
+            )
+    return state
 
 
 def _state(content: bytes) -> Mapping[str, Tensor]:

@@ -55,6 +55,20 @@ def _of_timm(architecture: str) -> Callable[..., nn.Module]:
     return partial(timm.create_model, pretrained=False)
 
 
+def sketch(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """Names and shapes of a model's tensors, none of which takes memory; empty where only a whole model tells them.
+
+    ``model_args`` of a file from elsewhere may ask for more memory than there is; its weights then do not fit.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return create(architecture, num_classes, model_args).state_dict()
+    except CheckpointError:
+        return {}  # some architectures compute with their weights as they are built; what is wrong, ``create`` says
+
+
 def _refusal(error: Exception, architecture: str, model_args: Mapping[str, Any]) -> CheckpointError:
     """Why a model cannot be built; Python tells an argument that nobody takes in words only."""
     refused = re.search(r"unexpected keyword argument '(\w+)'", str(error)) if isinstance(error, TypeError) else None
@@ -80,17 +94,19 @@ def load(card: Checkpoint, device: str = "cpu") -> nn.Module:
         )
     with mapped(lambda error: CheckpointError(f"{WEIGHTS} of checkpoint {card.name} is broken: {reason(error)}.")):
         state = safetensors.torch.load(content)
+    if wanted := sketch(card.architecture, len(card.label_names), card.model_args):
+        _check(wanted, state, card)
     model = create(card.architecture, len(card.label_names), card.model_args)
-    _fill(model, state, card)
+    _check(model.state_dict(), state, card)
+    model.load_state_dict(dict(state), strict=True)
     # Explainers build their baselines (an empty sky) from it.
     object.__setattr__(model, "input_spec", card.input_spec)
     with mapped(lambda error: CheckpointError(f"The device {device!r} cannot be used here: {reason(error)}.")):
         return model.float().to(device).eval()
 
 
-def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> None:
-    """Copy tensors into the model; every name and every shape has to fit."""
-    wanted = model.state_dict()
+def _check(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], card: Checkpoint) -> None:
+    """Every name and every shape has to fit."""
     if missing := sorted(wanted.keys() - state.keys()):
         raise CheckpointError(
             f"The weights of checkpoint {card.name} miss {named(missing)} of {card.architecture}."
@@ -108,7 +124,6 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], card: Checkpoint) -> No
             )
         if tensor.is_floating_point() != wanted[key].is_floating_point():
             raise CheckpointError(f"{key} of checkpoint {card.name} has the wrong type {tensor.dtype}.")
-    model.load_state_dict(dict(state), strict=True)
 
 
 def named(keys: Sequence[str]) -> str:
