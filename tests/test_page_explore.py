@@ -166,6 +166,12 @@ def test_an_invalid_input_is_named_so(shelf: Path) -> None:
     page = upload(explore(checkpoint="tiny-vit"), ("field.rms.fits", example()))
     assert "Not a valid input for tiny-vit" in texts(page)
     assert listed(page)["validity"][0] == "outside"
+    assert listed(page)["label"][0] != listed(page)["label"][0]  # NaN: withheld wherever a label would stand
+    for name in ("attention", "compare"):
+        page.switch_page(f"pages/{name}.py").run()
+        assert not page.exception
+        assert "no label, this is outside what the checkpoint is for" in texts(page)
+        assert ("Not a valid input" in texts(page)) == (name == "compare")
 
 
 def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:

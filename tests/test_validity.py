@@ -88,10 +88,29 @@ def test_survey_frequency_beam_and_pixels() -> None:
     level, text = told(replace(source(), beam=Beam(8.0, 8.0)))
     assert level == "caution" and "The beam of this image is 8.0″" in text
     level, text = told(replace(source(), origin=replace(source().origin, frequency_ghz=0.3)))
-    assert level == "caution" and "0.3 GHz" in text
+    assert level == "caution" and "300 MHz" in text
     level, text = told(source(), replace(FIRST, pixel_scale_arcsec=1.0))
     assert level == "caution" and "pixels of 1″" in text and "1.8″" in text
     assert "an unnamed survey" in told(replace(source(), origin=replace(source().origin, survey=None)))[1]
+
+
+def test_a_source_smaller_than_the_beam_has_no_morphology() -> None:
+    beam = 5.4 / 1.8
+    assert told(source(fwhm=beam)) == ("caution", "The source is smaller than the beam: no morphology.")
+    assert told(source(fwhm=1.4 * beam))[0] == "ok"
+
+
+def test_plates_and_coarse_pixels_are_outside() -> None:
+    counts = np.round(source().pixels * 1e5 + 4000).astype(np.float32)
+    plate = replace(source(), pixels=counts, unit=None, beam=None, origin=Origin())
+    level, text = told(plate)
+    assert level == "outside" and "photographic plate" in text
+    assert told(replace(plate, pixels=source().pixels))[0] == "caution"
+    wcs = source().wcs
+    assert wcs is not None
+    wcs.wcs.cdelt = [-11 / 3600, 11 / 3600]
+    level, text = told(replace(source(), wcs=wcs))
+    assert level == "outside" and "Pixels of 11″ are too coarse: trained on 1.8″" in text
 
 
 def test_simulated_and_real_do_not_mix() -> None:
@@ -173,7 +192,7 @@ def test_pixels_too_large_for_the_field_of_view() -> None:
         ("vlass/NVSS*.fits", "outside", "This is NVSS (1.4 GHz, 45″)"),
         ("pairs/NVSS/4C*.fits", "outside", "8.3 times as wide"),
         ("pairs/FIRST/4C*.fits", "ok", ""),
-        ("lotss/*.fits", "caution", "This is LoTSS (0.144 GHz, 6.0″): untested."),
+        ("lotss/*.fits", "caution", "This is LoTSS (144 MHz, 6.0″): untested."),
         ("first/WISE*.fits", "outside", "infrared"),
         ("first/residual*.fits", "outside", "residual"),
         ("first/*model.fits", "outside", "model"),
@@ -182,6 +201,9 @@ def test_pixels_too_large_for_the_field_of_view() -> None:
         ("first/J000410*.fits", "caution", "75 % of the field of view lie beyond the image"),
         ("odd/1904-66_bkg*.fits", "outside", "background"),
         ("odd/scale.fits", "outside", "infrared"),
+        ("odd/m13_rice.fits", "outside", "photographic plate"),
+        ("surveys/MOST_CenA.fits", "outside", "Pixels of 11″"),
+        ("surveys/test_image_mJy.fits", "caution", "smaller than the beam: no morphology"),
     ],
 )
 def test_verdicts_on_real_files(data_dir: Path, name: str, level: str, words: str) -> None:

@@ -105,12 +105,11 @@ def subject(choice: Choice) -> Subject | None:
 def sentence(about: Subject) -> str:
     """File, checkpoint and prediction as Markdown on one line."""
     score = float(about.prediction.probabilities.max())
-    validity = about.prediction.validity.level
-    doubt = {"ok": "", "caution": ", with caution", "outside": ", outside what the checkpoint is for"}[validity]
-    return (
-        f"{plain(about.label)} through {plain(about.card.name)}: {plain(about.prediction.label)}, softmax score "
-        f"{score:.2f}{doubt}."
-    )
+    through = f"{plain(about.label)} through {plain(about.card.name)}"
+    if about.prediction.validity.level == "outside":
+        return f"{through}: no label, this is outside what the checkpoint is for."
+    doubt = ", with caution" if about.prediction.validity.level == "caution" else ""
+    return f"{through}: {plain(about.prediction.label)}, softmax score {score:.2f}{doubt}."
 
 
 def _drop_zone() -> None:

@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from . import measure
+from . import measure, quantities
 from .cutouts import to_pixels
 from .cutouts.bounds import MAX_PIXELS
 from .foreign import mapped, reason
@@ -94,7 +94,9 @@ def regrid(cutout: Cutout, pixel: float) -> Cutout:
     width, height = np.abs(matrix) @ cutout.shape[::-1] / pixel
     nx, ny = int(np.floor(width + 0.5)), int(np.floor(height + 0.5))
     if min(nx, ny) < 8 or nx * ny > MAX_PIXELS:
-        raise MatchError(f"In pixels of {pixel:.3g}″ the image would have {nx} × {ny}: cut out another part.")
+        raise MatchError(
+            f"In pixels of {quantities.angle(pixel)} the image would have {nx} × {ny}: cut out another part."
+        )
     rows, columns = np.indices((ny, nx), float)
     if cutout.wcs is None:
         wcs, times = None, pixel / np.sqrt(shape.area)
@@ -105,7 +107,7 @@ def regrid(cutout: Cutout, pixel: float) -> Cutout:
             wcs = _upright(cutout.wcs, cutout.shape, pixel, (ny, nx))
             x, y = to_pixels(cutout.wcs, wcs.pixel_to_world(columns, rows))
     turned = "" if wcs is None else ", north up"
-    words = f"Regridded from pixels of {_sides(shape.scale)} to {pixel:.3g}″{turned}."
+    words = f"Regridded from pixels of {_sides(shape.scale)} to {quantities.angle(pixel)}{turned}."
     return _changed(
         cutout,
         _sampled(cutout.pixels, y, x),
@@ -210,5 +212,5 @@ def _changed(cutout: Cutout, pixels: NDArray[np.float32], note: str, **changes: 
 
 
 def _sides(scale: tuple[float, float]) -> str:
-    height, width = (f"{side:.3g}″" for side in scale)
+    height, width = (quantities.angle(side) for side in scale)
     return height if height == width else f"{width} × {height}"

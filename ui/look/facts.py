@@ -9,10 +9,10 @@ import streamlit as st
 
 from vlass_explorer.figures import colours
 from vlass_explorer.measure import Measurements
+from vlass_explorer.quantities import angle, brightness, flux, rounded
 from vlass_explorer.schema import Cutout
 
 from ..text import plain
-from .quantities import flux, rounded
 
 QUICK_LOOK = (
     "VLASS Quick Look: cleaned to about 5σ, flux scale ±10 to 20 %, positions off by up to 1″, sidelobes may remain."
@@ -45,22 +45,22 @@ def draw_measurements(cutout: Cutout, measure: Callable[..., Measurements]) -> N
 
 def _draw_table(cutout: Cutout, found: Measurements) -> None:
     """A table of what was measured; a quantity that is off stands with its reason below."""
-    factor, unit = colours.display_unit(cutout.unit)
     rows: dict[str, str] = {}
     if found.peak_fit is not None and found.peak_error is not None:
-        fit = rounded(factor * found.peak_fit, factor * found.peak_error)
-        rows["Peak, beam fitted"] = f"{fit} {unit}"
-    rows["Peak"] = f"{rounded(factor * found.peak)} {unit}"
+        rows["Peak, beam fitted"] = brightness(found.peak_fit, cutout.unit, found.peak_error)
+    rows["Peak"] = brightness(found.peak, cutout.unit)
     if found.rms is not None:
-        rows["rms"] = f"{rounded(factor * found.rms)} {unit}"
+        rows["rms"] = brightness(found.rms, cutout.unit)
     if found.snr is not None:
         rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
     rows |= _flux_rows(found) | _size_rows(found)
     if cutout.beam is not None:
         beam = cutout.beam
-        rows["Beam"] = f"{beam.major:.2f}″ × {beam.minor:.2f}″, {beam.pa:.0f}°" + (", assumed" if beam.assumed else "")
+        rows["Beam"] = f"{angle(beam.major)} × {angle(beam.minor)}, {beam.pa:.0f}°" + (
+            ", assumed" if beam.assumed else ""
+        )
     if cutout.pixel_scale is not None:
-        height, width = (f"{side:.3g}″" for side in cutout.pixel_scale)
+        height, width = (angle(side) for side in cutout.pixel_scale)
         rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {width}" + (f" × {height}" if height != width else "")
     else:
         rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}"
@@ -97,9 +97,9 @@ def _size_rows(found: Measurements) -> dict[str, str]:
     """Size as seen, and with the beam removed or its limit."""
     rows = {}
     if found.angular_size is not None:
-        rows["Angular size, as seen"] = f"{found.angular_size:.3g}″"
+        rows["Angular size, as seen"] = angle(found.angular_size)
     if found.size_limit is not None:
-        rows["Size without the beam"] = f"< {found.size_limit:.2g}″ (3σ, not resolved)"
+        rows["Size without the beam"] = f"< {angle(found.size_limit)} (3σ, not resolved)"
     elif found.major is not None and found.minor is not None and found.pa is not None:
         axes = [(found.major, found.major_error), (found.minor, found.minor_error)]
         sizes = " × ".join(f"({rounded(*axis)})″" for axis in axes)

@@ -79,8 +79,9 @@ def _row(entry: state.Entry, reading: state.Reading, card: Checkpoint | None) ->
         row["picture"] = loaders.thumbnail(cutout)
         if card is not None:
             prediction = loaders.prediction(card, cutout)
-            row["label"], row["score"] = prediction.label, float(prediction.probabilities.max())
             row["validity"] = VERDICTS[prediction.validity.level]
+            if prediction.validity.level != "outside":  # a label there would mean nothing
+                row["label"], row["score"] = prediction.label, float(prediction.probabilities.max())
     except CutoutError as error:
         row["validity"] = "unreadable"
         return row, str(error)

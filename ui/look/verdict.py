@@ -40,13 +40,15 @@ def draw_small(prediction: Prediction, target: str, against: str | None, *, key:
     """Draw a prediction beside others: badge, label and bars, and what is explained where that is another label."""
     text, colour, icon = LEVELS[prediction.validity.level]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{plain(prediction.label)}** {float(prediction.probabilities.max()):.2f}")
+        if prediction.validity.level == "outside":
+            st.markdown("**Not a valid input**")
+        else:
+            st.markdown(f"**{plain(prediction.label)}** {float(prediction.probabilities.max()):.2f}")
         st.badge(text, color=colour, icon=icon, help=plain(" ".join(prediction.validity.reasons)) or None)
     if target != prediction.label or against is not None:
         st.caption(f"Explained: {plain(target if against is None else f'{target} rather than {against}')}")
-    st.plotly_chart(
-        bars(prediction), key=key, config={"displayModeBar": False}, alt=f"Softmax scores, highest: {prediction.label}"
-    )
+    highest = "no valid input" if prediction.validity.level == "outside" else f"highest: {prediction.label}"
+    st.plotly_chart(bars(prediction), key=key, config={"displayModeBar": False}, alt=f"Softmax scores, {highest}")
 
 
 def refused(reason: ExplorerError, checkpoint: str) -> None:

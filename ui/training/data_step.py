@@ -10,6 +10,7 @@ import streamlit as st
 from vlass_explorer import datasets
 from vlass_explorer.datasets import uploads
 from vlass_explorer.datasets.fingerprint import fingerprint
+from vlass_explorer.quantities import frequency
 from vlass_explorer.schema import DatasetError, Split
 
 from .. import boundary, settings
@@ -131,7 +132,7 @@ def summary(data: datasets.DataSet) -> None:
     )
     folds = len({item.fold for item in data.items if item.fold is not None})
     facts = [data.title, f"{len(data):,} cutouts"]
-    facts += [" at ".join(filter(None, (data.survey, f"{data.frequency_ghz:g} GHz" if data.frequency_ghz else "")))]
+    facts += [" at ".join(filter(None, (data.survey, frequency(data.frequency_ghz) if data.frequency_ghz else "")))]
     facts += ["simulated"] if data.simulated else []
     facts += [f"{folds} folds by the authors" if folds else "no folds by the authors"]
     terms = "  \n".join(plain(text) for text in (data.licence, data.citation) if text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..quantities import angle, frequency
 from ..schema import Checkpoint, Figures
 
 README = "README.md"
@@ -67,12 +68,12 @@ def _summary(card: Checkpoint) -> str:
 
 def _training(card: Checkpoint) -> str:
     spec = card.input_spec
-    beam = f"{spec.beam_arcsec[0]:g}″ × {spec.beam_arcsec[1]:g}″" if spec.beam_arcsec else None
+    beam = f"{angle(spec.beam_arcsec[0])} × {angle(spec.beam_arcsec[1])}" if spec.beam_arcsec else None
     known: list[tuple[str, Any]] = [
         ("Survey", spec.survey),
-        ("Frequency", f"{spec.frequency_ghz:g} GHz" if spec.frequency_ghz else None),
+        ("Frequency", frequency(spec.frequency_ghz) if spec.frequency_ghz else None),
         ("Beam", beam),
-        ("Pixel scale", f"{spec.pixel_scale_arcsec:g}″" if spec.pixel_scale_arcsec else None),
+        ("Pixel scale", angle(spec.pixel_scale_arcsec) if spec.pixel_scale_arcsec else None),
         ("Unit", spec.unit),
         ("Real or simulated", _reality(card)),
     ]

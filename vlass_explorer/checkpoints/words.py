@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from ..quantities import angle, frequency
 from ..schema import Checkpoint, Reports
 
 
 def trained_on(card: Checkpoint) -> str:
     """Survey, frequency and beam of the training data, or its name, in a few words."""
     spec = card.input_spec
-    facts = [f"{spec.frequency_ghz:g} GHz"] if spec.frequency_ghz else []
+    facts = [frequency(spec.frequency_ghz)] if spec.frequency_ghz else []
     facts += (
         [
-            f"{spec.beam_arcsec[0]:g}″"
+            angle(spec.beam_arcsec[0])
             if len(set(spec.beam_arcsec)) == 1
-            else f"{spec.beam_arcsec[0]:g}″×{spec.beam_arcsec[1]:g}″"
+            else f"{angle(spec.beam_arcsec[0])}×{angle(spec.beam_arcsec[1])}"
         ]
         if spec.beam_arcsec
         else []
     )
-    facts += [f"{spec.pixel_scale_arcsec:g}″ pixels"] if spec.pixel_scale_arcsec else []
+    facts += [f"{angle(spec.pixel_scale_arcsec)} pixels"] if spec.pixel_scale_arcsec else []
     name = spec.survey or card.provenance.data or "unnamed data"
     return f"{name} ({', '.join(facts)})" if facts else name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from astropy.wcs import WCS
 
 from ..measure import FINEST_BEAM
+from ..quantities import angle
 from ..schema import Beam, header_scale
 from . import sky
 from .notes import Notes
@@ -22,12 +23,12 @@ def is_observed(ghz: float) -> bool:
 def note(beam: Beam | None, wcs: WCS | None, scale: float | None, side: int, notes: Notes) -> None:
     """Note an impossible pixel ``scale`` (arcsec), a beam wider than ``side`` pixels, and odd coordinates."""
     if scale is not None and not SCALES[0] <= scale <= SCALES[1]:
-        notes.append(f"Pixels of {_angle(scale)} are those of no telescope's image: check CDELT and its unit.")
+        notes.append(f"Pixels of {angle(scale)} are those of no telescope's image: check CDELT and its unit.")
     if beam is not None and scale is not None:
         if beam.major > side * scale:
-            notes.append(f"The beam ({_angle(beam.major)}) is wider than the image ({_angle(side * scale)}).")
+            notes.append(f"The beam ({angle(beam.major)}) is wider than the image ({angle(side * scale)}).")
         elif beam.major < FINEST_BEAM * scale:
-            notes.append(f"The beam ({_angle(beam.major)}) is much finer than a pixel ({_angle(scale)}).")
+            notes.append(f"The beam ({angle(beam.major)}) is much finer than a pixel ({angle(scale)}).")
     if wcs is not None:
         _note_shape(wcs, notes)
     if wcs is not None and sky.is_mirrored(wcs):
@@ -39,19 +40,7 @@ def _note_shape(wcs: WCS, notes: Notes) -> None:
     here, header = sky.central_pixel(wcs).scale, header_scale(wcs)
     if any(abs(one / other - 1.0) > UNLIKE_HEADER for one, other in zip(here, header, strict=True)):
         code = wcs.wcs.ctype[wcs.wcs.lng][5:8].strip("-")
-        sizes = [f"{_angle(width)} × {_angle(height)}" for height, width in (here, header)]
+        sizes = [f"{angle(width)} × {angle(height)}" for height, width in (here, header)]
         notes.append(
             f"Pixels are {sizes[0]} on the sky here, not {sizes[1]} as at the reference point of the {code} projection."
         )
-
-
-def hertz(ghz: float) -> str:
-    """A frequency with the unit that suits it."""
-    for factor, unit in ((1e9, "Hz"), (1e6, "kHz"), (1e3, "MHz")):
-        if ghz * factor < 1000.0:
-            return f"{ghz * factor:.3g} {unit}"
-    return f"{ghz:.3g} GHz"
-
-
-def _angle(arcsec: float) -> str:
-    return f"{arcsec:.3g}″" if arcsec < 3600 else f"{arcsec / 3600:.3g}°"

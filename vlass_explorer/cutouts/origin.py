@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..quantities import frequency
 from ..schema import Origin
 from . import doubts, products
 from .axes import Plane
@@ -79,7 +80,7 @@ def _frequency(header: Mapping[str, Any], plane: Plane, survey: str | None, note
         if doubts.is_observed(ghz):
             return ghz
         if ghz > 0 and not any(note.startswith("A frequency of") for note in notes):
-            notes.append(f"A frequency of {doubts.hertz(ghz)} is none that radio telescopes observe: left out.")
+            notes.append(f"A frequency of {frequency(ghz)} is none that radio telescopes observe: left out.")
     return NOMINAL_GHZ.get(survey or "")
 
 

@@ -129,7 +129,7 @@ def colour_bar_ticks(
         if all(abs(position - other) > 0.11 for other, _ in kept):
             kept.append((position, float(value)))
     kept.sort()
-    return [position for position, _ in kept], [f"{value:g}" for _, value in kept]
+    return [position for position, _ in kept], [f"{value:.10f}".rstrip("0").rstrip(".") for _, value in kept]
 
 
 def keeping(cutout: Cutout) -> float | None:

@@ -11,6 +11,7 @@ from astropy.time import Time
 from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import NDArray
 
+from .. import quantities
 from ..schema import Cutout, Window, sky_steps
 
 J2000 = Time("J2000")
@@ -150,6 +151,6 @@ def origin_text(cutout: Cutout) -> str:
     parts += [f"tile {origin.tile}"] if origin.tile else []
     parts += [f"version {origin.version}"] if origin.version else []
     parts += [origin.date] if origin.date else []
-    parts += [f"{origin.frequency_ghz:.3g} GHz"] if origin.frequency_ghz else []
+    parts += [quantities.frequency(origin.frequency_ghz)] if origin.frequency_ghz else []
     parts.append(centre_text(cutout) or "orientation unknown, no sky coordinates")
     return " · ".join(parts)

@@ -133,7 +133,7 @@ def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
     window = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
     levels, (ticks, texts) = _levels(cutout, view, span, pixels)
     scale, unit = colours.display_unit(cutout.unit)
-    hover = f"%{{x:.1f}}{axes.unit}, %{{y:.1f}}{axes.unit}<br>%{{customdata:.4~g}} {escape(unit)}"
+    hover = f"%{{x:.1f}}{axes.unit}, %{{y:.1f}}{axes.unit}<br>%{{customdata:.4~r}} {escape(unit)}"
     values = {"customdata": pixels * np.float32(scale)}
     rms = colours.sky_rms(cutout)
     if rms is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..quantities import angle
 from .pixels import PixelShape, pixel_shape
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ class Beam:
 
     def __str__(self) -> str:
         """As sentences name it: 5.4″ for a round one, else 3.0″×2.2″."""
-        major, minor = (f"{axis:.1f}" if axis < 10 else f"{axis:.0f}" for axis in (self.major, self.minor))
-        return f"{major}″" if major == minor else f"{major}″×{minor}″"
+        major, minor = (_side(axis) for axis in (self.major, self.minor))
+        return major if major == minor else f"{major}×{minor}"
+
+
+def _side(arcsec: float) -> str:
+    """One digit behind the point up to 10 arcsec, none above; finer ones in a unit of their size."""
+    if arcsec < 1.0:
+        return angle(arcsec)
+    return f"{arcsec:.1f}″" if arcsec < 10 else f"{arcsec:.0f}″"
 
 
 @dataclass(frozen=True)

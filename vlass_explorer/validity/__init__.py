@@ -5,10 +5,11 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 | rule | caution | outside |
 |---|---|---|
 | product by header and file name | | not total intensity: rms, tt1, alpha, model, residual, infrared, ... |
-| unit | the file names none | not a brightness in Jy/beam |
+| unit | the file names none | not a brightness in Jy/beam; counts of a plate or camera |
 | pictures and arrays | always: stretch, unit and scale are unknown, or only declared | |
 | survey, frequency, beam, pixels | unlike the training data, even at its beam | a beam three times wider or finer |
-| pixels on the sky | | over 20 % longer in one direction than in another |
+| source | smaller than the beam: no morphology | |
+| pixels on the sky | | three times wider than the training data's, or 20 % longer one way than another |
 | 5 rms peak within 30 arcsec of the centre | none there | none in the whole field of view |
 | data missing in the field of view | over 5 % | over 50 % of its central quarter |
 | source larger than 80 % of the field of view | yes | |
@@ -22,16 +23,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from . import match, measure, preprocess
-from .schema import Beam, Cutout, FloatArray, InputError, InputSpec, PixelShape, Validity, Window
-from .schema.learning import ValidityLevel
+from .. import match, measure
+from ..quantities import angle, frequency
+from ..schema import Beam, Cutout, InputSpec, PixelShape, Validity
+from ..schema.learning import ValidityLevel
+from . import field
+from .field import Reason
 
-Reason = tuple[ValidityLevel, str]
 LEVELS: tuple[ValidityLevel, ...] = ("ok", "caution", "outside")
 
-CENTRE = 30.0  # arcsec around the centre in which the source is expected
-LARGEST_MISSING = 0.05  # share of the field of view without data
-LARGEST_SOURCE = 0.8  # of the field of view
 LONGEST_PIXEL = 1.2  # over its width: beyond this beam and source are squeezed to another shape on the pixels
 BEAM_RATIO = 3.0  # wider or finer than this and the structure that was learnt cannot be there
 TOLERANCE = 0.25  # of beam and pixel scale within one survey
@@ -71,8 +71,9 @@ def check(cutout: Cutout, spec: InputSpec) -> Validity:
         *_product(cutout),
         *_unit(cutout, spec),
         *_survey(cutout, spec),
-        *_pixels(cutout),
-        *_field(cutout, spec),
+        *_pixels(cutout, spec),
+        *field.resolved(cutout),
+        *field.reasons(cutout, spec),
     ]
     reasons.sort(key=lambda reason: -LEVELS.index(reason[0]))
     return Validity(reasons[0][0] if reasons else "ok", tuple(dict.fromkeys(text for _, text in reasons)))
@@ -97,12 +98,23 @@ def _unit(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     elif cutout.kind == "array":
         yield "caution", "An array: it does not say what sky, unit and scale it shows."
     elif spec.unit is not None and cutout.unit is None:
-        yield "caution", f"The file names no brightness unit; trained on {spec.unit}."
+        if _is_counted(cutout):
+            yield "outside", "Whole positive numbers without a unit: a photographic plate or a camera, no radio image."
+        else:
+            yield "caution", f"The file names no brightness unit; trained on {spec.unit}."
     elif spec.unit is not None and not _same_unit(cutout.unit or "", spec.unit):
         level: ValidityLevel = "caution" if spec.unit == "count" and _is_brightness(cutout.unit) else "outside"
         yield level, f"The unit is {cutout.unit}; trained on {'pictures' if spec.unit == 'count' else spec.unit}."
     if cutout.kind == "fits" and cutout.noise is None:
         yield "caution", "The noise was cut away before the file was written."
+
+
+def _is_counted(cutout: Cutout) -> bool:
+    """Are all pixels of an image that names no telescope's survey or beam whole numbers, as detectors count them?"""
+    if cutout.kind != "fits" or cutout.beam is not None or cutout.origin.survey is not None:
+        return False
+    finite = cutout.pixels[np.isfinite(cutout.pixels)]
+    return bool(finite.size and finite.min() > 0 and finite.max() >= 100 and (finite == np.round(finite)).all())
 
 
 def _same_unit(unit: str, trained: str) -> bool:
@@ -138,15 +150,15 @@ def _survey(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
 def _matched(cutout: Cutout, spec: InputSpec, real: str) -> str:
     """VLASS at FIRST's beam, 3 GHz instead of 1.4 GHz: what smoothing cannot give back."""
     survey, here, there = cutout.origin.survey or "An unnamed survey", cutout.origin.frequency_ghz, spec.frequency_ghz
-    other = f", {_number(here)} GHz instead of {_number(there)} GHz" if here and there and here != there else ""
+    other = f", {frequency(here)} instead of {frequency(there)}" if here and there and here != there else ""
     return f"{survey} at {real}'s beam{other}: structure resolved out by {survey} stays missing."
 
 
 def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) -> Iterator[Reason]:
     """What differs within one survey."""
-    frequency, beam, pixel = cutout.origin.frequency_ghz, cutout.beam, cutout.pixel_shape
-    if frequency and spec.frequency_ghz and abs(frequency / spec.frequency_ghz - 1) > FREQUENCY_TOLERANCE:
-        yield "caution", f"{trained} This image is at {_number(frequency)} GHz: untested."
+    observed, beam, pixel = cutout.origin.frequency_ghz, cutout.beam, cutout.pixel_shape
+    if observed and spec.frequency_ghz and abs(observed / spec.frequency_ghz - 1) > FREQUENCY_TOLERANCE:
+        yield "caution", f"{trained} This image is at {frequency(observed)}: untested."
     if beam and ratio is not None and not 1 / (1 + TOLERANCE) <= ratio <= 1 + TOLERANCE:
         yield "caution", f"{trained} The beam of this image is {beam}: untested."
     if pixel and spec.pixel_scale_arcsec:
@@ -154,13 +166,20 @@ def _unlike(cutout: Cutout, spec: InputSpec, ratio: float | None, trained: str) 
         if not 1 / (1 + TOLERANCE) <= times <= 1 + TOLERANCE:
             yield (
                 "caution",
-                f"Trained on pixels of {_number(spec.pixel_scale_arcsec)}″. "
+                f"Trained on pixels of {angle(spec.pixel_scale_arcsec)}. "
                 f"Those of this image are {_sides(pixel)}: untested.",
             )
 
 
-def _pixels(cutout: Cutout) -> Iterator[Reason]:
+def _pixels(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     shape = cutout.pixel_shape
+    coarsest = BEAM_RATIO * (spec.pixel_scale_arcsec or np.inf)
+    if cutout.kind == "fits" and shape is not None and (side := float(np.sqrt(shape.area))) > coarsest:
+        trained = angle(spec.pixel_scale_arcsec or 0.0)
+        yield (
+            "outside",
+            f"Pixels of {angle(side)} are too coarse: trained on {trained}, whose structure they cannot show.",
+        )
     if shape is not None and shape.elongation > LONGEST_PIXEL:
         sides = "skew" if max(shape.scale) < LONGEST_PIXEL * min(shape.scale) else "unequal"
         yield (
@@ -171,7 +190,7 @@ def _pixels(cutout: Cutout) -> Iterator[Reason]:
 
 def _sides(pixel: PixelShape) -> str:
     """1.8″, or width and height where they differ."""
-    height, width = (f"{_number(side)}″" for side in pixel.scale)
+    height, width = (angle(side) for side in pixel.scale)
     return height if height == width else f"{width} × {height}"
 
 
@@ -190,87 +209,9 @@ def _is_simulated(spec: InputSpec) -> bool:
     return spec.simulated or "simulated" in (spec.survey or "").lower()
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
-
-
-def _described(survey: str, simulated: bool, frequency: float | None, beam: Beam | None) -> str:
+def _described(survey: str, simulated: bool, ghz: float | None, beam: Beam | None) -> str:
     """FIRST (1.4 GHz, 5.4″)."""
     survey = f"simulated {survey}" if simulated else survey
-    details = [f"{_number(frequency)} GHz"] if frequency else []
+    details = [frequency(ghz)] if ghz else []
     details += [str(beam)] if beam else []
     return f"{survey} ({', '.join(details)})" if details else survey
-
-
-def _field(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
-    """What the model's field of view holds."""
-    try:
-        window = preprocess.window(cutout, spec)
-    except InputError as error:
-        yield "outside", str(error)
-        return
-    view = preprocess.crop(cutout.pixels, window)
-    has_data = np.isfinite(view)
-    if cutout.pixel_scale is None:
-        yield "caution", f"No pixel scale is known: the central {window.shape[1]} × {window.shape[0]} pixels are used."
-    yield from _missing(has_data, cutout, window)
-    if not has_data.any():
-        return
-    pixel = cutout.pixel_shape or PixelShape.square(_assumed_scale(spec, window))
-    reach = CENTRE if cutout.beam is None else max(CENTRE, cutout.beam.major)
-    distance = _distance(cutout, window, pixel)
-    yield from _emission(cutout, view, distance, reach)
-    source = measure.source_mask(cutout)
-    if source.any():
-        size = measure.extent(source, pixel.steps)
-        side = min(window.shape[0] * pixel.scale[0], window.shape[1] * pixel.scale[1])
-        if size > LARGEST_SOURCE * side:
-            yield "caution", f"The source spans {size:.0f}″ of the {side:.0f}″ field of view: parts may be cut off."
-    y, x = np.unravel_index(int(np.argmax(np.where(has_data, view, -np.inf))), view.shape)
-    inside = preprocess.crop(source.astype(np.float32), window)[y, x] > 0
-    if not inside and distance[y, x] > reach and view[y, x] > _faintest(cutout):
-        yield (
-            "caution",
-            f"The brightest source lies {distance[y, x]:.0f}″ off centre; the model expects its source at the centre.",
-        )
-
-
-def _assumed_scale(spec: InputSpec, window: Window) -> float:
-    """Arcsec a pixel if the field of view in pixels is the one in arcsec."""
-    return spec.field_of_view / min(window.shape)
-
-
-def _distance(cutout: Cutout, window: Window, pixel: PixelShape) -> FloatArray:
-    """Distance in arcsec of each pixel of the window from the centre of the image."""
-    y = (np.arange(window.y0, window.y1) - (cutout.shape[0] - 1) / 2)[:, None]
-    x = (np.arange(window.x0, window.x1) - (cutout.shape[1] - 1) / 2)[None, :]
-    side = np.sqrt(pixel.area)
-    (along, _), (aslant, across) = pixel.steps / side
-    return np.hypot(y * along + x * aslant, x * across) * side
-
-
-def _missing(has_data: FloatArray, cutout: Cutout, window: Window) -> Iterator[Reason]:
-    ny, nx = has_data.shape
-    core = has_data[ny // 4 : ny - ny // 4, nx // 4 : nx - nx // 4]
-    share = 1.0 - float(has_data.mean())
-    if float(core.mean()) < 0.5:
-        yield "outside", f"{100 * (1 - core.mean()):.0f} % of the central part of the field of view hold no data."
-    elif share > LARGEST_MISSING:
-        small = cutout.shape[0] < window.shape[0] or cutout.shape[1] < window.shape[1]
-        what = "lie beyond the image" if small else "hold no data"
-        yield "caution", f"{100 * share:.0f} % of the field of view {what}."
-
-
-def _faintest(cutout: Cutout) -> float:
-    """Level that the brightest pixel of a source reaches: 5 rms, or anything above the floor of a clipped image."""
-    return measure.thresholds(cutout)[1]
-
-
-def _emission(cutout: Cutout, view: FloatArray, distance: FloatArray, reach: float) -> Iterator[Reason]:
-    least = _faintest(cutout)
-    bright = view > least if cutout.noise is None else view >= least
-    what = "nothing but the clipped floor" if cutout.noise is None else "no emission above 5 rms"
-    if not bright.any():
-        yield "outside", f"The field of view holds {what}."
-    elif not bright[distance <= reach].any():
-        yield "caution", f"There is {what} within {reach:.0f}″ of the centre."
