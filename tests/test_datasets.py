@@ -120,7 +120,7 @@ def test_count_is_a_seeded_choice(folder: Path) -> None:
         ("path,label\n/etc/passwd,a\n", "'/etc/passwd' in labels.csv lies outside"),
         ("path,label\nlink.png,a\n", "'link.png' in labels.csv lies outside"),
         ("path,label,fold\nimages/0.png,a,one\n", "fold is 'one'"),
-        ("path,label,split\nimages/0.png,a,dev\n", "split is 'dev'"),
+        ("path,label,split\nimages/0.png,a,eval\n", "split is 'eval'"),
         ("path,label,ra,dec\nimages/0.png,a,12:30:00,5\n", "ra is '12:30:00', not decimal degrees"),
         ("path,label,ra,dec\nimages/0.png,a,12,95\n", "dec is '95'"),
         ("path,label,ra,dec\nimages/0.png,a,nan,5\n", "ra is 'nan'"),

@@ -24,6 +24,7 @@ def rows(*labels: str) -> list[dict[str, str]]:
         (("a", "b", "N/A", "NaN"), "'N/A' (1), 'NaN' (1) may stand for no label"),
         (("FRI", "fri", "b"), "'FRI' (1) and 'fri' (1) may be one class"),
         (("FR I", "FRI", "fr_i"), "'FR I' (1) and 'FRI' (1) and 'fr_i' (1) may be one class"),
+        (("FR-I", "FRI", "FR_I"), "'FR-I' (1) and 'FRI' (1) and 'FR_I' (1) may be one class"),
         (("café", "cafe", "b"), "'cafe' (1) and 'café' (1) may be one class"),
         (("1", "1.0", "2"), "'1' (1) and '1.0' (1) may be one class"),
         (("01", "1", "2"), "'01' (1) and '1' (1) may be one class"),

@@ -35,7 +35,12 @@ def refusal(root: Path) -> str:
 
 @pytest.mark.parametrize(
     ("train", "validation", "test"),
-    [("train", "val", "test"), ("Train", "VALID", "Test"), ("training", "validation", "testing")],
+    [
+        ("train", "val", "test"),
+        ("Train", "VALID", "Test"),
+        ("training", "validation", "testing"),
+        ("train_set", "dev", "Hold-out"),
+    ],
 )
 @pytest.mark.parametrize("inside", [False, True])
 def test_folders_of_parts_are_parts_in_either_order(
@@ -66,6 +71,16 @@ def test_a_part_without_classes_is_refused_by_name_and_never_a_class(folders: tu
         fill(tmp_path / folder)
     sentence = refusal(tmp_path)
     assert "is a part of a data set, not a class" in sentence and "'te" in sentence or "'train'" in sentence
+
+
+def test_images_in_a_folder_that_is_neither_class_nor_part_are_not_left_out_silently(tmp_path: Path) -> None:
+    for folder in ("train/FRI", "train/FRII", "eval/FRI", "eval/FRII"):
+        fill(tmp_path / folder)
+    assert refusal(tmp_path).startswith(
+        "The folder 'eval' holds images in 'FRI', 'FRII' alone and is neither a class nor a part: name it train,"
+    )
+    fill(tmp_path / "eval")  # a class of its own, with folders that hold something else
+    assert datasets.load("class_folders", tmp_path).counts == {"FRI": 3, "FRII": 3, "eval": 3}
 
 
 def test_a_class_that_is_called_train_is_one_where_the_set_says_so(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 ``labels.csv`` has the columns path and label, and may have ra and dec (or ra_deg and dec_deg, degrees), fold (0 to 4:
 the row's validation fold) or split (train, validation, test). Paths are relative and stay below the folder. Folders
-named train, val, valid, validation or test are parts of the set, around class folders, in them, or in the paths of
-``labels.csv``; each part may have a ``labels.csv`` of its own.
+named train, val, valid, validation, dev, test or hold-out (also train_set) are parts of the set, around class folders,
+in them, or in the paths of ``labels.csv``; each part may have a ``labels.csv`` of its own.
 
 An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), labels (label as
 written: class, or null to leave images out), survey, frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south

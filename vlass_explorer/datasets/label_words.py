@@ -29,7 +29,7 @@ def decided(
     """The rows with labels in composed Unicode, named as ``answers`` say, without those that have no label then.
 
     ``classes`` are label names that the set declares: they need no answer. Raises one DatasetError that names every
-    label which is empty or a word for "missing", or differs from another by case, spaces, accents or as 1 and 1.0.
+    label which is empty or says "missing", or differs from another by case, spaces, dashes, accents or as 1 and 1.0.
     """
     rows = [{**row, "label": normal(row["label"])} for row in table]
     counts = Counter(row["label"] for row in rows)
@@ -56,9 +56,9 @@ def _shown(label: str) -> str:
 
 
 def _essence(label: str) -> str:
-    """What is left of a label without case, spaces and accents; of a number its value."""
+    """What is left of a label without case, spaces, dashes and accents; of a number its value."""
     try:
         return f"{float(label):.12g}"
     except ValueError:
         plain = unicodedata.normalize("NFKD", label).casefold()
-        return re.sub(r"[\s_]", "", "".join(sign for sign in plain if not unicodedata.combining(sign)))
+        return re.sub(r"[\s_\u2010-\u2015-]", "", "".join(sign for sign in plain if not unicodedata.combining(sign)))

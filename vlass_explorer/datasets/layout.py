@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -14,14 +15,19 @@ PARTS = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "dev": "validation",
+    "development": "validation",
     "test": "test",
     "testing": "test",
+    "holdout": "test",
+    "heldout": "test",
 }
+BEHIND = re.compile(r"[\s_-]*(set|data|split|images)$")  # train_set, test-data
 
 
 def part_named(name: str, classes: Collection[str] = ()) -> str:
     """train, validation or test where a folder is named like that, in any case, and is none of the classes."""
-    return "" if name in classes else PARTS.get(name.strip().casefold(), "")
+    return "" if name in classes else PARTS.get(BEHIND.sub("", name.strip().casefold()).replace("-", ""), "")
 
 
 def part_of(path: str) -> str:
@@ -33,16 +39,21 @@ def part_of(path: str) -> str:
 def rows(root: Path, classes: Collection[str] = ()) -> list[dict[str, str]]:
     """Path, label and split of each image in the class and part folders; ``classes`` are never taken for parts.
 
-    Raises DatasetError where a part holds images whose class nothing tells.
+    Raises DatasetError where a part holds images whose class nothing tells, or where a folder beside classes or parts
+    holds images in folders of its own that are none.
     """
-    found = []
+    found: list[dict[str, str]] = []
+    astray: list[str] = []
     for folder in _folders(root):
         part = part_named(folder.name, classes)
         if not part:
-            found += [_row(root, file, folder.name, "") for file in _images(folder)]
+            own = [_row(root, file, folder.name, "") for file in _images(folder)]
             for inner in _folders(folder):
                 if split := part_named(inner.name, classes):
-                    found += [_row(root, file, folder.name, split) for file in _images(inner)]
+                    own += [_row(root, file, folder.name, split) for file in _images(inner)]
+            if not own and (deeper := [inner.name for inner in _folders(folder) if any(_images(inner))]):
+                astray.append(f"{folder.name!r} holds images in {', '.join(map(repr, deeper[:3]))} alone")
+            found += own
             continue
         found += [_row(root, file, inner.name, part) for inner in _folders(folder) for file in _images(inner)]
         if loose := list(_images(folder)):
@@ -50,6 +61,11 @@ def rows(root: Path, classes: Collection[str] = ()) -> list[dict[str, str]]:
                 f"The folder {folder.name!r} is a part of a data set, not a class, and does not say of which class its "
                 f"{len(loose)} images are: put one folder a class into it, or give a labels.csv (path,label)."
             )
+    if found and astray:
+        raise DatasetError(
+            f"The folder {astray[0]} and is neither a class nor a part: name it train, validation or test, or give a "
+            "labels.csv (path,label,split)."
+        )
     return found
 
 
