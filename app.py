@@ -30,4 +30,10 @@ for name, (title, icon) in PAGES.items():
     groups["Look" if name in LOOK else "Train"].append(page)
 page = st.navigation(groups)
 with boundary.guarded():
-    page.run()
+    from ui import state  # here, so that the navigation is drawn before torch is loaded
+
+    state.restore()
+    try:
+        page.run()
+    finally:
+        state.keep()

@@ -19,7 +19,7 @@ RANKS = [
     {"schema", "progress", "foreign", "options", "devices", "private", "quantities"},
     {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes"},
-    {"checkpoints", "archives", "match"},
+    {"checkpoints", "archives", "match", "sessions"},
     {"validity", "predict", "explainers", "evaluation", "calibration", "segmentation"},
     {"trust", "learning"},
     {"figures", "export"},
@@ -38,6 +38,7 @@ TOUCHES_FILES = {
     "datasets",
     "recipes",
     "launchers",
+    "sessions",
     "cli",
     "__main__",
 }

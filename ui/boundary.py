@@ -30,6 +30,10 @@ NARROW = 900
 # Reports the width of the main column in steps of 80 pixels, so that a script run follows only a real change.
 _SCRIPT = """
 export default function ({ parentElement, setStateValue, data }) {
+  if (data.word && !document.cookie.includes(data.word)) {
+    const secure = location.protocol === "https:" ? "; Secure" : ""
+    document.cookie = `${data.cookie}=${data.word}; path=/; SameSite=Strict; max-age=${data.seconds}${secure}`
+  }
   const bar = parentElement.querySelector("div")
   let waiting = 0
   const tell = () => {
@@ -76,11 +80,20 @@ def viewport() -> Viewport:
     return st.session_state.get("viewport", Viewport())
 
 
+def remember(cookie: str, word: str | None, days: float) -> None:
+    """Let the browser keep a word for so long; ``probe`` hands it over."""
+    st.session_state["remembered"] = {"cookie": cookie, "word": word, "seconds": round(86400 * days)}
+
+
 def probe() -> None:
     """Let the browser tell its width; draws nothing, so call it last."""
     now = viewport()
     known = f"{now.width} {'narrow' if now.narrow else 'wide'}"
-    _probe(key="viewport_probe", data={"known": known, "narrow": NARROW}, on_seen_change=_hear)
+    _probe(
+        key="viewport_probe",
+        data={"known": known, "narrow": NARROW, **st.session_state.get("remembered", {})},
+        on_seen_change=_hear,
+    )
 
 
 def _hear() -> None:

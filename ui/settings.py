@@ -13,6 +13,11 @@ VLASS_EXPLORER_UPLOADS
     Folder of uploaded data sets, default ``uploads``; ``off``: no uploads. It is a data root, too.
 VLASS_EXPLORER_UPLOAD_GIB, VLASS_EXPLORER_UPLOAD_FILES
     Largest upload, unpacked: 8 GiB and 100000 files. What the browser may send at once is ``server.maxUploadSize``.
+VLASS_EXPLORER_SESSIONS
+    Folder of what a browser keeps between visits (uploads and choices), default ``sessions`` in the cache folder;
+    ``off``: nothing outlives the browser session.
+VLASS_EXPLORER_SESSION_GIB, VLASS_EXPLORER_SESSION_DAYS
+    Largest session, 2 GiB (all together ten times as much), and days it is kept after its last use, 14.
 VLASS_EXPLORER_MEMORY_GIB
     What the server remembers of cutouts, models and maps, for all browser sessions together; default: a quarter of the
     machine's memory.
@@ -32,9 +37,12 @@ import psutil
 
 from vlass_explorer import checkpoints, datasets
 from vlass_explorer.cutouts import is_cutout
+from vlass_explorer.datasets import cache
 from vlass_explorer.datasets.layout import part_named
 from vlass_explorer.datasets.uploads import Bounds
 from vlass_explorer.schema import ConfigError, DatasetError, RunError
+from vlass_explorer.sessions import Bounds as SessionBounds
+from vlass_explorer.sessions import Sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_LISTING = 200
@@ -76,6 +84,22 @@ def upload_bounds() -> Bounds:
     """What an upload may hold."""
     size = _number("VLASS_EXPLORER_UPLOAD_GIB", 8.0)
     return Bounds(files=int(_number("VLASS_EXPLORER_UPLOAD_FILES", 100_000)), bytes=int(size * 2**30))
+
+
+@lru_cache(maxsize=1)
+def _sessions(root: Path, size: float, days: float) -> Sessions:
+    one = int(size * 2**30)
+    return Sessions(root, SessionBounds(one, 10 * one, days))
+
+
+def sessions() -> Sessions | None:
+    """Where browsers keep uploads and choices; None where that is switched off."""
+    named = os.environ.get("VLASS_EXPLORER_SESSIONS", "")
+    root = Path(named).expanduser() if named else cache.folder()
+    if named.lower() == "off" or root is None:
+        return None
+    size, days = _number("VLASS_EXPLORER_SESSION_GIB", 2.0), _number("VLASS_EXPLORER_SESSION_DAYS", 14.0)
+    return _sessions(root if named else root / "sessions", size, days)
 
 
 def memory() -> int:

@@ -12,7 +12,7 @@ from vlass_explorer.checkpoints import words
 from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
 
-from . import boundary, loaders, state
+from . import boundary, loaders, settings, state
 from .text import plain
 
 
@@ -121,15 +121,18 @@ def _drop_zone() -> None:
         key=key,
         on_change=boundary.reported(_take),
         args=(key,),
-        help=f"{FORMATS}, packed ones too. They stay in this browser session.",
+        help=f"{FORMATS}, packed ones too. {_where_kept()}",
     )
     if left_out := st.session_state.pop("uploads_left_out", 0):
         st.caption(
             f"A browser session keeps {state.MOST_FILES} uploads and {state.MOST_BYTES >> 30} GiB: the oldest "
             f"{'one was' if left_out == 1 else f'{left_out} were'} forgotten."
         )
+    if not_kept := st.session_state.pop("uploads_not_kept", 0):
+        st.caption(f"{not_kept} of these files will be gone after a reload: more than is kept for one browser.")
     if uploads := st.session_state.get("uploads"):
         word = "file" if len(uploads) == 1 else "files"
+        _link()
         st.button(
             f"Forget {len(uploads)} uploaded {word}",
             type="tertiary",
@@ -137,6 +140,23 @@ def _drop_zone() -> None:
             on_click=state.forget_uploads,
             key="forget",
         )
+
+
+def _where_kept() -> str:
+    store = settings.sessions()
+    if store is None:
+        return "They stay until the page is reloaded."
+    return f"They are kept on the server for this browser, {store.bounds.days:g} days from the last visit."
+
+
+def _link() -> None:
+    """Offer the address that brings uploads and choices back elsewhere."""
+    word = st.session_state.get(state.SESSION)
+    if word is None:
+        return
+    with st.popover("Link to these files", icon=":material/link:", type="tertiary"):
+        st.caption("Opens a copy of these files and choices in another browser. Whoever has it can see the files.")
+        st.code(f"{(st.context.url or '').split('?')[0]}?session={word}", language=None, wrap_lines=True)
 
 
 def _take(key: str) -> None:

@@ -6,8 +6,9 @@ Pages call ``sidebar.draw()`` once; afterwards ``chosen_entry()`` and ``chosen_c
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ import streamlit as st
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.datasets import Item
 from vlass_explorer.schema import Checkpoint, Cutout, Row0
+from vlass_explorer.sessions import Upload, is_word, new_word
+
+from . import boundary, settings
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MOST_FILES, MOST_BYTES = 500, 2 << 30
@@ -24,6 +28,23 @@ CHOSEN_RUNS = "runs_chosen"
 """Session key: ids of the runs in view."""
 AGAIN = "train_again"
 """Session key: id of the run whose configuration the Train page starts from."""
+SESSION, COOKIE = "session_word", "vlass_explorer_session"
+"""Session key and cookie: the word under which this browser's uploads and choices are kept on the server."""
+KEPT = (
+    "cutout",
+    "checkpoint",
+    "wanted_method",
+    "extent",
+    "stretch",
+    "colour_map",
+    "contours",
+    "percentile",
+    "overlay",
+    "opacity",
+    "matched",
+    "field_at",
+)
+"""Session keys of the choices that are kept."""
 FAVOURITE = "first-vit-tiny"
 """Checkpoint that a new session starts with, where it exists: it shows attention."""
 
@@ -89,6 +110,7 @@ def add_uploads(files: Sequence[Any]) -> list[Entry]:
             taken = {entry.label for entry in entries().values()}
             label = next(text for text in _numbered(file.name) if text not in taken)
             uploads[key] = Entry(key, label, file.name, "upload", sha256, content=content)
+            _keep_upload(uploads[key])
         keys.append(key)
     _bound(uploads)
     return [uploads[key] for key in reversed(keys) if key in uploads]
@@ -99,6 +121,7 @@ def _bound(uploads: dict[str, Entry]) -> None:
     while left > 1 and (left > MOST_FILES or held > MOST_BYTES):
         oldest = uploads.pop(next(iter(uploads)))
         held, left = held - len(oldest.content), left - 1
+        _forget_kept([oldest])
         st.session_state.get("readings", {}).pop(oldest.key, None)
         st.session_state["uploads_left_out"] = st.session_state.get("uploads_left_out", 0) + 1
 
@@ -117,6 +140,7 @@ def forget_uploads(keys: Sequence[str] | None = None) -> None:
     """Drop these uploads of the session, or all, and how they were read: the same file dropped again starts anew."""
     uploads: dict[str, Entry] = st.session_state.get("uploads", {})
     gone = set(uploads if keys is None else keys)
+    _forget_kept([uploads[key] for key in gone & {*uploads}])
     st.session_state["uploads"] = {key: entry for key, entry in uploads.items() if key not in gone}
     readings: dict[str, Reading] = st.session_state.get("readings", {})
     st.session_state["readings"] = {key: how for key, how in readings.items() if key not in gone}
@@ -146,6 +170,80 @@ def chosen_checkpoint(cards: Sequence[Checkpoint]) -> Checkpoint | None:
         if name in by_name:
             return by_name[name]
     return next(iter(cards), None)
+
+
+def restore() -> None:
+    """Bring back what this browser kept, once a browser session; call it before anything is drawn.
+
+    The word comes from the cookie. A link with ``?session=WORD`` gives a copy of another session, so that whoever sends
+    one gets no hold of the files that are dropped after it was opened.
+    """
+    if SESSION in st.session_state:
+        return
+    store, word, linked = settings.sessions(), _cookie(), st.query_params.pop("session", None)
+    st.session_state[SESSION] = None if store is None else word if is_word(word) else new_word()
+    if store is None:
+        return
+    word = st.session_state[SESSION]
+    boundary.remember(COOKIE, word, store.bounds.days)
+    if linked is not None and linked != word:
+        if store.knows(linked):
+            store.copy(linked, word)
+        else:
+            st.toast("There is no session of this link any more.", icon=":material/link_off:")
+    kept, choices = store.load(word)
+    uploads = st.session_state.setdefault("uploads", {})
+    for each, path in kept:
+        key = f"{each.sha256[:16]}:{each.name}"
+        uploads[key] = Entry(key, each.label, each.name, "upload", each.sha256, path)
+    readings = choices.pop("readings", {})
+    st.session_state["readings"] = {key: _reading(how) for key, how in readings.items()}
+    for key in set(KEPT) & set(choices):
+        st.session_state.setdefault(key, choices[key])
+    at: dict[str, Any] = st.session_state.setdefault("field_at", {})
+    at.update({key: tuple(place) for key, place in at.items()})
+    st.session_state["choices_kept"] = _choices()
+
+
+def keep() -> None:
+    """Keep the choices where they changed; call it after the page was drawn. A mere visit leaves nothing behind."""
+    store, word = settings.sessions(), st.session_state.get(SESSION)
+    if store is None or word is None:
+        return
+    choices, before = _choices(), st.session_state.get("choices_kept")
+    st.session_state["choices_kept"] = choices
+    if choices != before and (store.knows(word) or st.session_state.get("drawn_once")):
+        store.choose(word, json.loads(choices))
+    st.session_state["drawn_once"] = True
+
+
+def _choices() -> str:
+    chosen = {key: st.session_state[key] for key in KEPT if key in st.session_state}
+    readings = {key: asdict(how) for key, how in st.session_state.get("readings", {}).items()}
+    return json.dumps({**chosen, "readings": readings})
+
+
+def _reading(how: dict[str, Any]) -> Reading:
+    position, box = how.pop("position", None), how.pop("box", None)
+    return Reading(**how, position=position and tuple(position), box=box and tuple(box))
+
+
+def _cookie() -> str | None:
+    return st.context.cookies.get(COOKIE)
+
+
+def _forget_kept(gone: Sequence[Entry]) -> None:
+    store, word = settings.sessions(), st.session_state.get(SESSION)
+    if store is not None and word is not None:
+        store.remove(word, [(entry.sha256, entry.name) for entry in gone])
+
+
+def _keep_upload(entry: Entry) -> None:
+    store, word = settings.sessions(), st.session_state.get(SESSION)
+    if store is not None and word is not None:
+        upload = Upload(entry.name, entry.label, entry.sha256)
+        if not store.add(word, upload, entry.content):
+            st.session_state["uploads_not_kept"] = st.session_state.get("uploads_not_kept", 0) + 1
 
 
 @st.cache_data(show_spinner=False, max_entries=1)
