@@ -96,7 +96,7 @@ def test_survey_frequency_beam_and_pixels() -> None:
 
 def test_a_source_smaller_than_the_beam_has_no_morphology() -> None:
     beam = 5.4 / 1.8
-    assert told(source(fwhm=beam)) == ("caution", "The source is smaller than the beam: no morphology.")
+    assert told(source(fwhm=beam)) == ("ok", "The source is smaller than the beam: no morphology.")
     assert told(source(fwhm=1.4 * beam))[0] == "ok"
 
 

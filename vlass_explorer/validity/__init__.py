@@ -8,12 +8,13 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 | unit | the file names none | not a brightness in Jy/beam; counts of a plate or camera |
 | pictures and arrays | always: stretch, unit and scale are unknown, or only declared | |
 | survey, frequency, beam, pixels | unlike the training data, even at its beam | a beam three times wider or finer |
-| source | smaller than the beam: no morphology | |
 | pixels on the sky | | three times wider than the training data's, or 20 % longer one way than another |
 | 5 rms peak within 30 arcsec of the centre | none there | none in the whole field of view |
 | data missing in the field of view | over 5 % | over 50 % of its central quarter |
 | source larger than 80 % of the field of view | yes | |
 | brightest pixel over 30 arcsec away, not of the source | yes | |
+
+A source smaller than the beam is said to have no morphology, which changes no verdict.
 """
 
 from __future__ import annotations

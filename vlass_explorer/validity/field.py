@@ -19,7 +19,7 @@ LARGEST_POINT = 6.0  # beams that a point spans above 3 rms, sidelobes of a brig
 
 
 def resolved(cutout: Cutout) -> Iterator[Reason]:
-    """A source that the beam does not resolve looks alike whatever it is: a caution."""
+    """A source that the beam does not resolve looks alike whatever it is: said, as the input is as good as any."""
     if cutout.beam is None or cutout.pixel_shape is None:
         return
     source = measure.source_mask(cutout)
@@ -28,9 +28,9 @@ def resolved(cutout: Cutout) -> Iterator[Reason]:
         return
     limit = measure.measure(cutout).size_limit
     if limit is not None and limit <= cutout.beam.major:
-        yield "caution", "The source is smaller than the beam: no morphology."
+        yield "ok", "The source is smaller than the beam: no morphology."
     elif limit is not None:
-        yield "caution", f"The source is not resolved, {angle(limit)} at most: no morphology to rely on."
+        yield "ok", f"The source is not resolved, {angle(limit)} at most: no morphology to rely on."
 
 
 def reasons(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
