@@ -126,6 +126,17 @@ def _bound(uploads: dict[str, Entry]) -> None:
         st.session_state["uploads_left_out"] = st.session_state.get("uploads_left_out", 0) + 1
 
 
+def take(entries: Sequence[Entry]) -> None:
+    """Take files from elsewhere into the session, the first of them in view; call it from a callback."""
+    uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    for entry in reversed(entries):  # the latest is on top of the list
+        uploads.pop(entry.key, None)
+        uploads[entry.key] = entry
+    _bound(uploads)
+    if entries:
+        choose(entries[0].key)
+
+
 def borrow(item: Item, data_dir: str) -> None:
     """Take a cutout of a data set into the session and put it in view; call it from a callback."""
     name = item.name

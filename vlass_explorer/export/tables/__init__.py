@@ -21,6 +21,7 @@ from .parquet_file import to_frame
 __all__ = [
     "FORMATS",
     "check_target",
+    "found_bytes",
     "pandas_types",
     "read_rows",
     "table_bytes",
@@ -59,8 +60,12 @@ def write_rows(path: Path, rows: Sequence[Row], *, overwrite: bool = False) -> N
 def write_found(path: Path, rows: Sequence[Found], *, overwrite: bool = False) -> None:
     """Write a table of what archives have, as ``write_rows`` does."""
     check_target(path, overwrite=overwrite)
-    content = FORMATS[_suffix(path)].to_bytes(found_columns(), [row.cells() for row in rows])
-    _write(path, content, overwrite=overwrite)
+    _write(path, found_bytes(rows, _suffix(path)), overwrite=overwrite)
+
+
+def found_bytes(rows: Sequence[Found], suffix: str) -> bytes:
+    """The content of a table of what archives have, in the format with that suffix."""
+    return FORMATS[suffix].to_bytes(found_columns(), [row.cells() for row in rows])
 
 
 def _write(path: Path, content: bytes, *, overwrite: bool) -> None:

@@ -1,0 +1,1 @@
+"""The room of the Sky page: what is asked for, what archives have there, and what becomes of what was chosen."""
