@@ -85,7 +85,7 @@ def table(answer: Answer, *, use_survey_noise: bool) -> list[state.Entry]:
     entries = [entry_of(row, answer.folder, use_survey_noise=use_survey_noise) for row in answer.rows]
     st.markdown(plain(_summary(answer.rows)))
     chosen = st.dataframe(
-        pd.DataFrame(map(_row, answer.rows, entries), columns=list(COLUMNS)),
+        pd.DataFrame([_row(row, answer.folder) for row in answer.rows], columns=list(COLUMNS)),
         column_config=COLUMNS,
         hide_index=True,
         row_height=52,
@@ -93,6 +93,7 @@ def table(answer: Answer, *, use_survey_noise: bool) -> list[state.Entry]:
         key="sky_rows",
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="",
         alt="What archives have, with verdicts",
     )
     picked = chosen["selection"]["rows"]
@@ -115,15 +116,22 @@ def _read(path: Path, noise: Path | None, position: tuple[float, float]) -> Cuto
     return cutout if noise is None else survey_noise.with_survey_noise(cutout, cutouts.read(noise), position)
 
 
-def _row(row: Found, entry: state.Entry | None) -> dict[str, Any]:
-    picture = None
-    if entry is not None:
-        try:
-            picture = loaders.thumbnail(loaders.cutout(entry))
-        except CutoutError:
-            picture = None  # the verdict says what is wrong
+def _picture(row: Found, folder: Path) -> str | None:
+    """The square that was asked for, without the wider field that was fetched around it."""
+    if row.file is None or row.sha256 is None or row.ra is None or row.dec is None:
+        return None
+    path = folder / row.file
+    entry = state.Entry(path.name, path.name, path.name, "data set", row.sha256, path)
+    try:
+        square = state.Reading(position=(row.ra, row.dec), size_arcsec=row.size)
+        return loaders.thumbnail(loaders.cutout(entry, square))
+    except CutoutError:
+        return None  # the square lies beside the image; the verdict says so
+
+
+def _row(row: Found, folder: Path) -> dict[str, Any]:
     return {
-        "picture": picture,
+        "picture": _picture(row, folder),
         "target": row.id,
         "survey": row.survey,
         "epoch": row.vlass_epoch,

@@ -61,7 +61,7 @@ def draw() -> Request | None:
             key="sky_typed",
             placeholder="00:13:03.4 -09:19:55\n187.70593 12.39112\nM87",
             height=126,
-            width=420,
+            width=320,
             persist_state="session",
         )
         table = st.file_uploader(
@@ -70,9 +70,9 @@ def draw() -> Request | None:
             key="sky_table",
             max_upload_size=TABLE_MB,
             help="CSV, VOTable, FITS or Parquet; columns are found by UCD or name.",
-            width=360,
+            width=280,
         )
-        with st.container(width=300, gap="small"):
+        with st.container(width=310, gap="small"):
             st.pills("Surveys", list(allowed), selection_mode="multi", key="sky_surveys", default=list(allowed)[:1])
             st.number_input("Side of the square in arcmin", 0.2, 30.0, 3.0, 0.5, key="sky_size")
     if TILES in st.session_state.get("sky_surveys", []):
