@@ -31,7 +31,8 @@ for name, (title, icon) in PAGES.items():
     groups["Look" if name in LOOK else "Train"].append(page)
 page = st.navigation(groups)
 with boundary.guarded():
-    from ui import state  # here, so that the navigation is drawn before torch is loaded
+    boundary.opening()
+    from ui import state  # here, so that something is drawn before torch is loaded
 
     state.restore()
     try:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import explain, facts, field, files, matched, reading, verdict
+from ui.look import explain, facts, field, files, first_sight, matched, reading, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -12,6 +12,8 @@ from vlass_explorer.schema import ExplorerError
 through_app()
 screen = boundary.viewport()
 header, upper, middle, lower, notes, foot = (st.container() for _ in range(6))
+with header:
+    first_sight.draw()
 choice = sidebar.draw(foot if screen.narrow else st.sidebar)
 entry, cutout, card = choice.entry, choice.cutout, choice.card
 

@@ -79,6 +79,8 @@ def test_it_opens_on_a_ready_example_with_prediction_and_rollout(shelf: Path) ->
     page = explore(checkpoint="tiny-vit")
     shown = texts(page)
     assert "simulated" in shown
+    assert "VLASS Explorer" in shown
+    assert "The models here are valid for FIRST" in shown
     assert "softmax score" in shown
     assert "tiny-vit attention_rollout ready" in shown
     assert len(page.get("plotly_chart")) == 2  # panels and bars

@@ -8,7 +8,9 @@ log; the app goes on. Streamlit's own requests (stop, rerun, another page) are n
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from .text import plain
 
 SAID = "boundary_said"
 """Session key: sentences of callbacks, to be drawn with the page that follows them."""
+HEAVY = "ui.loaders"
+"""What brings torch, timm and captum with it."""
 NARROW = 900
 """Windows up to this width in pixels show everything in one column."""
 
@@ -101,6 +105,19 @@ def _hear() -> None:
     if heard:
         width, kind = heard.split()
         st.session_state["viewport"] = Viewport(min(max(int(width), 240), 4000), kind == "narrow")
+
+
+def opening() -> None:
+    """Say at once what the first visit after a start waits for, and import it; quick on every later one."""
+    if HEAVY in sys.modules:
+        return
+    place = st.empty()
+    with place.container():
+        st.title("VLASS Explorer", anchor=False)
+        st.caption("What trained vision models say of a radio cutout, and where they looked.")
+        st.caption(":material/progress_activity: Loading PyTorch and the models, once after a start: some 10 to 30 s.")
+    importlib.import_module(HEAVY)
+    place.empty()
 
 
 @contextmanager

@@ -45,8 +45,8 @@ KEPT = (
     "field_at",
 )
 """Session keys of the choices that are kept."""
-FAVOURITE = "first-vit-tiny"
-"""Checkpoint that a new session starts with, where it exists: it shows attention."""
+FAVOURITE = "first-d4-resnet"
+"""Checkpoint that a new session starts with, where it exists: the best one on real cutouts (README)."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def choose_runs(*run_ids: str) -> None:
 
 
 def chosen_checkpoint(cards: Sequence[Checkpoint]) -> Checkpoint | None:
-    """The chosen one of the cards; a new session starts with one that shows attention."""
+    """The chosen one of the cards; a new session starts with the best one."""
     by_name = {card.name: card for card in cards}
     wanted = st.session_state.get("checkpoint")
     for name in (wanted, FAVOURITE):

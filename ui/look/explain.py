@@ -20,12 +20,12 @@ from vlass_explorer.schema import (
     Window,
 )
 
-from .. import controls, loaders, results, slow
+from .. import controls, loaders, results, slow, state
 from ..boundary import Viewport
 from ..text import plain
 from . import methods
 
-WANTED = "wanted_method"
+WANTED, SHOWN = "wanted_method", "attention_shown"
 INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
 """The first that a checkpoint supports is drawn where the chosen method does not apply."""
 
@@ -86,7 +86,11 @@ def _method(card: Checkpoint) -> tuple[str, str]:
     applies, reason = loaders.supports(card, wanted)
     method = wanted if applies else next(name for name in INSTEAD if loaders.supports(card, name)[0])
     st.session_state["method"] = method
-    return method, "" if applies else reason
+    # Nobody misses attention who has neither asked for it nor seen it.
+    is_missed = WANTED in st.session_state or SHOWN in st.session_state or card.name != state.FAVOURITE
+    if applies and method == INSTEAD[0]:
+        st.session_state[SHOWN] = True
+    return method, reason if is_missed and not applies else ""
 
 
 def _want() -> None:
