@@ -16,7 +16,7 @@ from torch import nn
 from vlass_explorer.attribution import background, baseline_image, contrast, gradient
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.explainers.feature_ablation import islands
-from vlass_explorer.private import private
+from vlass_explorer.private import private_copy
 from vlass_explorer.progress import Cancelled, watch
 from vlass_explorer.schema import InputSpec, UnsupportedError
 
@@ -162,7 +162,7 @@ def test_contrast_is_the_difference_of_two_logits_for_every_method() -> None:
     with torch.no_grad():
         logits = model(x)
         assert torch.equal(against(x), logits - logits[:, 3:4])
-    difference = gradient(private(model), x.clone(), 1) - gradient(private(model), x.clone(), 3)
+    difference = gradient(private_copy(model), x.clone(), 1) - gradient(private_copy(model), x.clone(), 3)
     ours = explain("input_x_gradient", against, x, 1)
     assert np.allclose(ours, (difference * x)[0, 0], atol=1e-6)
     for name, module in EXPLAINERS.items():
@@ -175,7 +175,7 @@ def test_a_private_copy_shares_the_weights_and_nothing_else() -> None:
     model = timm.create_model("levit_128s", num_classes=4).eval()
     with torch.inference_mode():
         model(torch.zeros(1, 3, 224, 224))  # fills caches that autograd would refuse
-    copy = private(model)
+    copy = private_copy(model)
     caches = [
         [m.attention_bias_cache for m in one.modules() if hasattr(m, "attention_bias_cache")] for one in (model, copy)
     ]

@@ -16,7 +16,7 @@ from torch import nn
 from vlass_explorer.attention import attention_maps, layer_map, rollout
 from vlass_explorer.attention.positions import similarity
 from vlass_explorer.attribution import BATCH_SIZE, baseline_image
-from vlass_explorer.explainers import EXPLAINERS, integrated_gradients, of_the_sky, options, worded
+from vlass_explorer.explainers import EXPLAINERS, caption_zero_maps, integrated_gradients, of_the_sky, options
 from vlass_explorer.schema import Explanation, InputSpec, UnsupportedError
 
 X = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
@@ -198,11 +198,11 @@ def test_methods_of_the_model_alone_are_told_apart() -> None:
 
 def test_a_map_that_is_zero_everywhere_says_what_that_means() -> None:
     zero = Explanation(np.zeros((1, 4, 4), np.float32), ("a",), False, "Features of blocks.3.")
-    told = worded("grad_cam", zero).caption
+    told = caption_zero_maps("grad_cam", zero).caption
     assert told == (
         "The map is zero everywhere. Nothing there raises the label's logit; what lowers it is cut at zero. "
         "Features of blocks.3."
     )
-    assert "no part of the input" in worded("attention_rollout", zero).caption
+    assert "no part of the input" in caption_zero_maps("attention_rollout", zero).caption
     kept = dataclasses.replace(zero, maps=np.eye(4, dtype=np.float32)[None])
-    assert worded("grad_cam", kept) is kept
+    assert caption_zero_maps("grad_cam", kept) is kept

@@ -87,7 +87,7 @@ def clicked_peak(source: Cutout, spec: InputSpec) -> tuple[tuple[int, int], np.n
 
 def back_on_native_pixels(source: Cutout, spec: InputSpec, order: str) -> np.ndarray:
     """Crop, resize and export what the model sees, then resample the file onto the grid of the cutout."""
-    seen = preprocess.seen(preprocess.to_tensor(source, spec), spec)
+    seen = preprocess.input_image(preprocess.to_tensor(source, spec), spec)
     data, header = opened(export.fits_bytes(explanation([seen]), source, provenance(spec)))
     assert data.shape == (spec.img_size, spec.img_size)
     back, _ = reproject.reproject_interp((data, WCS(header)), source.wcs, source.shape, order=order)
@@ -234,7 +234,7 @@ def test_the_picture_shows_what_the_model_saw_beside_the_map() -> None:
     image = np.asarray(picture(np.zeros((1, 4, 4))).convert("RGB")).astype(int)
     tile = image[32 : 32 + 384, 12 : 12 + 384].sum(axis=2)
     y, x = np.unravel_index(tile.argmax(), tile.shape)
-    seen = preprocess.seen(preprocess.to_tensor(cutout(), SPEC), SPEC)
+    seen = preprocess.input_image(preprocess.to_tensor(cutout(), SPEC), SPEC)
     row, column = np.unravel_index(seen.argmax(), seen.shape)
     assert (int(y) // 12, int(x) // 12) == (31 - row, column)
 

@@ -76,4 +76,4 @@ def test_an_exported_picture_shows_what_a_colour_model_saw_in_colour() -> None:
     made = export.png_bytes(maps, green, export.Provenance(card, "x", card.label_names[0], {}, None))
     tile = np.asarray(Image.open(io.BytesIO(made)).convert("RGB"))[60:300, 40:300].astype(int)
     assert tile[..., 1].min() > 0 and tile[..., 0].max() == tile[..., 2].max() == 0
-    assert preprocess.seen(preprocess.to_tensor(green, spec), spec).shape == (32, 32, 3)
+    assert preprocess.input_image(preprocess.to_tensor(green, spec), spec).shape == (32, 32, 3)

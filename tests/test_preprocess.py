@@ -212,7 +212,7 @@ def test_what_the_model_saw_is_its_input(normalisation: str) -> None:
     spec = InputSpec(
         img_size=32, field_of_view_pixels=32, in_chans=3, mean=(0.1,), std=(0.2,), normalisation=normalisation
     )
-    seen = preprocess.seen(preprocess.to_tensor(sky(), spec)[0], spec)
+    seen = preprocess.input_image(preprocess.to_tensor(sky(), spec)[0], spec)
     image = preprocess.crop(preprocess.stretched(sky(), spec), preprocess.window(sky(), spec))
     assert seen.shape == (32, 32) and seen.dtype == np.float32
     assert seen == pytest.approx(image / image.max(), abs=1e-6)
@@ -264,9 +264,9 @@ def test_what_a_model_of_colour_saw_is_in_colour() -> None:
     spec = InputSpec(
         stretch="linear", img_size=40, field_of_view_pixels=40, in_chans=3, colour=True, mean=(0.3,), std=(0.2,)
     )
-    seen = preprocess.seen(preprocess.to_tensor(cutout, spec)[0], spec)
+    seen = preprocess.input_image(preprocess.to_tensor(cutout, spec)[0], spec)
     assert seen.shape == (40, 40, 3) and np.allclose(seen, np.moveaxis(colour / colour.max(), 0, -1), atol=1e-6)
     # A grey picture has one value a pixel, and so has a model of three equal channels.
-    grey = preprocess.seen(preprocess.to_tensor(array_cutout("x", colour[0]), spec)[0], spec)
+    grey = preprocess.input_image(preprocess.to_tensor(array_cutout("x", colour[0]), spec)[0], spec)
     plain = dataclasses.replace(spec, colour=False)
-    assert grey.shape == preprocess.seen(preprocess.to_tensor(cutout, plain)[0], plain).shape == (40, 40)
+    assert grey.shape == preprocess.input_image(preprocess.to_tensor(cutout, plain)[0], plain).shape == (40, 40)

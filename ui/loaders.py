@@ -140,7 +140,7 @@ def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
     """What the model saw, see ``preprocess.seen``, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
-    return preprocess.seen(tensor(card, cutout), spec), preprocess.window(cutout, spec)
+    return preprocess.input_image(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
 
 @MEMORY.cached
@@ -200,7 +200,7 @@ def explanation(
         found: Explanation = explainers.EXPLAINERS[method].explain(
             contrast_model(card, against), tensor(card, cutout), target, **dict(options)
         )
-        return explainers.worded(method, found)
+        return explainers.caption_zero_maps(method, found)
 
     return remembered("explanation", card, cutout, (method, target, options, against), work)
 
@@ -214,7 +214,7 @@ def measurements(cutout: Cutout, *, local_background: bool = False) -> measuring
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
 def seen_picture(spec: InputSpec, cutout: Cutout, side: int = 150) -> str:
     """What a model with this input sees, row 0 at the bottom, as a data URL, for galleries."""
-    pixels = np.nan_to_num(preprocess.seen(preprocess.to_tensor(cutout, spec), spec)[::-1])
+    pixels = np.nan_to_num(preprocess.input_image(preprocess.to_tensor(cutout, spec), spec)[::-1])
     in_colour = np.round(pixels * 255).astype(np.uint8)
     return _data_url(in_colour if pixels.ndim == 3 else matplotlib.colormaps[colours.SKY_MAP](pixels, bytes=True), side)
 

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from .attention import AttentionGradients, prefix_shares, start_words
-from .private import private
+from .private import private_copy
 from .progress import report
 from .schema import Explanation, FloatArray, InputSpec
 
@@ -39,12 +39,12 @@ def contrast(model: nn.Module, against: int) -> nn.Module:
     A private copy of the same type that shares the weights, so that every method takes it.
     """
     with torch.inference_mode(False):
-        copy = private(model)
+        copy = private_copy(model)
     copy.register_forward_hook(lambda _module, _inputs, logits: logits - logits[:, against : against + 1])
     return copy
 
 
-def counted(model: nn.Module, total: int) -> Callable[[Tensor], Tensor]:
+def with_progress(model: nn.Module, total: int) -> Callable[[Tensor], Tensor]:
     """The model as a function that reports progress; ``total`` images make the whole."""
     done = 0
 

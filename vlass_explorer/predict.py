@@ -119,7 +119,7 @@ def from_logits(card: Checkpoint, cutout: Cutout, logits: Tensor) -> Prediction:
     return Prediction(card.label_names, logits.numpy(), scores.numpy(), verdict)
 
 
-def asking(card: Checkpoint) -> AbstractContextManager[None]:
+def model_errors(card: Checkpoint) -> AbstractContextManager[None]:
     """Around a forward pass: CheckpointError where the model refuses what its own input description makes."""
     return mapped(lambda error: _refusal(error, card))
 
@@ -140,7 +140,7 @@ def _answer(
     tensors = [item for _, item in batch if isinstance(item, Tensor)]
     rows: Iterator[Tensor] = iter(())
     if tensors:
-        with asking(card), torch.inference_mode():
+        with model_errors(card), torch.inference_mode():
             rows = iter(model(torch.cat(tensors).to(device)).float().cpu())
     for cutout, item in batch:
         if not isinstance(item, Tensor):

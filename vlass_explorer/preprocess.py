@@ -47,7 +47,7 @@ def mirabest(image: Image, rms: float | None, spec: InputSpec) -> Image:
 
     Needs an rms. Aniyan & Thorat 2017 (ApJS 230, 20); Porter & Scaife 2023 (RASTI 2, 293).
     """
-    return np.where(image < spec.clip_sigma * needed(rms, "mirabest"), np.float32(0.0), image)
+    return np.where(image < spec.clip_sigma * require_rms(rms, "mirabest"), np.float32(0.0), image)
 
 
 def asinh(image: Image, rms: float | None, spec: InputSpec) -> Image:
@@ -55,7 +55,7 @@ def asinh(image: Image, rms: float | None, spec: InputSpec) -> Image:
 
     Needs an rms; negative pixels stay negative. Lupton et al. 1999 (AJ 118, 1406).
     """
-    return np.arcsinh(image / (spec.softening * needed(rms, "asinh")))
+    return np.arcsinh(image / (spec.softening * require_rms(rms, "asinh")))
 
 
 def asinh_peak(image: Image, rms: float | None, spec: InputSpec) -> Image:
@@ -80,7 +80,7 @@ def zscale(image: Image, rms: float | None, spec: InputSpec) -> Image:
     # Here and not above: it brings matplotlib.
     from astropy.visualization import ZScaleInterval
 
-    needed(rms, "zscale")
+    require_rms(rms, "zscale")
     low, high = ZScaleInterval().get_limits(image[np.isfinite(image)])
     return unit_interval(image, low, high, "zscale")
 
@@ -91,7 +91,7 @@ STRETCHES: dict[str, Stretch] = {
 }
 
 
-def needed(rms: float | None, stretch: str) -> float:
+def require_rms(rms: float | None, stretch: str) -> float:
     """The rms, or InputError where the noise was clipped away before the file was written."""
     if rms is None:
         raise InputError(
@@ -206,7 +206,7 @@ def to_tensor(cutout: Cutout, spec: InputSpec) -> Tensor:
     return finish(crops, spec, maximum(torch.from_numpy(planes)[None]))
 
 
-def seen(x: Tensor, spec: InputSpec) -> Image:
+def input_image(x: Tensor, spec: InputSpec) -> Image:
     """What the model saw, for display: (S, S) in 0..1, row 0 at the bottom, from one model input (C, S, S).
 
     (S, S, 3), red, green and blue, where the model takes colour and the picture has it.

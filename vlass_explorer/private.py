@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-def private(model: nn.Module) -> nn.Module:
+def private_copy(model: nn.Module) -> nn.Module:
     """Copy of the modules that shares every parameter and buffer: hooks and caches never reach the shared model.
 
     What a pass under inference mode cached is copied (ConViT's positions) or left to be computed again (LeViT's
@@ -35,4 +35,4 @@ def private(model: nn.Module) -> nn.Module:
 def differentiable(model: nn.Module) -> Iterator[nn.Module]:
     """A private copy of the model where gradients flow, whatever mode the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
-        yield private(model)
+        yield private_copy(model)

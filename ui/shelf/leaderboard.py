@@ -114,5 +114,5 @@ def _cost_or_reason(card: Checkpoint) -> tuple[float, float]:
 @st.cache_data(show_spinner="Measuring one forward pass", max_entries=200, hash_funcs=loaders.HASHES)
 def _cost(card: Checkpoint) -> tuple[float, float]:
     model = loaders.model(card)
-    with predict.asking(card):
+    with predict.model_errors(card):
         return cost.flops(model, card.input_spec) / 1e9, 1e3 * cost.forward_seconds(model, card.input_spec)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels import overheard
+from .kernels import intercepted
 
 Function = Literal["scaled_dot_product_attention", "softmax", "dropout"]
 
@@ -61,7 +61,7 @@ def capture(handle: Callable[[Call], None] | None = None, *, dropouts: bool = Fa
         if call is not None:
             take(call)
 
-    with overheard(listen, dropouts=dropouts):
+    with intercepted(listen, dropouts=dropouts):
         yield calls
 
 

@@ -23,7 +23,7 @@ autocast; what it calls itself is not overheard."""
 
 
 @contextmanager
-def overheard(listener: Listener, *, dropouts: bool = False) -> Iterator[None]:
+def intercepted(listener: Listener, *, dropouts: bool = False) -> Iterator[None]:
     """Tell ``listener`` of each softmax and fused attention of this thread, and of each dropout where asked.
 
     The operators run as they are. Contexts may be nested: all their listeners are told.

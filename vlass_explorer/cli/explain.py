@@ -97,5 +97,5 @@ def _explain(
             raise InputError(f"{label} cannot be compared with itself; name another label after --against.")
         model = attribution.contrast(model, card.label_names.index(args.against))
     explanation = explainer.explain(model, x, card.label_names.index(label), **options)
-    explanation = explainers.worded(args.method, explanation)
+    explanation = explainers.caption_zero_maps(args.method, explanation)
     return explanation, cutout, export.Provenance(card, args.method, label, options, prediction, args.against)

@@ -24,7 +24,7 @@ from ..schema import Explanation
 if TYPE_CHECKING:
     from ..options import Option
 
-__all__ = ["EXPLAINERS", "of_the_sky", "options", "worded"]
+__all__ = ["EXPLAINERS", "of_the_sky", "options", "caption_zero_maps"]
 
 EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
     {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
@@ -44,7 +44,7 @@ def options(name: str) -> Mapping[str, Option]:
     return of(EXPLAINERS[name].explain)
 
 
-def worded(name: str, explanation: Explanation) -> Explanation:
+def caption_zero_maps(name: str, explanation: Explanation) -> Explanation:
     """The explanation; where all its maps are zero everywhere, its caption says so and what that means."""
     if explanation.maps.any():
         return explanation

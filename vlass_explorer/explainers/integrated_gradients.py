@@ -15,9 +15,9 @@ from ..attribution import (
     Baseline,
     baseline_image,
     completeness_error,
-    counted,
     pixel_map,
     supports,
+    with_progress,
 )
 from ..private import differentiable
 from ..progress import report
@@ -55,7 +55,7 @@ def explain(
         with torch.no_grad():
             difference = float((copy(x)[0, target] - copy(start)[0, target]).double())
         plan = _step_counts(max_steps)
-        method = IntegratedGradients(counted(copy, sum(plan)))
+        method = IntegratedGradients(with_progress(copy, sum(plan)))
         for steps in plan:
             attribution = method.attribute(
                 x, start, target=target, n_steps=steps, internal_batch_size=BATCH_SIZE

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, baseline_image, counted, supports
-from ..private import private
+from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, baseline_image, supports, with_progress
+from ..private import private_copy
 from ..schema import Explanation, UnsupportedError
 
 __all__ = ["TITLE", "explain", "supports"]
@@ -50,7 +50,7 @@ def explain(
     places = (-(-(height - side) // step) + 1) * (-(-(width - side) // step) + 1)
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
-        attribution = Occlusion(counted(private(model), places + 1)).attribute(
+        attribution = Occlusion(with_progress(private_copy(model), places + 1)).attribute(
             x,
             (chans, side, side),
             strides=(chans, step, step),

@@ -30,7 +30,7 @@ def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) 
     counted in the picture.
     """
     spec = provenance.card.input_spec
-    seen = preprocess.seen(preprocess.to_tensor(cutout, spec), spec)
+    seen = preprocess.input_image(preprocess.to_tensor(cutout, spec), spec)
     maps = np.asarray(explanation.maps[:MAX_PANELS], np.float32)
     low, high = _limits(maps, explanation.signed)
     colours = SIGNED_MAP if explanation.signed else UNSIGNED_MAP

@@ -26,7 +26,7 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
     """
     tiles: list[tuple[str, str, Image.Image]] = []
     for card in {provenance.card.name: provenance.card for _, provenance in items}.values():
-        seen = preprocess.seen(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)
+        seen = preprocess.input_image(preprocess.to_tensor(cutout, card.input_spec), card.input_spec)
         tiles.append(("What the model saw", card.name, coloured(seen, 0.0, 1.0, SKY_MAP)))
     for explanation, provenance in items:
         maps = np.asarray(explanation.maps, np.float32)

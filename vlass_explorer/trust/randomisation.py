@@ -19,7 +19,7 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from ..private import private
+from ..private import private_copy
 from ..progress import part
 from ..schema import FloatArray, UnsupportedError
 from .symmetry import correlation
@@ -79,7 +79,7 @@ def randomisation(
 def cascade(model: nn.Module, names: list[str], seed: int) -> Iterator[tuple[str, nn.Module]]:
     """Each name with a copy of the model in which the modules up to it are random; always the same copy."""
     with torch.inference_mode(False):
-        copy = deepcopy(private(model))
+        copy = deepcopy(private_copy(model))
     for name in names:
         module = copy.get_submodule(name)
         with _DRAWING, torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
