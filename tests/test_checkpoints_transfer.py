@@ -132,7 +132,7 @@ def test_foreign_weights_are_adopted(tmp_path: Path, prefix: str, form: str) -> 
         # What else a wrapper holds beside the model stays out.
         held = {**state, "loss.weight": torch.ones(2)} if prefix else state
         torch.save({"epoch": 3, "state_dict": held} if form == "lightning" else state, buffer)
-    card = checkpoints.adopt(buffer.getvalue(), root=tmp_path, **IMPORT)
+    card = checkpoints.import_weights(buffer.getvalue(), root=tmp_path, **IMPORT)
     found = checkpoints.load(card).state_dict()
     assert all(torch.allclose(found[key], value.half().float()) for key, value in model.state_dict().items())
 
@@ -146,16 +146,16 @@ def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path) -> None:
     torch.save({"state_dict": Bomb()}, buffer)
     for content in (pickle.dumps(Bomb()), buffer.getvalue()):
         with pytest.raises(CheckpointError, match="neither safetensors nor"):
-            checkpoints.adopt(content, root=tmp_path / "shelf", **IMPORT)
+            checkpoints.import_weights(content, root=tmp_path / "shelf", **IMPORT)
     assert not (tmp_path / "ran").exists()
 
 
 def test_weights_of_another_architecture_or_head_are_refused(tmp_path: Path) -> None:
     content = safetensors.torch.save(dict(tiny_checkpoint.build().state_dict()))
     with pytest.raises(CheckpointError, match="misses"):
-        checkpoints.adopt(content, root=tmp_path, **IMPORT | {"architecture": "resnet18", "model_args": {}})
+        checkpoints.import_weights(content, root=tmp_path, **IMPORT | {"architecture": "resnet18", "model_args": {}})
     with pytest.raises(CheckpointError, match="shape"):
-        checkpoints.adopt(content, root=tmp_path, **IMPORT | {"label_names": ("a", "b")})
+        checkpoints.import_weights(content, root=tmp_path, **IMPORT | {"label_names": ("a", "b")})
 
 
 @pytest.mark.parametrize("prefix", ["", "model."])
@@ -165,9 +165,9 @@ def test_weights_that_are_left_over_are_refused_and_named(tmp_path: Path, prefix
     content = safetensors.torch.save({prefix + key: value for key, value in model.state_dict().items()})
     args = {**tiny_checkpoint.ARGS, "depth": 5}
     with pytest.raises(CheckpointError, match=r"holds blocks\.5\.attn\.proj\.bias and 11 more, which vit_tiny"):
-        checkpoints.adopt(content, root=tmp_path, **IMPORT | {"model_args": args})
+        checkpoints.import_weights(content, root=tmp_path, **IMPORT | {"model_args": args})
     assert list(tmp_path.iterdir()) == []
-    card = checkpoints.adopt(content, root=tmp_path, **IMPORT | {"model_args": {**args, "depth": 6}})
+    card = checkpoints.import_weights(content, root=tmp_path, **IMPORT | {"model_args": {**args, "depth": 6}})
     assert len(checkpoints.load(card).blocks) == 6
 
 
@@ -175,7 +175,7 @@ def test_a_file_with_student_and_teacher_is_refused(tmp_path: Path) -> None:
     state = tiny_checkpoint.build().state_dict()
     both = {f"{owner}.{key}": value.clone() for owner in ("student", "teacher") for key, value in state.items()}
     with pytest.raises(CheckpointError, match="2 such models, student and teacher; save the one to import"):
-        checkpoints.adopt(safetensors.torch.save(both), root=tmp_path, **IMPORT)
+        checkpoints.import_weights(safetensors.torch.save(both), root=tmp_path, **IMPORT)
 
 
 @pytest.mark.slow

@@ -33,13 +33,13 @@ def rows(*labels: str) -> list[dict[str, str]]:
 )
 def test_labels_in_doubt_are_named_in_one_sentence(labels: tuple[str, ...], said: str) -> None:
     with pytest.raises(DatasetError) as error:
-        label_words.decided(rows(*labels), {})
+        label_words.resolve_labels(rows(*labels), {})
     assert said in str(error.value) and "Say in dataset.yaml" in str(error.value)
 
 
 @pytest.mark.parametrize("labels", [("FRI", "FRII"), ("-1", "1"), ("a", "b", "ä b"), ("1.0", "2.0"), ("M87", "M 31")])
 def test_labels_that_differ_are_not_asked_about(labels: tuple[str, ...]) -> None:
-    assert [row["label"] for row in label_words.decided(rows(*labels), {})] == list(labels)
+    assert [row["label"] for row in label_words.resolve_labels(rows(*labels), {})] == list(labels)
 
 
 def test_answers_join_labels_and_leave_out_images(tmp_path: Path) -> None:

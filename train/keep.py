@@ -29,7 +29,7 @@ def keep(
 
     The test split is read here for the first time, after everything is decided.
     """
-    checkpoints.as_stored(model).eval()
+    checkpoints.round_to_stored(model).eval()
     splits = {"validation": data.validation}
     if data.test_indices:
         splits["test"] = data.test()

@@ -100,7 +100,7 @@ def import_form(may_change: bool) -> None:
         if packed:
             card = checkpoints.unpack(file.getvalue(), name)
         else:
-            card = checkpoints.adopt(
+            card = checkpoints.import_weights(
                 file.getvalue(),
                 name=name,
                 **given,

@@ -9,15 +9,15 @@ wrong number of classes.
 from .config import CONFIG, WEIGHTS
 from .heads import MLP_HEAD, classifiers, with_mlp_head
 from .model_card import model_card
-from .saving import as_stored, save, update
+from .saving import round_to_stored, save, update
 from .seen_list import SEEN, merged, seen
 from .shelf import check_name, find, folder, listing, problems, read
 from .starting import inherited_options, starting_checkpoint, with_inherited
-from .transfer import adopt, delete, pack, rename, unpack
+from .transfer import import_weights, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "SEEN", "WEIGHTS", "adopt", "as_stored", "check_name", "classifiers", "create", "delete",
+    "CONFIG", "MLP_HEAD", "SEEN", "WEIGHTS", "import_weights", "round_to_stored", "check_name", "classifiers", "create", "delete",
     "find", "folder", "inherited_options", "listing", "load", "merged", "model_card", "pack", "problems", "read", "rename", "save",
     "seen", "starting_checkpoint", "with_inherited", "unpack", "update", "with_mlp_head",
 ]

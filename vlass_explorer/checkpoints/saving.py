@@ -116,16 +116,16 @@ def update(
     ours["provenance"] = plain(origin.table())
     changed = to_card(config, card.path)
     files = {} if seen is None else {SEEN: to_csv(seen)}
-    put(card.path, {**files, CONFIG: dump(config).encode(), README: model_card(changed).encode()})
+    write_files(card.path, {**files, CONFIG: dump(config).encode(), README: model_card(changed).encode()})
     return read(card.path)
 
 
 def write_card(card: Checkpoint) -> None:
     """Write the model card of a checkpoint anew, as after a change of its name."""
-    put(card.path, {README: model_card(card).encode()})
+    write_files(card.path, {README: model_card(card).encode()})
 
 
-def put(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Replace files of a folder, each in one step."""
     for name, content in files.items():
         temporary = folder / f".{name}.{os.getpid()}"
@@ -154,7 +154,7 @@ def _try_out(card: Checkpoint) -> None:
         raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of one a label.")
 
 
-def as_stored(model: nn.Module) -> nn.Module:
+def round_to_stored(model: nn.Module) -> nn.Module:
     """The same model, its weights rounded in place as ``save`` stores them: what is evaluated is what is kept."""
     import torch
 

@@ -101,7 +101,7 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> N
             sink.write(block)
 
 
-def adopt(
+def import_weights(
     content: bytes,
     *,
     name: str,

@@ -89,7 +89,7 @@ def read(
         options += said
     digest = _digest(data, raw, options if options != (0, None, None, None, None, None) else None)
     cutout = _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros, said[0])
-    return declared.told(cutout, *said) if any(said) else cutout
+    return declared.apply(cutout, *said) if any(said) else cutout
 
 
 def _opened(path: Path) -> bytes | Path:

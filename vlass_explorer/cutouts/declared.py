@@ -72,7 +72,7 @@ def beam(axes: tuple[float, ...]) -> Beam:
     return Beam(major, minor, pa, source="declared")
 
 
-def told(cutout: Cutout, stretch: str | None, beam: Beam | None, survey: str | None) -> Cutout:
+def apply(cutout: Cutout, stretch: str | None, beam: Beam | None, survey: str | None) -> Cutout:
     """A picture or array with what was declared of it and of ``declared_scale``, noted first of all."""
     origin = cutout.origin
     if survey:

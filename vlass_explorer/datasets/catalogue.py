@@ -48,7 +48,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     places = [(class_folders.number_of(row, "ra") or 0.0, class_folders.number_of(row, "dec") or 0.0) for row in rows]
     keep_zeros = bool(said.get("keep_zeros", False))
     found = {row["label"] for row in rows}
-    names = tuple(label_words.normal(str(name)) for name in said.pop("label_names", sorted(found)))
+    names = tuple(label_words.normalise(str(name)) for name in said.pop("label_names", sorted(found)))
     unknown = sorted(found - set(names))
     if unknown or not rows:
         what = f"Labels {', '.join(unknown)} are not among {', '.join(names)}" if rows else "The catalogue has no rows"

@@ -75,7 +75,7 @@ def assemble(
         reading["keep_zeros"] = True
         keys.append("keep zeros")
     found = {row["label"] for row in table}
-    names = tuple(label_words.normal(str(name)) for name in known.pop("label_names", sorted(found)))
+    names = tuple(label_words.normalise(str(name)) for name in known.pop("label_names", sorted(found)))
     if found - set(names):
         raise DatasetError(f"Labels {', '.join(sorted(found - set(names)))} are not among {', '.join(names)}.")
     items = tuple(
@@ -98,10 +98,14 @@ def assemble(
 def labelled(table: Sequence[Mapping[str, str]], known: dict[str, Any]) -> list[dict[str, str]]:
     """Rows with the labels that dataset.yaml decides, see ``label_words``; its answers are taken out of ``known``."""
     answers = {
-        label_words.normal("" if label is None else str(label)): None if to is None else label_words.normal(str(to))
+        label_words.normalise("" if label is None else str(label)): None
+        if to is None
+        else label_words.normalise(str(to))
         for label, to in known.pop("labels", {}).items()
     }
-    rows = label_words.decided(table, answers, [label_words.normal(str(name)) for name in known.get("label_names", ())])
+    rows = label_words.resolve_labels(
+        table, answers, [label_words.normalise(str(name)) for name in known.get("label_names", ())]
+    )
     if table and not rows:
         raise DatasetError("Every image is left out by labels in dataset.yaml.")
     return rows
@@ -194,7 +198,7 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
             real = path.resolve()
             if not real.exists():  # a name may be composed here and decomposed there: one name to people
                 others = _composed(root) if others is None else others
-                path = others.get(label_words.normal(Path(row["path"]).as_posix()), path)
+                path = others.get(label_words.normalise(Path(row["path"]).as_posix()), path)
                 real = path.resolve()
             is_there = real.is_file() and real.stat().st_size > 0
         strays = Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts
@@ -216,7 +220,9 @@ def _paths(root: Path, table: list[dict[str, str]]) -> list[Path]:
 
 def _composed(root: Path) -> dict[str, Path]:
     """Files below a folder by their relative path in composed Unicode."""
-    return {label_words.normal(path.relative_to(root).as_posix()): path for path in root.rglob("*") if path.is_file()}
+    return {
+        label_words.normalise(path.relative_to(root).as_posix()): path for path in root.rglob("*") if path.is_file()
+    }
 
 
 def _no_path(text: str, error: Exception) -> DatasetError:

@@ -118,7 +118,7 @@ def _fields(images: Stretched) -> Iterator[tuple[int, NDArray[np.float32]]]:
             yield index, images.crops(group, [row], images.windows[group])[0]
 
 
-def told(pairs: Sequence[Pair], data_set: DataSet, limit: int = 5) -> list[str]:
+def describe(pairs: Sequence[Pair], data_set: DataSet, limit: int = 5) -> list[str]:
     """Sentences on the pairs, for a check before training."""
     ways = {"place": "lie {:.1f} arcsec apart", "pixels": "have the same pixels", "alike": "correlate by {:.4f}"}
     names = [item.name for item in data_set.items]

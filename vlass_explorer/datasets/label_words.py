@@ -18,12 +18,12 @@ MISSING = {"", "nan", "n/a", "na", "<na>", "none", "null", "nat"}
 TOLD = 5
 
 
-def normal(text: str) -> str:
+def normalise(text: str) -> str:
     """A name in the composed form of Unicode (NFC): as most systems write it, macOS folders do not."""
     return unicodedata.normalize("NFC", text)
 
 
-def decided(
+def resolve_labels(
     table: Sequence[Mapping[str, str]], answers: Mapping[str, str | None], classes: Collection[str] = ()
 ) -> list[dict[str, str]]:
     """The rows with labels in composed Unicode, named as ``answers`` say, without those that have no label then.
@@ -31,7 +31,7 @@ def decided(
     ``classes`` are label names that the set declares: they need no answer. Raises one DatasetError that names every
     label which is empty or says "missing", or differs from another by case, spaces, dashes, accents or as 1 and 1.0.
     """
-    rows = [{**row, "label": normal(row["label"])} for row in table]
+    rows = [{**row, "label": normalise(row["label"])} for row in table]
     counts = Counter(row["label"] for row in rows)
     open_labels = [label for label in sorted(counts) if label not in answers and label not in classes]
     doubts = [f"{_shown(label)} ({counts[label]})" for label in open_labels if label.casefold() in MISSING]

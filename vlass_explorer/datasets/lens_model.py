@@ -85,7 +85,7 @@ class Lens:
     """In eV, of a vortex."""
 
 
-def require() -> None:
+def require_lenstronomy() -> None:
     """Raise DatasetError with what to do where lenstronomy is not installed."""
     try:
         import lenstronomy  # noqa: F401
@@ -168,7 +168,7 @@ def _vortex(axion_mass: float, random: np.random.Generator) -> NDArray[np.float6
 
 def render(lens: Lens, instrument: Instrument) -> tuple[NDArray[np.float64], Any]:
     """Image (size, size) without noise, row 0 the south, and lenstronomy's simulation, which knows the noise."""
-    require()
+    require_lenstronomy()
     from lenstronomy.SimulationAPI.sim_api import SimAPI
 
     band = instrument.band or INSTRUMENTS["Model_II"].band

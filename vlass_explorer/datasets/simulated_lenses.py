@@ -38,7 +38,7 @@ def load(root: Path | None, *, seed: int = 0, count: int | None = None) -> DataS
     model = "Model_II" if root is None else root.name
     if model not in INSTRUMENTS or not 0 <= seed < min(SEEDS.values()):
         raise DatasetError(f"data_dir is a folder or one of {', '.join(INSTRUMENTS)}, and a seed is 0 to 2147483645.")
-    lens_model.require()
+    lens_model.require_lenstronomy()
     items = [item(model, seed, index, "train") for index in range(count or COUNT)]
     items += [item(model, SEEDS[part], index, part) for part, held in HELD.items() for index in range(held)]
     return DataSet(

@@ -120,7 +120,7 @@ def stretched(
     return found
 
 
-def told_apart(data_set: DataSet, images: Stretched, indices: Sequence[int]) -> Cutouts:
+def identities(data_set: DataSet, images: Stretched, indices: Sequence[int]) -> Cutouts:
     """Content and places of chosen items (N); a place is that of the data set's table, else the cutout's centre."""
     chosen = np.asarray(indices, dtype=np.int64)
     places = images.centres[chosen]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import preprocess
 from ..datasets import DataSet
-from ..datasets.stretched import Stretched, told_apart
+from ..datasets.stretched import Stretched, identities
 from ..schema import InputSpec, Window
 
 
@@ -27,7 +27,7 @@ class Images:
         lost = [index for index in indices if index in images.failures]
         self.unreadable: Mapping[str, str] = {data_set.items[index].name: images.failures[index] for index in lost}
         self.labels = torch.tensor([data_set.items[i].label for i in self.indices], dtype=torch.long)
-        self.cutouts = told_apart(data_set, images, self.indices)
+        self.cutouts = identities(data_set, images, self.indices)
         self.spec = spec
         self._images = images
         self._place = torch.from_numpy(images.place[self.indices])

@@ -83,7 +83,7 @@ def average(
         return evaluate_images(model, data.validation, cards[0].label_names, device=device).report.macro_f1
 
     model, chosen = averaging.average(cards, data.inputs if data else None, score if greedy else None, device=device)
-    checkpoints.as_stored(model)
+    checkpoints.round_to_stored(model)
     used = [seen[card.name] for card in chosen]
     counted = 0
     if data is not None and averaging.has_statistics(model) and len(chosen) > 1:
