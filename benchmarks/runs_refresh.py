@@ -63,7 +63,7 @@ def measure(rows: int) -> tuple[float, float]:
             run = runs.create(RunConfig(name=f"run-{number}", epochs=100))
             is_active = number == ENDED
             phase = "training" if is_active else "finished"
-            runs.beat(run.path, phase=phase, process=runs.identity(), step=5, total_steps=100 * rows, device="cpu")
+            runs.heartbeat(run.path, phase=phase, process=runs.identity(), step=5, total_steps=100 * rows, device="cpu")
             add_rows(run, 0, rows if is_active else 100)
         (run.path / "train.log").write_bytes(b"epoch 1/100  val_loss 0.5  a line of a log\n" * (LOG_BYTES // 43))
         test = AppTest.from_function(page, default_timeout=300)

@@ -58,7 +58,7 @@ def test_an_image_saved_again_is_alike() -> None:
     assert not duplicates.duplicates(*made([*images, coarse], {3: (10.0, 5.0), 8: (11.0, 5.0)}))  # known to be two
 
 
-def test_the_same_place_is_told_with_its_distance() -> None:
+def test_the_same_place_is_found_with_its_distance() -> None:
     positions = {0: (359.9999, 60.0), 1: (0.0002, 60.0), 2: (0.0, 60.01)}
     data_set, found = made(fields(3), positions)
     [pair] = duplicates.duplicates(data_set, found)

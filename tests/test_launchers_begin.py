@@ -29,7 +29,7 @@ def test_as_many_runs_as_are_allowed() -> None:
     with pytest.raises(RunError, match="2 runs are active"):
         begin.start(RunConfig(name="three"), stand_in, most=2)
     assert len(runs.listing()) == 2
-    runs.beat(first.path, phase="finished")
+    runs.heartbeat(first.path, phase="finished")
     assert begin.start(RunConfig(name="three"), stand_in, most=2).config.name == "three"
 
 
@@ -52,7 +52,7 @@ def test_two_people_at_once_stay_within_the_number() -> None:
 
 def test_a_run_is_resumed_once_even_when_two_ask() -> None:
     run = begin.start(RunConfig(), stand_in, most=8)
-    runs.beat(run.path, phase="stopped")
+    runs.heartbeat(run.path, phase="stopped")
     launched: list[str] = []
 
     def launch(again: Run) -> None:

@@ -83,10 +83,10 @@ def test_a_request_comes_before_the_kill(run: Run, monkeypatch: pytest.MonkeyPat
 def test_another_process_with_that_id_is_left_alone(run: Run) -> None:
     innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        runs.beat(run.path, phase="training", process={**runs.identity(innocent.pid), "started": "12"})
+        runs.heartbeat(run.path, phase="training", process={**runs.identity(innocent.pid), "started": "12"})
         local.kill(runs.read(run.path))
         assert innocent.poll() is None
-        runs.beat(run.path, process={**runs.identity(innocent.pid), "host": "elsewhere"})
+        runs.heartbeat(run.path, process={**runs.identity(innocent.pid), "host": "elsewhere"})
         with pytest.raises(RunError, match="elsewhere"):
             local.kill(runs.read(run.path))
         assert innocent.poll() is None

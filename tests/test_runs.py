@@ -57,7 +57,9 @@ def test_identity_tells_processes_apart() -> None:
 def test_phase_is_checked_against_the_process(tmp_path: Path) -> None:
     run = runs.create(CONFIG, tmp_path)
     process = sleeper()
-    runs.beat(run.path, phase="training", process=runs.identity(process.pid), step=30, total_steps=120, eta_seconds=9.0)
+    runs.heartbeat(
+        run.path, phase="training", process=runs.identity(process.pid), step=30, total_steps=120, eta_seconds=9.0
+    )
     alive = runs.read(run.path)
     assert (alive.phase, alive.progress, alive.eta_seconds) == ("training", 0.25, 9.0)
     process.kill()
@@ -66,7 +68,7 @@ def test_phase_is_checked_against_the_process(tmp_path: Path) -> None:
     assert (lost.phase, lost.eta_seconds, lost.is_active) == ("lost", None, False)
     assert "step 30" in lost.reason
     assert json.loads((run.path / "status.json").read_text())["phase"] == "training"
-    runs.beat(run.path, phase="finished")
+    runs.heartbeat(run.path, phase="finished")
     assert (runs.read(run.path).phase, runs.read(run.path).progress) == ("finished", 1.0)
 
 
@@ -81,7 +83,7 @@ def test_a_trainer_that_never_came_up_is_lost(tmp_path: Path) -> None:
 
 def test_silence_from_another_host_is_lost(tmp_path: Path) -> None:
     run = runs.create(CONFIG, tmp_path)
-    runs.beat(run.path, phase="training", process={**runs.identity(), "host": "node7"})
+    runs.heartbeat(run.path, phase="training", process={**runs.identity(), "host": "node7"})
     assert socket.gethostname() != "node7" and runs.read(run.path).phase == "training"
     runs.write_status(run.path, heartbeat=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
     assert "node7" in runs.read(run.path).reason and runs.read(run.path).phase == "lost"
@@ -96,7 +98,7 @@ def test_the_oldest_living_run_of_a_device_is_first(tmp_path: Path) -> None:
     for run, device, who in zip(
         made, ["cpu", "cpu", "cuda:0", "cpu"], [dead, runs.identity(), runs.identity(), {}], strict=True
     ):
-        runs.beat(run.path, device=device, process=who or runs.identity())
+        runs.heartbeat(run.path, device=device, process=who or runs.identity())
     assert [run.id for run in runs.queue(tmp_path, "cpu")] == [made[1].id, made[3].id]
     assert [runs.read(run.path).queue_position for run in made] == [None, 1, 1, 2]
 
@@ -108,7 +110,7 @@ def test_a_run_that_is_coming_up_keeps_its_turn(tmp_path: Path) -> None:
     )
     for run in (slow, other):
         runs.write_json(run.path / "process.json", runs.identity())
-    runs.beat(fast.path, device="cpu", process=runs.identity())
+    runs.heartbeat(fast.path, device="cpu", process=runs.identity())
     assert [run.id for run in runs.queue(tmp_path, "cpu")] == [slow.id, fast.id]
     assert [run.id for run in runs.queue(tmp_path, "cuda:1")] == [slow.id, other.id]
     positions = {run.id: run.queue_position for run in runs.listing(tmp_path)}
@@ -119,7 +121,7 @@ def test_an_ended_run_is_deleted_whole(tmp_path: Path) -> None:
     run, other = runs.create(CONFIG, tmp_path), runs.create(CONFIG, tmp_path)
     with pytest.raises(RunError, match="stop it before"):
         runs.delete(run)
-    runs.beat(run.path, phase="stopped")
+    runs.heartbeat(run.path, phase="stopped")
     (tmp_path / ".deleted-before").mkdir()  # an earlier deletion was interrupted
     runs.delete(run)
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.id]
@@ -132,7 +134,7 @@ def test_one_decision_at_a_time(tmp_path: Path) -> None:
     most = []
 
     def decide(number: int) -> None:
-        with runs.exclusive(tmp_path / "runs"):
+        with runs.locked(tmp_path / "runs"):
             inside.append(number)
             most.append(len(inside))
             inside.remove(number)
@@ -175,7 +177,7 @@ def test_stop_is_a_file_and_only_for_the_living(tmp_path: Path) -> None:
     run = runs.create(CONFIG, tmp_path)
     runs.request_stop(run)
     assert (run.path / "stop").exists()
-    runs.beat(run.path, phase="stopped")
+    runs.heartbeat(run.path, phase="stopped")
     with pytest.raises(RunError, match="nothing to stop"):
         runs.request_stop(runs.read(run.path))
 
@@ -185,7 +187,7 @@ def test_a_new_attempt_queues_an_ended_run_again(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="queued"):
         runs.new_attempt(run)
     runs.request_stop(run)
-    runs.beat(run.path, phase="stopped", reason="Stopped on request.", process=runs.identity())
+    runs.heartbeat(run.path, phase="stopped", reason="Stopped on request.", process=runs.identity())
     again = runs.new_attempt(runs.read(run.path))
     assert (again.phase, again.reason) == ("queued", "")
     assert not (run.path / "stop").exists()

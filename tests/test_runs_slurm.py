@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, answer: dict[str, str] | None) -> None:
-    monkeypatch.setattr(jobs, "ask", lambda job: answer)
+    monkeypatch.setattr(jobs, "query", lambda job: answer)
     jobs._recent.cache_clear()
 
 
@@ -77,7 +77,7 @@ def test_an_end_that_is_written_meanwhile_counts(run: Run, monkeypatch: pytest.M
         runs.write_status(run.path, phase="finished")
         return {"JobState": "COMPLETED", "Restarts": "0"}
 
-    monkeypatch.setattr(jobs, "ask", ask)
+    monkeypatch.setattr(jobs, "query", ask)
     jobs._recent.cache_clear()
     assert runs.read(run.path).phase == "finished"
 
@@ -85,7 +85,7 @@ def test_an_end_that_is_written_meanwhile_counts(run: Run, monkeypatch: pytest.M
 def test_a_cluster_that_forgot_or_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     told(monkeypatch, None)
     assert (runs.read(run.path).phase, runs.read(run.path).reason) == ("queued", "SLURM does not answer about job 12.")
-    runs.beat(run.path, **WORKS)
+    runs.heartbeat(run.path, **WORKS)
     assert runs.read(run.path).phase == "training"  # it gives signs of life
     told(monkeypatch, {})
     assert runs.read(run.path).phase == "lost" and "not known any more" in runs.read(run.path).reason
@@ -100,17 +100,17 @@ def test_words_of_slurm_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess(command, *answers[command[0]])
 
     monkeypatch.setattr(subprocess, "run", output)
-    assert jobs.ask("7") is None
+    assert jobs.query("7") is None
     answers["scontrol"] = (0, "JobId=7 JobState=RUNNING Reason=None Requeue=1 Restarts=2 PreemptTime=None", "")
-    assert jobs.ask("7") == {"JobState": "RUNNING", "Reason": "None", "Restarts": "2", "PreemptTime": "None"}
+    assert jobs.query("7") == {"JobState": "RUNNING", "Reason": "None", "Restarts": "2", "PreemptTime": "None"}
     answers["scontrol"] = (1, "", "slurm_load_jobs error: Invalid job id specified")
-    assert jobs.ask("7") == {}
+    assert jobs.query("7") == {}
     answers["sacct"] = (0, "CANCELLED by 1000\n", "")
-    assert jobs.ask("7") == {"JobState": "CANCELLED"}
+    assert jobs.query("7") == {"JobState": "CANCELLED"}
     answers["sacct"] = (0, "TIMEOUT\n", "")
-    assert jobs.ask("7") == {"JobState": "TIMEOUT"}
+    assert jobs.query("7") == {"JobState": "TIMEOUT"}
     answers["scontrol"] = (1, "", "Unable to contact slurm controller")
-    assert jobs.ask("7") is None
+    assert jobs.query("7") is None
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def inside(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_what_a_signal_means(
     inside: Run, monkeypatch: pytest.MonkeyPatch, signal: str, answer: dict[str, str] | None, phase: str, words: str
 ) -> None:
-    monkeypatch.setattr(jobs, "ask", lambda job: answer)
+    monkeypatch.setattr(jobs, "query", lambda job: answer)
     runs.write_status(inside.path, step=3)
     end = cluster.ending(inside.path, "Stopped by SIGTERM.", signal)
     assert end["phase"] == phase and words in end["reason"]
@@ -156,7 +156,7 @@ def test_a_job_that_gets_nowhere_is_not_queued_for_ever(inside: Run) -> None:
 def test_a_refused_requeue_is_told(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = subprocess.CompletedProcess([], 1, "", "Requested operation is presently disabled")
     monkeypatch.setattr(subprocess, "run", lambda *rest, **more: refused)
-    monkeypatch.setattr(jobs, "ask", lambda job: None)
+    monkeypatch.setattr(jobs, "query", lambda job: None)
     cluster.requeue(inside.path)
     ended = runs.read_status(inside.path)
     assert ended["phase"] == "stopped" and "presently disabled" in ended["reason"]
@@ -164,7 +164,7 @@ def test_a_refused_requeue_is_told(inside: Run, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_job_takes_its_run_up_again(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert runs.identity()["job"] == "12" and "job" not in runs.identity(1)
-    runs.beat(inside.path, phase="training", process=runs.identity(), step=9)
+    runs.heartbeat(inside.path, phase="training", process=runs.identity(), step=9)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert cluster.is_ours(inside)
     again = cluster.claim(runs.read(inside.path))
@@ -180,7 +180,7 @@ def test_srun_with_other_tasks_than_devices_is_refused(inside: Run, monkeypatch:
         cluster.check_tasks(1, 1)
     # A batch script without srun, and a shell that salloc opened, are no step.
     monkeypatch.setenv("SLURM_STEP_ID", str(0xFFFFFFFB))
-    assert jobs.step() == {}
+    assert jobs.current_step() == {}
     cluster.check_tasks(1, 1)
 
 

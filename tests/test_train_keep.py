@@ -86,7 +86,7 @@ def test_statistics_beyond_half_precision_are_kept_in_single(
 
 def test_nothing_saved_is_nothing_to_keep(tmp_path: Path) -> None:
     run = runs.create(RunConfig(), tmp_path)
-    runs.beat(run.path, phase="failed")
+    runs.heartbeat(run.path, phase="failed")
     with pytest.raises(RunError, match="has saved nothing"):
         runs.new_attempt(runs.read(run.path), keep=True)
     assert runs.read(run.path).phase == "failed"

@@ -198,7 +198,7 @@ class Recorder(pl.Callback):
         step, total = trainer.global_step, trainer.lightning_module.total_steps
         began, first = self._begin
         eta = (time.monotonic() - began) / (step - first) * (total - step) if step > first else None
-        runs.beat(
+        runs.heartbeat(
             self._folder,
             phase=phase,
             epoch=trainer.current_epoch if epoch is None else epoch,

@@ -43,7 +43,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
         "duplicates": [],
     }
     try:
-        found["device"] = devices.taken_by(config)[0]
+        found["device"] = devices.of_run(config)[0]
     except ConfigError as error:
         errors.append(str(error))
     if found.get("device") == "cpu":
@@ -136,7 +136,7 @@ def _disk(found: dict[str, Any]) -> None:
 
 
 def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
-    taken = devices.taken_by(config)
+    taken = devices.of_run(config)
     try:
         data = load(config, lambda: None)
         turn = turns.acquire_idle(runs.root(), taken)

@@ -18,12 +18,12 @@ APPEAR_SECONDS = 120.0
 
 def is_first() -> bool:
     """True in the one process of a srun step, or outside of any, that makes folders and writes what others read."""
-    return not slurm.step() or os.environ["SLURM_PROCID"] == "0"
+    return not slurm.current_step() or os.environ["SLURM_PROCID"] == "0"
 
 
 def own_run(wait: bool = False) -> Run | None:
     """The run that an earlier start of this srun step made, or that its first process makes now (``wait``)."""
-    here = slurm.step()
+    here = slurm.current_step()
     if not here:
         return None
     deadline = time.monotonic() + APPEAR_SECONDS
@@ -45,7 +45,7 @@ def own_run(wait: bool = False) -> Run | None:
 
 def claim(run: Run) -> Run:
     """Note in the run folder that this srun step works on it, and put the run in the queue of this attempt."""
-    here = slurm.step()
+    here = slurm.current_step()
     if not here or not is_first():
         return run
     begun = {"from_step": runs.read_status(run.path).get("step", 0)}
@@ -58,13 +58,13 @@ def claim(run: Run) -> Run:
 
 def is_ours(run: Run) -> bool:
     """True where the job that this process is part of was submitted for the run."""
-    here = slurm.step()
+    here = slurm.current_step()
     return bool(here) and slurm.read_note(run.path).get("job") == here["job"]
 
 
 def check_tasks(devices: int, nodes: int) -> None:
     """ConfigError where srun started another number of processes than the configuration asks for."""
-    if not slurm.step():
+    if not slurm.current_step():
         return
     tasks, hosts = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", 1))
     if (tasks, hosts) != (devices * nodes, nodes):
@@ -80,11 +80,11 @@ def ending(folder: Path, reason: str, signal: str) -> dict[str, Any]:
     Outside of a SLURM job, and where the stop file asks, it is stopped. SIGUSR2 means that the time limit is near.
     SIGTERM means what SLURM says of the job: requeued (it counts the restarts), about to be pre-empted, or cancelled.
     """
-    here = slurm.step()
+    here = slurm.current_step()
     if not here or not signal or (folder / "stop").exists():
         return {"phase": "stopped", "reason": reason}
     job = here["job"]
-    told = slurm.ask(job) or {}
+    told = slurm.query(job) or {}
     waits = f"SLURM job {job} goes on later from the saved state"
     if signal == "SIGUSR2":
         if runs.read_status(folder).get("step", 0) <= slurm.read_note(folder).get("from_step", 0):
@@ -102,8 +102,8 @@ def ending(folder: Path, reason: str, signal: str) -> dict[str, Any]:
 
 def requeue(folder: Path) -> None:
     """Have SLURM queue this job again unless it did so already; a refusal ends the run as stopped."""
-    here = slurm.step()
-    told = slurm.ask(here["job"]) or {}
+    here = slurm.current_step()
+    told = slurm.query(here["job"]) or {}
     if int(told.get("Restarts", 0)) > here["restarts"]:
         return
     try:
@@ -115,4 +115,4 @@ def requeue(folder: Path) -> None:
         failure = str(error)
     if failure:
         reason = f"SLURM job {here['job']} ended with its state saved and was not queued again ({failure}): resume it."
-        runs.beat(folder, phase="stopped", reason=reason)
+        runs.heartbeat(folder, phase="stopped", reason=reason)

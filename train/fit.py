@@ -43,10 +43,10 @@ def run(folder: Path, *, resume: bool = False) -> int:
         ranks.check(config)
         ranks.join_group(config)
         folder = ranks.own_folder(folder, config)
-        runs.beat(folder, process=runs.identity(), reason="")
-        taken = devices.taken_by(config)
+        runs.heartbeat(folder, process=runs.identity(), reason="")
+        taken = devices.of_run(config)
         device = taken[0]
-        runs.beat(folder, device=device)
+        runs.heartbeat(folder, device=device)
         turn = turns.acquire(folder, taken, lambda: _waiting(stop))
         try:
             others = ranks.spawn(folder, config, resume=resume)
@@ -57,7 +57,7 @@ def run(folder: Path, *, resume: bool = False) -> int:
         # Lightning's own exception: its handler stands between the start of fit and the first step.
         ranks.join(others)
         end = cluster.ending(folder, str(request) or stop.reason(), stop.received)
-        runs.beat(folder, **end)
+        runs.heartbeat(folder, **end)
         print(f"{folder.name}: {end['reason']}", file=sys.stderr, flush=True)
         if end["phase"] == "queued":
             cluster.requeue(folder)
@@ -69,13 +69,13 @@ def run(folder: Path, *, resume: bool = False) -> int:
         values = {"reason": elsewhere} if elsewhere else explain(error, config)
         if values is None:
             # Told in the status, and still raised: a bug stays loud in the log.
-            runs.beat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
+            runs.heartbeat(folder, phase="failed", reason=f"{type(error).__name__}: {error}")
             raise
-        runs.beat(folder, phase="failed", **values)
+        runs.heartbeat(folder, phase="failed", **values)
         print(f"{folder.name}: {values['reason']}", file=sys.stderr)
         return 2
     made = card.name if card is not None else ""
-    runs.beat(folder, phase="finished", checkpoint=made, eta_seconds=0.0)
+    runs.heartbeat(folder, phase="finished", checkpoint=made, eta_seconds=0.0)
     print(f"{folder.name}: finished, checkpoint {made}", flush=True)
     return 0
 
@@ -89,14 +89,14 @@ def _train(
     folder: Path, config: RunConfig, device: str, stop: StopSignal, others: ranks.Processes, *, resume: bool
 ) -> Checkpoint | None:
     """The checkpoint that the run became; None in all its processes but the first one."""
-    runs.beat(folder, phase="starting")
+    runs.heartbeat(folder, phase="starting")
     # Resolved before hours of training: the name must be possible now and is made unique at the end.
     checkpoints.check_name(config.name)
     check_optimiser(config.optimiser)
     # A run that was stopped before its first save begins again.
     state = folder / "last.ckpt" if resume and (folder / "last.ckpt").exists() else None
     done = saved_steps(state) if state is not None else 0
-    runs.beat(folder, phase="loading data")
+    runs.heartbeat(folder, phase="loading data")
     data = load(config, lambda: _waiting(stop))
     runs.write_json(folder / "splits.json", data.splits())
     if data.unreadable:
@@ -139,7 +139,7 @@ def _train(
     if ranks.rank(config):
         return None
     ranks.join(others)
-    runs.beat(folder, phase="testing", reason=f"Kept on request after step {done}." if is_enough else "")
+    runs.heartbeat(folder, phase="testing", reason=f"Kept on request after step {done}." if is_enough else "")
     if recorder.best.weights:
         model.load_state_dict(recorder.best.weights)
     elif module.average is not None:

@@ -47,7 +47,7 @@ def keep(
     # The validation report stands at the top, too: readers of one report need not know of splits.
     runs.write_json(folder / "report.json", {**results["validation"], **results})
     report = reports["validation"]
-    runs.beat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
+    runs.heartbeat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
     return checkpoints.save(
         unused_path(config.name),
         model,

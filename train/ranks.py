@@ -46,7 +46,7 @@ def check(config: RunConfig) -> None:
     if config.devices < 1 or config.nodes < 1:
         raise ConfigError("devices and nodes are at least 1.")
     cluster.check_tasks(config.devices, config.nodes)
-    if config.nodes > 1 and not slurm.step():
+    if config.nodes > 1 and not slurm.current_step():
         raise ConfigError(f"nodes={config.nodes} needs a cluster: submit the run with --slurm, or set nodes=1.")
     if config.batch_size % world_size(config):
         raise ConfigError(
@@ -61,7 +61,7 @@ def join_group(config: RunConfig) -> None:
     """
     if world_size(config) == 1:
         return
-    if step := slurm.step():
+    if step := slurm.current_step():
         # Another step of the same job listens on another port.
         port = 15000 + (int(os.environ["SLURM_JOB_ID"]) * 7 + step["step"]) % 15000
         os.environ["MASTER_ADDR"] = SLURMEnvironment.resolve_root_node_address(os.environ["SLURM_JOB_NODELIST"])

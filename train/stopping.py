@@ -31,7 +31,7 @@ class StopSignal:
 
     def install(self) -> None:
         """Listen from now on to SIGTERM, SIGINT and, in a SLURM job, SIGUSR2, which comes before the time limit."""
-        for number in (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR2] if slurm.step() else [])):
+        for number in (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR2] if slurm.current_step() else [])):
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -80,7 +80,7 @@ def acquire_idle(root: Path, devices: Sequence[str], patience: float = PATIENCE)
         return Turn(root, *devices)
     turn = Turn(root, *devices)
     deadline = time.monotonic() + patience
-    while not any(runs.at_work(root, device) for device in devices):
+    while not any(runs.active_runs(root, device) for device in devices):
         if turn.take():
             return turn
         if time.monotonic() > deadline:
@@ -92,4 +92,4 @@ def acquire_idle(root: Path, devices: Sequence[str], patience: float = PATIENCE)
 
 def _given() -> bool:
     """Is this a process of a SLURM job or a further one of a run? They have their devices."""
-    return bool(slurm.step()) or "LOCAL_RANK" in os.environ
+    return bool(slurm.current_step()) or "LOCAL_RANK" in os.environ

@@ -37,16 +37,16 @@ def resolve(name: str) -> str:
     raise ConfigError(f"There is no {name}: PyTorch sees {count} CUDA devices here; set device=cpu or another.")
 
 
-def places(device: str, count: int = 1) -> tuple[str, ...]:
+def device_names(device: str, count: int = 1) -> tuple[str, ...]:
     """The devices that ``count`` processes take from ``device`` on; off a GPU they share the one there is."""
     kind, _, first = device.partition(":")
     start = int(first or 0)
     return tuple(f"cuda:{index}" for index in range(start, start + count)) if kind == "cuda" else (device,)
 
 
-def taken_by(config: RunConfig) -> tuple[str, ...]:
+def of_run(config: RunConfig) -> tuple[str, ...]:
     """The devices of this machine that a run takes; ConfigError where one of them is absent."""
-    found = places(resolve(config.device), config.devices)
+    found = device_names(resolve(config.device), config.devices)
     for device in found[1:]:
         resolve(device)
     return found

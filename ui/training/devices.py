@@ -44,7 +44,7 @@ def sentence(device: str) -> str:
 
 
 def _places(run: Run) -> tuple[str, ...]:
-    return devices.places(run.device or _resolved(run.config.device), run.config.devices)
+    return devices.device_names(run.device or _resolved(run.config.device), run.config.devices)
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=16)

@@ -49,12 +49,12 @@ def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) 
     font = ImageFont.load_default(14 if side == TILE else 11)
     for i, (title, tile) in enumerate(tiles):
         x, y = MARGIN + i % columns * step, MARGIN + i // columns * (step + LINE)
-        draw.text((x, y), fitted(title, font, side), INK, font)
+        draw.text((x, y), truncated(title, font, side), INK, font)
         picture.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, y + LINE - 2))
     _colour_bar(picture, (width - BAR + 4, MARGIN + LINE - 2), side, (low, high), colours)
     y = height - 2 * LINE
     for line in _footer(explanation, cutout, provenance):
-        draw.text((MARGIN, y), fitted(line, font, width - 2 * MARGIN), INK, font)
+        draw.text((MARGIN, y), truncated(line, font, width - 2 * MARGIN), INK, font)
         y += LINE - 4
     text = PngInfo()
     for key, value in _text(provenance).items():
@@ -105,7 +105,7 @@ def _footer(explanation: Explanation, cutout: Cutout, provenance: Provenance) ->
     return [first, second]
 
 
-def fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def truncated(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """Text in ASCII, cut to a width in pixels."""
     text = ascii_text(text)[:400]
     if font.getlength(text) <= width:

@@ -14,7 +14,7 @@ from ..figures.colours import SIGNED_MAP, SKY_MAP, UNSIGNED_MAP
 from ..schema import Cutout
 from .fits import ascii_text
 from .manifest import Item
-from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, fitted
+from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, truncated
 
 COLUMNS = 4
 
@@ -43,9 +43,9 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
     for number, (title, below, tile) in enumerate(tiles):
         x, y = MARGIN + number % columns * (TILE + MARGIN), MARGIN + number // columns * step
-        draw.text((x, y), fitted(title, font, TILE), INK, font)
+        draw.text((x, y), truncated(title, font, TILE), INK, font)
         picture.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, y + LINE - 2))
-        draw.text((x, y + LINE + TILE), fitted(below, font, TILE), INK, font)
+        draw.text((x, y + LINE + TILE), truncated(below, font, TILE), INK, font)
     _scales(picture, draw, font, any(explanation.signed for explanation, _ in items), cutout)
     text = PngInfo()
     text.add_text("Software", f"VLASS Explorer {__version__}")
@@ -71,4 +71,4 @@ def _scales(
         draw.text((x + 154, y - 2), "1", INK, font)
         x += 190
     line = f"of each map's largest value   {ascii_text(cutout.name)}"
-    draw.text((MARGIN, y + LINE - 4), fitted(line, font, picture.width - 2 * MARGIN), INK, font)
+    draw.text((MARGIN, y + LINE - 4), truncated(line, font, picture.width - 2 * MARGIN), INK, font)

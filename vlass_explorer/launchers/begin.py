@@ -12,7 +12,7 @@ Launch = Callable[[Run], None]
 
 def start(config: RunConfig, launch: Launch, most: int) -> Run:
     """Create the run of a configuration and launch it; RunError where ``most`` runs are active already."""
-    with runs.exclusive(runs.root()):
+    with runs.locked(runs.root()):
         _check_room(most)
         run = runs.create(config)
         _launch(run, launch)
@@ -24,7 +24,7 @@ def resume(run: Run, launch: Launch, most: int, *, keep: bool = False) -> Run:
 
     ``keep``: it trains no further, and what is saved becomes its checkpoint.
     """
-    with runs.exclusive(run.path.parent):
+    with runs.locked(run.path.parent):
         _check_room(most)
         again = runs.new_attempt(runs.read(run.path), keep=keep)
         _launch(again, launch)

@@ -1,20 +1,30 @@
 """Run folders: create, read, list, ask to stop, delete. A run is what its folder says, checked against its process."""
 
 from .curves import Curves, Points
-from .folder import at_work, create, delete, exclusive, find, listing, new_attempt, queue, read, request_stop, root
+from .folder import active_runs, create, delete, find, listing, locked, new_attempt, queue, read, request_stop, root
 from .process import alive, identity
-from .records import append_metrics, beat, log_tail, metrics, read_report, read_status, rewind, write_json, write_status
+from .records import (
+    append_metrics,
+    heartbeat,
+    log_tail,
+    metrics,
+    read_report,
+    read_status,
+    rewind,
+    write_json,
+    write_status,
+)
 
 __all__ = [
     "Curves",
     "Points",
     "alive",
     "append_metrics",
-    "at_work",
-    "beat",
+    "active_runs",
+    "heartbeat",
     "create",
     "delete",
-    "exclusive",
+    "locked",
     "find",
     "identity",
     "listing",

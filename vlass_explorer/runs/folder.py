@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..devices import places
+from ..devices import device_names
 from ..foreign import mapped
 from ..recipes import from_yaml, to_yaml
 from ..schema import ConfigError, Phase, Run, RunConfig, RunError
 from . import slurm
 from .process import alive
 from .records import read_process, read_status, write_json
-from .turns import busy, waiting
+from .turns import active, waiting
 
 START_SECONDS = 300.0
 """A queued run without a process is lost after this time: its trainer never came up."""
@@ -44,7 +44,7 @@ def _age(stamp: str) -> float:
 
 
 @contextmanager
-def exclusive(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Let one process or thread at a time decide on the runs of a folder; the lock ends with its process."""
     root.mkdir(parents=True, exist_ok=True)
     handle = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
@@ -172,16 +172,16 @@ def queue(root: Path, device: str) -> list[Run]:
     return waiting(_all(root), device)
 
 
-def at_work(root: Path, device: str) -> list[Run]:
+def active_runs(root: Path, device: str) -> list[Run]:
     """Living runs that have a device of this machine or wait for it."""
-    return busy(_all(root), device)
+    return active(_all(root), device)
 
 
 def _placed(run: Run, found: Sequence[Run]) -> Run:
     """A queued run with its place among those that wait for the same devices; none before its device is known."""
     if run.phase != "queued":
         return run
-    queues = [[other.id for other in waiting(found, one)] for one in places(run.device, run.config.devices)]
+    queues = [[other.id for other in waiting(found, one)] for one in device_names(run.device, run.config.devices)]
     return run if run.id not in queues[0] else replace(run, queue_position=max(q.index(run.id) + 1 for q in queues))
 
 
@@ -228,7 +228,7 @@ def delete(run: Run) -> None:
     The checkpoint that it became stays.
     """
     parent = run.path.parent
-    with exclusive(parent):
+    with locked(parent):
         if not run.path.is_dir():
             raise RunError(f"The run {run.id} is not there any more.")
         if (found := _read_or_failed(run.path)).is_active:

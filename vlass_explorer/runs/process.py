@@ -31,7 +31,7 @@ def _started(pid: int) -> str:
 
 def identity(pid: int | None = None) -> dict[str, Any]:
     """Process id, start, boot and host of a process (by default this one, with its SLURM job where it has one)."""
-    job = slurm.step() if pid is None else {}
+    job = slurm.current_step() if pid is None else {}
     pid = os.getpid() if pid is None else pid
     return {"pid": pid, "started": _started(pid), "boot": _boot(), "host": socket.gethostname(), **job}
 

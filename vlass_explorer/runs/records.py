@@ -88,7 +88,7 @@ def write_status(path: Path, **values: Any) -> dict[str, Any]:
     return status
 
 
-def beat(path: Path, **values: Any) -> None:
+def heartbeat(path: Path, **values: Any) -> None:
     """Write the status with the time of now, by which readers on other hosts know that the run lives."""
     write_status(path, heartbeat=datetime.now(UTC).isoformat(timespec="seconds"), **values)
 

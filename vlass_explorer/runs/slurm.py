@@ -34,7 +34,7 @@ _ENDS: Mapping[str, tuple[Phase, str]] = {
 }
 
 
-def step() -> dict[str, Any]:
+def current_step() -> dict[str, Any]:
     """Job, step and number of restarts of the srun step that this process is part of; empty outside of one."""
     number = os.environ.get("SLURM_STEP_ID", "")
     if not number.isdigit() or int(number) >= _SPECIAL_STEPS:
@@ -56,7 +56,7 @@ def read_resources(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def ask(job: str) -> dict[str, str] | None:
+def query(job: str) -> dict[str, str] | None:
     """State, reason and restarts of a job as SLURM tells them; empty for a job it forgot, None where none answers."""
     shown = _output("scontrol", "show", "job", "-o", job)
     if shown is None:
@@ -82,7 +82,7 @@ def _output(*command: str) -> str | None:
 @functools.lru_cache(maxsize=256)
 def _recent(job: str, second: int) -> dict[str, str] | None:
     """At most one question a job and second, however many pages look."""
-    return ask(job)
+    return query(job)
 
 
 def verdict(path: Path, status: Mapping[str, Any]) -> tuple[Phase, str] | None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..devices import places
+from ..devices import device_names
 from ..schema import Run
 from . import slurm
 from .process import alive
 from .records import read_process, read_status
 
 
-def wants(run: Run, device: str) -> bool:
+def uses_device(run: Run, device: str) -> bool:
     """True where a run takes a device of this machine, or may want it while it is still coming up."""
     if not device or slurm.read_note(run.path):
         return False
     if run.device:
-        return device in places(run.device, run.config.devices)
+        return device in device_names(run.device, run.config.devices)
     asked = run.config.device
-    return asked in ("auto", device.partition(":")[0]) or device in places(asked, run.config.devices)
+    return asked in ("auto", device.partition(":")[0]) or device in device_names(asked, run.config.devices)
 
 
 def waiting(found: Sequence[Run], device: str) -> list[Run]:
@@ -26,17 +26,17 @@ def waiting(found: Sequence[Run], device: str) -> list[Run]:
     queued = [
         run
         for run in found
-        if run.phase == "queued" and wants(run, device) and (run.device or (run.path / "process.json").exists())
+        if run.phase == "queued" and uses_device(run, device) and (run.device or (run.path / "process.json").exists())
     ]
     return sorted(queued, key=lambda run: (run.created, run.id))
 
 
-def busy(found: Sequence[Run], device: str) -> list[Run]:
+def active(found: Sequence[Run], device: str) -> list[Run]:
     """Runs whose living process on this machine trains on a device or waits for it."""
     return [
         run
         for run in found
         if run.is_active
-        and wants(run, device)
+        and uses_device(run, device)
         and alive(read_status(run.path).get("process") or read_process(run.path))
     ]
