@@ -65,7 +65,6 @@ def test_the_same_place_is_found_with_its_distance() -> None:
     places = SkyCoord(*np.transpose([positions[0], positions[1]]), unit="deg")
     assert (pair.one, pair.other, pair.kind) == (0, 1, "place")
     assert pair.amount == pytest.approx(places[0].separation(places[1]).arcsec, rel=1e-6)
-    assert duplicates.describe([pair], data_set) == ["0 and 1 lie 0.5 arcsec apart"]
 
 
 def test_distances_are_those_of_astropy() -> None:

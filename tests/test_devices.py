@@ -51,9 +51,8 @@ def test_what_is_not_there_is_one_sentence(name: str, sentence: str, monkeypatch
 
 
 def test_processes_take_gpus_in_a_row_and_share_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert devices.device_names("cuda:1", 3) == ("cuda:1", "cuda:2", "cuda:3") and devices.device_names("cpu", 4) == (
-        "cpu",
-    )
+    assert devices.device_names("cuda:1", 3) == ("cuda:1", "cuda:2", "cuda:3")
+    assert devices.device_names("cpu", 4) == ("cpu",)
     machine(monkeypatch, gpus=2)
     assert devices.of_run(RunConfig(device="cpu", devices=2)) == ("cpu",)
     assert devices.of_run(RunConfig(devices=2)) == ("cuda:0", "cuda:1")

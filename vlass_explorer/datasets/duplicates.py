@@ -10,7 +10,7 @@ pairs a person decides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -116,12 +116,3 @@ def _fields(images: Stretched) -> Iterator[tuple[int, NDArray[np.float32]]]:
     for index, (group, row) in enumerate(images.place.tolist()):
         if group >= 0:
             yield index, images.crops(group, [row], images.windows[group])[0]
-
-
-def describe(pairs: Sequence[Pair], data_set: DataSet, limit: int = 5) -> list[str]:
-    """Sentences on the pairs, for a check before training."""
-    ways = {"place": "lie {:.1f} arcsec apart", "pixels": "have the same pixels", "alike": "correlate by {:.4f}"}
-    names = [item.name for item in data_set.items]
-    return [
-        f"{names[one]} and {names[other]} {ways[kind].format(amount)}" for one, other, kind, amount in pairs[:limit]
-    ]
