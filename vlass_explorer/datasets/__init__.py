@@ -2,6 +2,13 @@
 
 A file holds a docstring (source, licence, citation), ``TITLE``, ``LABEL_NAMES`` (or None where the folder says) and
 ``load(root, *, seed=0, count=None) -> DataSet``; it may hold ``matches(root) -> bool`` to recognise its own folder.
+
+``load`` gives every item in an order that does not change, or ``items.subsample(items, count, seed)``, and raises
+DatasetError where the folder is not this data set or lacks files. Nothing is divided here, see ``splits``: an ``Item``
+says only what the authors do (``fold``, ``split``) and where it lies (``ra``, ``dec``, for splits by sky). Its
+``source`` is a ``functools.partial`` of a function of the module, because items travel to loader processes; with a
+``key`` (``cache.file_key``) stretched images are kept from run to run. Facts that ``DataSet`` lacks stay unknown to
+every checkpoint trained on it: survey, frequency, beam, pixel scale, unit, licence.
 """
 
 from __future__ import annotations
