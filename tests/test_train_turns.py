@@ -49,9 +49,9 @@ from pathlib import Path
 from train import turns
 from vlass_explorer import runs
 path = Path(sys.argv[1])
-runs.beat(path, device=sys.argv[2], process=runs.identity())
+runs.heartbeat(path, device=sys.argv[2], process=runs.identity())
 turn = turns.acquire(path, sys.argv[2:], lambda: None, pause=0.05)
-runs.beat(path, phase="training")
+runs.heartbeat(path, phase="training")
 print("taken", flush=True)
 sys.stdin.readline()
 """

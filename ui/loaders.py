@@ -138,7 +138,7 @@ def tensor(card: Checkpoint, cutout: Cutout) -> Tensor:
 
 @MEMORY.cached
 def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
-    """What the model saw, see ``preprocess.seen``, and the window of the cutout that it fills; shared."""
+    """What the model saw, see ``preprocess.input_image``, and the window of the cutout that it fills; shared."""
     spec = card.input_spec
     return preprocess.input_image(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
