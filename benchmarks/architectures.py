@@ -1,4 +1,4 @@
-"""The architectures of timm that hold softmax attention, some without any among them, small ones first."""
+"""Architectures of timm: those that hold softmax attention, some without any among them; and some to compare."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ WORDS = (
     *("atto", "femto", "pico", "nano", "xxs", "xxtiny", "xxsmall", "xx_small", "_m0", "_050", "tiny", "wee", "_ti_"),
     *("xs", "_s0", "128", "_t", "_s1", "x_small", "xtiny", "zepto", "little", "mini", "small", "_s", "medium", "_b0"),
 )
+COMPARED = (
+    *("test_vit", "test_vit2", "test_vit3", "test_vit4", "deit_tiny_patch16_224", "vit_xsmall_patch16_clip_224"),
+    *("vit_pwee_patch16_reg1_gap_256", "vit_little_patch16_reg4_gap_256", "vit_small_patch32_224"),
+    *("vit_srelpos_medium_patch16_224", "vit_small_patch16_rope_mixed_224", "vit_small_patch16_rope_ape_224"),
+    *("vit_small_plus_patch16_dinov3", "vit_pe_core_small_patch16_384", "eva02_small_patch14_224", "convit_small"),
+    *("cait_xxs36_224", "tnt_s_patch16_224", "pit_xs_224", "pit_xs_distilled_224", "crossvit_9_240"),
+    *("crossvit_9_dagger_240", "xcit_tiny_12_p16_224", "swin_small_patch4_window7_224", "swinv2_tiny_window16_256"),
+    *("swinv2_cr_tiny_224", "swin_s3_small_224", "maxvit_nano_rw_256", "maxvit_rmlp_nano_rw_256"),
+    *("coatnet_nano_rw_224", "coatnet_nano_cc_224", "jx_nest_small", "gcvit_xtiny", "pvt_v2_b1", "mvitv2_small"),
+    *("hiera_small_224", "tiny_vit_11m_224", "levit_128", "levit_192", "levit_conv_128", "efficientformerv2_s1"),
+    *("visformer_small", "mobilevit_xs", "mobilevit_s", "botnet50ts_256", "halonet50ts", "sehalonet33ts"),
+    *("lamhalobotnet50ts_256", "shvit_s2", "efficientvit_m1"),
+)
+"""For the comparison of methods with independent computations."""
 
 
 def in_order() -> list[str]:

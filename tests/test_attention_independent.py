@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 
-from benchmarks.attention_independent import METHODS, TOLERANCE, compare, liven
+from benchmarks.attention_independent import FLOAT32, METHODS, TOLERANCE, TOLERANCE_FLOAT32, compare, liven
 
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 
@@ -36,5 +36,6 @@ def test_methods_equal_independent_computations(
     liven(model)
     row = compare(model, torch.randn(1, 3, *size))
     assert tuple(method for method in METHODS if isinstance(row[method], str)) == refused
-    assert max(value for value in row.values() if not isinstance(value, str)) <= TOLERANCE, row
+    assert max(row[method] for method in METHODS if not isinstance(row[method], str)) <= TOLERANCE, row
+    assert row[FLOAT32] <= TOLERANCE_FLOAT32
     assert "flat" not in row.values(), "the comparison is void"

@@ -110,7 +110,7 @@ def of_tokens(tokens: FloatArray, found: AttentionGradients, title: str, query: 
     maps = found.maps
     values, total = tokens[maps.prefix_tokens :], tokens.sum()
     return Explanation(
-        maps=values.reshape(1, *maps.grid),
+        maps=values.reshape(1, *maps.grid).astype(np.float32),
         titles=(f"{title} from {start_words(maps, query)}",),
         signed=False,
         caption=" ".join(("Where attention raised this label's logit.", *maps.notes)),
