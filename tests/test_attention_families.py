@@ -49,6 +49,7 @@ FAMILIES = [
     ("mobilevit_xxs", {"size": 128}),
     ("caformer_s18", {"size": 64}),
     ("csatv2", {"size": 256}),
+    ("efficientformerv2_s0", {"img_size": (128, 96)}),
     ("volo_d1_224", {"img_size": 64}),
     ("cait_xxs24_224", {"img_size": 64, "depth": 2}),
     ("xcit_nano_12_p16_224", {"size": 64, "depth": 2}),

@@ -79,6 +79,22 @@ def test_gradient_rollout_and_relevance_equal_whole_matrices(target: int, query:
     assert np.ptp(product[row][1:]) > 1e-5, "the reference is uniform, the comparison is void"
 
 
+def test_a_map_that_hardly_differs_from_the_residual_keeps_its_contrast() -> None:
+    found = attention_gradients(vit("vit_base_patch16_gap_224"), X, 1)
+    faint = tuple(gradient * 1e-5 / abs(gradient).max() for gradient in found.gradients)
+    maps = found.maps
+    product = relevances = np.eye(maps.grid[0] * maps.grid[1])
+    for layer, gradient in zip(maps.layers, faint, strict=True):
+        positive = np.maximum(layer.weights[:, 0].astype(float) * gradient[:, 0], 0).mean(0)
+        product = (positive + np.eye(9)) / (1 + positive.sum(1, keepdims=True)) @ product
+        relevances = relevances + positive @ relevances
+    for method, whole in ((relevance.gradient_rollout, product), (relevance.generic_relevance, relevances)):
+        expected = whole.mean(0)
+        contrast = np.ptp(expected)
+        assert 0 < contrast < 1e-4
+        assert abs(method(type(found)(maps, faint, found.score)) - expected).max() <= 1e-4 * contrast
+
+
 @pytest.mark.parametrize("architecture", ["levit_128s", "tiny_vit_5m_224"])
 def test_what_a_model_caches_on_the_way_stays_out_of_it(architecture: str) -> None:
     """Both keep their biases in a dictionary: with a graph, a copy of the model would fail ever after."""

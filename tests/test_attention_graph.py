@@ -122,7 +122,6 @@ REFUSED = [
     ("coat_lite_tiny", {}, "factorises attention"),
     ("lambda_resnet26t", {}, "lambda layer"),
     ("mobilevitv2_050", {}, "Linear attention"),
-    ("efficientformerv2_s0", {}, "mixes heads after the softmax"),
     ("crossvit_tiny_240", {"depth": ((1, 1, 2),)}, "read each other once"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": "max"}, "'max'"),
     ("vit_tiny_patch16_224", {**VIT, "global_pool": ""}, "no pooled read-out"),

@@ -54,6 +54,9 @@ CASES = [
     ("halonet26t", {}, (256, 256)),
     ("csatv2", {}, (224, 256)),
     ("mobilenetv4_hybrid_medium", {}, (96, 128)),
+    ("mobilevit_xxs", {}, (72, 104)),
+    ("efficientformerv2_s0", {"img_size": (128, 96)}, (128, 96)),
+    ("twins_svt_small", {"mlp_ratios": (2, 2), **TWINS}, (72, 120)),
 ]
 
 
@@ -67,7 +70,7 @@ def faults(case: tuple[str, dict[str, Any], tuple[int, int]]) -> list[str]:
     return [layer.fault for layer in impulse.verify(build(architecture, options), torch.zeros(1, 3, *size))]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[name for name, *_ in CASES])
+@pytest.mark.parametrize("case", CASES, ids=[f"{name}-{ny}x{nx}" for name, _, (ny, nx) in CASES])
 def test_every_family_is_drawn_where_its_model_looks(case: tuple[str, dict[str, Any], tuple[int, int]]) -> None:
     assert not any(faults(case))
 
@@ -239,8 +242,9 @@ def test_shipped_checkpoints_are_drawn_where_they_look(shipped: Run, checkpoint:
     assert code == 0 and not err and all(" right " in line for line in lines) and len(lines) == layers
 
 
-def test_shipped_checkpoints_without_attention_say_so(shipped: Run) -> None:
-    code, out, err = shipped("methods", "first-cnn", "--verify")
+@pytest.mark.parametrize("checkpoint", ["first-cnn", "first-d4-resnet", "vlass-sim-cnn"])
+def test_shipped_checkpoints_without_attention_say_so(shipped: Run, checkpoint: str) -> None:
+    code, out, err = shipped("methods", checkpoint, "--verify")
     assert code == 2 and not out and "no softmax attention" in err
 
 

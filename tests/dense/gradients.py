@@ -98,6 +98,7 @@ def replaced(calls: Recorded, tensors: list[Tensor]) -> Callable[..., Recorded]:
             size = modules.size
             modules = type(modules)([(nn.Identity(), {}), *modules[1:]])
             modules.size = size
+        modules.mixed = True
         answer.append((name, tensor.reshape(weights.shape), modules))
     return lambda model, x: answer
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .branches import dense_branches
 from .pooled import pooled_both, pooled_keys
 from .rollout import Dense, Grid, Stack, lifted, local, numbered, pooling, record, rolled, scatter
+from .talking import talking
 
 
 def dense_token_rollout(model: nn.Module, x: Tensor, readout: str, prefix: int) -> tuple[list[str], np.ndarray]:
@@ -71,6 +72,8 @@ def dense_layers(model: nn.Module, x: Tensor, prefix: int) -> list[Dense]:
             weights = weights / weights.sum(-1, keepdim=True)
         if kind == "MaskUnitAttention":
             layer, order = _hiera(name, model, owner, weights, order, found)
+        elif type(owner).__module__.endswith("efficientformer_v2"):
+            layer = talking(name, owner, weights, found)
         elif kind in WINDOWS:
             layer = WINDOWS[kind](name, owner, weights, found)
         else:

@@ -58,6 +58,8 @@ class Stack(list[tuple[nn.Module, dict[str, Any]]]):
     """Modules on the stack with their local variables, and the size of the image that the model was given."""
 
     size: Grid = (1, 1)
+    mixed: bool = False
+    """Heads need not be mixed: the tensor beside is no attention."""
 
     def grid(self, count: int) -> Grid | None:
         """The grid of ``count`` patches that has the shape of the image; None where there is no such grid."""

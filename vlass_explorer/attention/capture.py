@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels import intercepted
+from .kernels import FUNCTIONS, intercepted
 
 Function = Literal["scaled_dot_product_attention", "softmax", "dropout"]
 
@@ -175,10 +174,5 @@ _READ: Mapping[str, Callable[..., Call | None]] = {
     "dropout": _read_dropout,
 }
 READERS: Mapping[Callable[..., Any], Callable[..., Call | None]] = {
-    F.scaled_dot_product_attention: read_attention,
-    F.softmax: _read_softmax,
-    torch.softmax: _read_softmax,
-    torch.special.softmax: _read_softmax,
-    Tensor.softmax: _read_softmax,
-    F.dropout: _read_dropout,
+    function: _READ[name] for function, name in FUNCTIONS.items()
 }

@@ -16,7 +16,11 @@ Size = tuple[int, int]
 
 
 class SizeMisfit(UnsupportedError):
-    """The layers of an architecture do not lie on an input of this size."""
+    """The layers of an architecture do not lie on an input of this size; ``built`` is one that fits, if known."""
+
+    def __init__(self, message: str, built: Size | None = None) -> None:
+        super().__init__(message)
+        self.built = built
 
 
 Kind = Literal["class_token", "distilled", "average_pool", "late_class_token", "attention_pool"]
@@ -38,6 +42,10 @@ class LayerGraph:
     changed: bool = False
     """The model changes attention after the softmax: what its dropout receives is read instead (after one softmax it
     is taken as positive rows that sum to 1: talking heads)."""
+    mixing: nn.Conv2d | None = None
+    """A convolution that mixes heads after the softmax (taken as positive rows that sum to 1)."""
+    resampled: bool = False
+    """The grid it receives is interpolated from the one before: cells are compared by the area that they share."""
     drawn: bool = True
     """False: its attention runs inside a token and does not move anything between tokens."""
 

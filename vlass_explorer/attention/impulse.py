@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor, nn
 
-from ..schema import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Tokens
+from ..schema import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Place, Tokens
 from .graph import TokenGraph
 from .graphs import describe
 from .rollout import layer_map
 from .tracing import Traced, trace
-from .walk import on_grid
+from .walk import answers, on_grid, to_before
 
 MOST_STRIPS = 24
 MOST_KEYS = 192
@@ -62,7 +62,8 @@ def _without_attention(graph: TokenGraph, x: Tensor) -> AttentionMaps:
             np.arange(tokens.size)[None] if index is None else index
             for index, tokens in ((place.query_index, place.after), (place.key_index, place.keys))
         )
-        weights = np.zeros((1, layer.windows, queries.shape[1], keys.shape[1]), np.float32)
+        shape = (1, layer.windows, queries.shape[1], keys.shape[1])
+        weights = np.broadcast_to(np.zeros((), np.float32), shape)
         layers.append(AttentionLayer(layer.name, weights, place, layer.heads))
     size = (int(x.shape[-2]), int(x.shape[-1]))
     grid = layers[0].place.before.grid
@@ -90,15 +91,15 @@ def _layer(maps: AttentionMaps, number: int, traced: tuple[Traced, Traced], stri
     sides = [("key", [each.keys for each in traced])]
     if not (place.after == place.keys and place.query_index is place.key_index):
         sides.append(("query", [each.queries for each in traced]))
-    for side, answers in sides:
+    for side, heard in sides:
         centres: list[FloatArray] = []
-        loudest = [float(answer.max()) for answer in answers]
-        for window, token in _sample(answers[0].shape[1:]):
+        loudest = [float(answer.max()) for answer in heard]
+        for window, token in _sample(heard[0].shape[1:]):
             drawn = _drawn(maps, number, side, window, token)
             if drawn is None:
                 continue
             tried += 1
-            profiles = [answer[:, window, token] for answer in answers]
+            profiles = [answer[:, window, token] for answer in heard]
             fault, centre = _compare(drawn, profiles, loudest, strips, whole and side == "key")
             if fault:
                 faults.append(f"{side.capitalize()} {token} of window {window} {fault}")
@@ -143,23 +144,38 @@ def _drawn(maps: AttentionMaps, number: int, side: str, window: int, token: int)
     """
     layer = maps.layers[number]
     if side == "query":
-        index, tokens = layer.place.query_index, layer.place.after
-        one = _one(token if index is None else int(index[window, token]), tokens)
+        one = _one(_asking(layer.place, window, token), layer.place.after)
         return None if one is None else on_grid(one, maps, number, handed_on=True).reshape(maps.grid)
-    weights = np.zeros_like(layer.weights)
-    weights[0, window, :, token] = 1.0
+    # The other keys, on which there is no attention, are left out.
+    weights = np.zeros((*layer.weights.shape[:3], 1), np.float32)
+    weights[0, window] = 1.0
+    keys = np.arange(layer.place.keys.size)[None] if layer.place.key_index is None else layer.place.key_index
+    layer = replace(layer, weights=weights, place=replace(layer.place, key_index=keys[:, [token]]))
     layers = list(maps.layers)
-    layers[number] = replace(layer, weights=weights)
+    layers[number] = layer
     forced = replace(maps, layers=tuple(layers))
     drawn = layer_map(forced, number)
+    if not drawn.any():  # the read-out may hear of no query of this window: then from all that ask
+        place, every = layer.place, np.full(layer.place.after.size, 1.0 / layer.place.after.size)
+        row = to_before(answers(every, place, weights[0]), place)
+        drawn = on_grid(row, maps, number).reshape(maps.grid)
     return drawn
 
 
-def _one(token: int, tokens: Tokens) -> FloatArray | None:
-    if token < tokens.prefix:
+def _asking(place: Place, window: int, token: int) -> IndexArray:
+    """Tokens that a query of a window stands for: those of all windows where all have the same keys."""
+    index, keys = place.query_index, place.key_index
+    if index is None:
+        return np.array([token])
+    shared = len(index) > 1 and keys is not None and (keys == keys[0]).all()
+    return index[:, token] if shared else index[window, [token]]
+
+
+def _one(asking: IndexArray, tokens: Tokens) -> FloatArray | None:
+    if asking.min() < tokens.prefix:
         return None
     row = np.zeros(tokens.size, np.float32)
-    row[token] = 1.0
+    row[asking] = 1.0 / len(asking)
     return row
 
 

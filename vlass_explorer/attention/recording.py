@@ -145,8 +145,10 @@ def _few_at_a_time(call: Call, heads: int, batch: int, head_fusion: HeadFusion, 
 def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Tensor:
     """A recorded tensor as (b, h, w, q, k), a view; talking heads become positive rows that sum to 1 where asked."""
     axes = layer.axes
-    if axes == "bhqk" and layer.merged == 1 and not layer.changed:
+    if axes == "bhqk" and layer.merged == 1 and layer.windows == 1 and not (layer.changed or layer.mixing):
         return weights.unsqueeze(2)
+    if positive and layer.mixing is not None:
+        weights = _mixed(weights, layer.mixing)
     sizes = {"b": -1, "h": layer.heads, "w": layer.windows}
     if layer.merged > 1:
         weights = weights.unflatten(0, [sizes[axis] for axis in axes[: layer.merged]])
@@ -154,10 +156,18 @@ def arrange(weights: Tensor, layer: LayerGraph, *, positive: bool = True) -> Ten
     for position, axis in enumerate("bhwqk"):
         if axis not in axes:
             weights = weights.unsqueeze(position)
-    if positive and layer.changed and layer.softmaxes == 1:
+    if positive and (layer.mixing or (layer.changed and layer.softmaxes == 1)):
         weights = weights.abs()
         weights = weights / weights.sum(-1, keepdim=True)
-    return weights
+    # Windows that the model does not tell apart have the same weights.
+    return weights if "w" in axes else weights.expand(-1, -1, layer.windows, -1, -1)
+
+
+def _mixed(weights: Tensor, mixing: nn.Conv2d) -> Tensor:
+    """Weights (b, h, q, k) with their heads mixed as the model does it."""
+    matrix = mixing.weight.detach()[:, :, 0, 0].to(weights)
+    mixed = torch.einsum("gh,bhqk->bgqk", matrix, weights)
+    return mixed if mixing.bias is None else mixed + mixing.bias.detach().to(weights).view(1, -1, 1, 1)
 
 
 def _numbers(weights: Tensor) -> FloatArray:

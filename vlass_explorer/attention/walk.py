@@ -105,13 +105,20 @@ def on_grid(row: FloatArray, maps: AttentionMaps, layer: int, *, handed_on: bool
 
 def covering(maps: AttentionMaps, query: int, layer: int) -> int:
     """Number of the patch, of those that a layer hands on, that patch ``query`` of ``maps.grid`` went into."""
-    row, column = divmod(query, maps.grid[1])
-    places = [each.place for each in maps.layers[: layer % len(maps.layers) + 1]]
-    for place in places:
-        for pooling in (place.pools_earlier, place.pools_queries):
+    place = divmod(query, maps.grid[1])
+    grid = maps.grid
+    for each in (each.place for each in maps.layers[: layer % len(maps.layers) + 1]):
+        for pooling, coarse in ((each.pools_earlier, each.before.grid), (each.pools_queries, each.after.grid)):
             if pooling is not None:
-                row, column = _cell(pooling.rows, row), _cell(pooling.columns, column)
-    return row * places[-1].after.grid[1] + column
+                place = _cell(pooling.rows, place[0]), _cell(pooling.columns, place[1])
+            elif grid != coarse and coarse != (0, 0):  # interpolated: the cell that its middle lies in
+                place = _scaled(place[0], grid[0], coarse[0]), _scaled(place[1], grid[1], coarse[1])
+            grid = coarse
+    return place[0] * grid[1] + place[1]
+
+
+def _scaled(index: int, fine: int, coarse: int) -> int:
+    return (2 * index + 1) * coarse // (2 * fine)
 
 
 def _cell(cells: tuple[tuple[int, int], ...], index: int) -> int:

@@ -51,12 +51,13 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
         raise UnsupportedError(_why_not(model))
     try:
         return _described(model, size or own_size(model))
-    except SizeMisfit:
+    except SizeMisfit as error:
         if size is not None:
             raise
-        for side in range(32, MOST_PIXELS + 1, 32):
+        for each in (error.built, *((side, side) for side in range(32, MOST_PIXELS + 1, 32))):
             with suppress(SizeMisfit):
-                return _described(model, (side, side))
+                if each is not None:
+                    return _described(model, each)
         raise
 
 
@@ -77,7 +78,8 @@ def _joined(layers: Sequence[LayerGraph]) -> tuple[LayerGraph, ...]:
         before, after, keys = place.before.grid, place.after.grid, place.keys.grid
         place = replace(
             place,
-            pools_earlier=place.pools_earlier or (halved(earlier.grid, before) if earlier else None),
+            pools_earlier=place.pools_earlier
+            or (halved(earlier.grid, before) if earlier and not layer.resampled else None),
             pools_queries=place.pools_queries or (halved(before, after) if place.after.patches else None),
             pools_keys=place.pools_keys or (None if place.strip else halved(before, keys)),
         )

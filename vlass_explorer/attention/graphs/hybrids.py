@@ -168,13 +168,16 @@ def _bottleneck(name: str, attention: Any, stage: Size) -> LayerGraph:
     return LayerGraph(name, attention.num_heads, place, "bhwqk", 2)
 
 
-def _mobilevit(name: str, block: Any, grid: Size) -> list[LayerGraph]:
-    # The pixel at one corner of every patch attends to the pixels at that corner of all patches.
-    index = windows(grid, tuple(block.patch_size), pad=False).T
-    return [
-        window_layer(f"{name}.transformer.{index_}.attn", layer.attn, grid, index)
-        for index_, layer in enumerate(block.transformer)
+def _mobilevit(name: str, block: Any, stage: Size) -> list[LayerGraph]:
+    # A grid that patches do not tile is interpolated to one that they do. The pixel at one corner of every patch
+    # attends to the pixels at that corner of all patches.
+    grid = (stage[0] + -stage[0] % block.patch_size[0], stage[1] + -stage[1] % block.patch_size[1])
+    index = windows(grid, tuple(block.patch_size)).T
+    layers = [
+        window_layer(f"{name}.transformer.{number}.attn", layer.attn, grid, index)
+        for number, layer in enumerate(block.transformer)
     ]
+    return [replace(layer, resampled=True) for layer in layers]
 
 
 def _clip(model: Any, layers: list[LayerGraph], grid: Size) -> TokenGraph:

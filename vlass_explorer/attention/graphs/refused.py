@@ -8,7 +8,6 @@ from timm.models.coat import CoaT
 from timm.models.cpubone import CPUBone
 from timm.models.davit import DaVit
 from timm.models.edgenext import EdgeNeXt
-from timm.models.efficientformer_v2 import EfficientFormerV2
 from timm.models.efficientvit_msra import EfficientVitMsra
 from timm.models.lowformer import LowFormer
 from timm.models.swiftformer import SwiftFormer
@@ -25,7 +24,6 @@ REFUSED = {
     CoaT: "CoaT factorises attention: its softmax runs over all positions for one channel of the keys at a time, so "
     "that there is no map from patch to patch.",
     SwiftFormer: "SwiftFormer adds its tokens up with learned weights: there is no map from patch to patch.",
-    EfficientFormerV2: "EfficientFormerV2 mixes heads after the softmax by a convolution, which is not covered yet.",
     EfficientVitMsra: "EfficientViT feeds each head with the one before it: no single map describes a layer.",
     LowFormer: f"LowFormer {UPSAMPLED}.",
     CPUBone: f"CPUBone {UPSAMPLED}.",
