@@ -42,10 +42,10 @@ from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens
 HERE = Path(__file__).resolve().parent.parent
 LIMITS = {
     ("vit_tiny_patch16_224", 1): 1.35,
-    ("vit_small_patch16_224", 1): 1.15,
+    ("vit_small_patch16_224", 1): 1.25,
     ("vit_base_patch16_224", 1): 1.1,
     ("vit_base_patch16_224", 16): 1.1,
-    ("swin_tiny_patch4_window7_224", 1): 1.4,
+    ("swin_tiny_patch4_window7_224", 1): 1.15,
 }
 LARGE = "vit_large_patch14_dinov2"
 
