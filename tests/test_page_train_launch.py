@@ -24,7 +24,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer(device="cpu", notes=["Runs on the CPU."]))
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: Answer(device="cpu", notes=["Runs on the CPU."]))
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
     page.button(key="train_launch").click().run()
@@ -36,7 +36,7 @@ def test_launch_creates_the_run_of_the_form_and_shows_it(place: Path, monkeypatc
 
 def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Run] = []
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: Answer())
     monkeypatch.setattr(local, "launch", launched.append)
     train_page().button(key="train_launch").click().run()
     page = train_page()
@@ -55,7 +55,7 @@ def test_a_twin_is_asked_about(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], question: str) -> None:
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer(**found))
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: Answer(**found))
     page = train_page()
     page.button(key="train_launch").click().run()
     assert question in page.warning[0].value and runs.listing() == []
@@ -64,7 +64,7 @@ def test_warnings_ask(place: Path, monkeypatch: pytest.MonkeyPatch, found: dict[
 
 def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLASS_EXPLORER_MAX_RUNS", "1")
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: Answer())
     runs.create(RunConfig(name="waits"))
     page = train_page()
     page.button(key="train_launch").click().run()
@@ -73,11 +73,43 @@ def test_no_more_runs_than_are_allowed(place: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_wrong_stops_the_launch(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(errors=["3 files cannot be read: a, b, c."], unreadable={"a": "It is cut short."})
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: answer)
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: answer)
     page = train_page()
     page.button(key="train_launch").click().run()
     assert "3 files cannot be read" in page.error[0].value and "cut short" in texts(page)
     assert runs.listing() == []
+
+
+class Waiting(Answer):
+    """A dry run that goes on."""
+
+    is_done, started, progress = False, 0.0, 0.42
+
+
+def test_launching_waits_for_no_check(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[Run] = []
+    asked: list[bool] = []
+
+    def start(config: RunConfig, stamp: str, *, quick: bool) -> Waiting:
+        asked.append(quick)
+        return Waiting()
+
+    monkeypatch.setattr(dry_run, "start", start)
+    monkeypatch.setattr(local, "launch", launched.append)
+    page = train_page()
+    page.button(key="train_launch").click().run()
+    assert asked[-1] and "42% of the files read" in texts(page)  # a look at the configuration alone
+    page.button(key="train_now").click().run()
+    assert not page.exception and len(launched) == 1
+
+
+def test_a_check_can_be_stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, **_: Waiting())
+    page = train_page()
+    page.button(key="train_check_only").click().run()
+    page.button(key="train_stop_check").click().run()
+    assert not page.exception and runs.listing() == []
+    assert "train_stop_check" not in [button.key for button in page.button]
 
 
 @pytest.mark.slow
@@ -90,3 +122,10 @@ def test_the_dry_run_is_a_process_that_finds_an_unreadable_file_and_an_absent_de
     assert list(check.result["unreadable"]) == ["round/bad.npy"]
     assert check.result["counts"]["train"].keys() == {"long", "round"}
     assert "cuda:99" in check.result["errors"][0]
+    assert check.progress == 1.0
+    again = replace(config, device="cuda:99")
+    dry_run.forget_failures(again, 1.0)  # before it is asked for anew
+    other = dry_run.start(again, 1.0)
+    assert other is not check
+    dry_run.stop(again, 1.0)
+    assert other.process.poll() is not None

@@ -24,7 +24,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrderedDict]:
     monkeypatch.setattr(dry_run, "_kept", fresh)
     code = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\nprint('{}')"
 
-    def started(config: RunConfig) -> dry_run.Check:
+    def started(config: RunConfig, quick: bool = False) -> dry_run.Check:
         folder = tempfile.TemporaryDirectory()
         with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
             process = subprocess.Popen([sys.executable, "-S", "-c", code, f"{folder.name}/end"], stdout=out, stderr=err)
@@ -55,6 +55,20 @@ def test_a_fifth_session_ends_nobodys_check(kept: OrderedDict) -> None:
     end(checks[3])
     assert not ask(dry_run.MOST_RUNNING).is_done
     assert checks[3].is_done and ask(3) is checks[3]  # its answer stays
+
+
+def test_a_failure_is_no_verdict_for_ever_and_a_whole_check_serves_a_launch(kept: OrderedDict) -> None:
+    config = RunConfig(name="session-0")
+    failed = ask(0)
+    failed.process.kill()
+    failed.process.wait()
+    assert failed.result["errors"] and ask(0) is failed  # not begun again by a mere redraw
+    dry_run.forget_failures(config, 0.0)
+    again = ask(0)
+    assert again is not failed
+    assert dry_run.start(config, 0.0, quick=True) is not again  # it goes on: nobody waits for it
+    end(again)
+    assert dry_run.start(config, 0.0, quick=True) is again
 
 
 def test_answers_are_forgotten_the_oldest_first_and_their_files_go(

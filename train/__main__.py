@@ -17,11 +17,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from vlass_explorer import options, recipes, runs
+from vlass_explorer import options, progress, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
@@ -217,6 +217,19 @@ def _folds(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _told_each_percent() -> Callable[[float], None]:
+    """Writes how far it is to standard error, once a percent."""
+    told = -1
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if (percent := int(100 * share)) > told:
+            told = percent
+            print(f"progress: {share:.2f}", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def _check(parsed: argparse.Namespace) -> int:
     from .checks import check
 
@@ -224,7 +237,8 @@ def _check(parsed: argparse.Namespace) -> int:
         config = runs.find(parsed.words[0]).config
     else:
         config = configuration(parsed)
-    found = check(config, read=not parsed.quick, steps=not parsed.quick)
+    with progress.watch(_told_each_percent()):
+        found = check(config, read=not parsed.quick, steps=not parsed.quick)
     if parsed.json:
         print(json.dumps(found))
     else:

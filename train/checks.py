@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlass_explorer import checkpoints, devices, runs
+from vlass_explorer import checkpoints, devices, progress, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.evaluation.parts import open_data_set
@@ -93,9 +93,12 @@ def _look(data_set: DataSet, parts: Mapping[str, Sequence[int]], config: RunConf
     unreadable: dict[str, str] = {}
     seen: dict[bytes, tuple[str, str]] = {}
     pairs: list[list[str]] = []
+    count, done = sum(len(indices) for indices in parts.values()), 0
     for split, indices in parts.items():
         for index in indices:
             item = data_set.items[index]
+            done += 1
+            progress.report(done, count)
             try:
                 pixels = item.read().pixels
             except UnreadableItem as error:
@@ -104,7 +107,6 @@ def _look(data_set: DataSet, parts: Mapping[str, Sequence[int]], config: RunConf
             other = seen.setdefault(hashlib.blake2b(pixels.tobytes()).digest(), (split, item.name))
             if other[0] != split:
                 pairs.append([f"{other[0]}: {other[1]}", f"{split}: {item.name}"])
-    count = sum(len(indices) for indices in parts.values())
     if unreadable:
         is_many = len(unreadable) > config.allow_unreadable * count
         names = ", ".join(list(unreadable)[:3])

@@ -20,7 +20,10 @@ from vlass_explorer.schema import RunConfig, RunError
 
 from ..settings import ROOT
 
-LONGEST_SECONDS = 180.0
+LONGEST_SECONDS = 3600.0
+"""After this a check hangs: reading a large data set takes minutes, and nobody has to wait for it."""
+PROGRESS = "progress: "
+"""What the lines of a dry run begin with that say how far it is."""
 MOST_RUNNING, MOST_KEPT = 8, 256
 """Dry runs at a time, of all browser sessions, and answers that are remembered."""
 
@@ -35,8 +38,15 @@ class Check:
     _found: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def progress(self) -> float | None:
+        """Share of the files that were read, None before the first."""
+        lines = (Path(self.folder.name) / "err").read_text(errors="replace").splitlines()
+        shares = [line.removeprefix(PROGRESS) for line in lines if line.startswith(PROGRESS)]
+        return float(shares[-1]) if shares else None
+
+    @property
     def is_done(self) -> bool:
-        """True once the process has ended; a dry run that takes too long is ended here."""
+        """True once the process has ended; a dry run that hangs is ended here."""
         if self.process.poll() is None and time.monotonic() - self.started > LONGEST_SECONDS:
             self.process.kill()
             self.process.wait()
@@ -47,7 +57,8 @@ class Check:
         """What the dry run printed as JSON; where it printed none, its last words are the one error."""
         if not self._found:
             output = (Path(self.folder.name) / "out").read_text(errors="replace")
-            words = (Path(self.folder.name) / "err").read_text(errors="replace").strip().splitlines()
+            lines = (Path(self.folder.name) / "err").read_text(errors="replace").strip().splitlines()
+            words = [line for line in lines if not line.startswith(PROGRESS)]
             try:
                 self._found = json.loads(output)
             except ValueError:
@@ -65,23 +76,41 @@ class Check:
         self.folder.cleanup()
 
 
-_kept: OrderedDict[tuple[RunConfig, str], Check] = OrderedDict()
+_kept: OrderedDict[tuple[RunConfig, str, bool], Check] = OrderedDict()
 """Checks of all browser sessions of this server, the latest last."""
 _TURN = Lock()
 
 
-def start(config: RunConfig, stamp: str) -> Check:
+def start(config: RunConfig, stamp: str, *, quick: bool = False) -> Check:
     """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder.
 
-    What others wait for is never ended: only answers are forgotten. RunError where too many dry runs are going on.
+    ``quick``: neither read the files nor train a step; an answer that is not quick and there already is
+    taken. What others wait for is ended only by ``stop``. RunError where too many dry runs are going on.
     """
     with _TURN:
-        key = config, stamp
+        whole = (config, stamp, False)
+        key = whole if whole in _kept and _kept[whole].is_done else (config, stamp, quick)
         if key not in _kept:
             _make_room()
-            _kept[key] = _started(config)
+            _kept[key] = _started(config, quick)
         _kept.move_to_end(key)
         return _kept[key]
+
+
+def forget_failures(config: RunConfig, stamp: str) -> None:
+    """Before it is asked for again: what went wrong once (a full disk, a busy machine) is no verdict for ever."""
+    with _TURN:
+        for quick in (False, True):
+            key = (config, stamp, quick)
+            if key in _kept and _kept[key].is_done and _kept[key].result["errors"]:
+                _kept.pop(key).close()
+
+
+def stop(config: RunConfig, stamp: str, *, quick: bool = False) -> None:
+    """End a dry run that goes on and forget it."""
+    with _TURN:
+        if (check := _kept.pop((config, stamp, quick), None)) is not None:
+            check.close()
 
 
 def _make_room() -> None:
@@ -99,11 +128,11 @@ def _close_all() -> None:
         check.close()
 
 
-def _started(config: RunConfig) -> Check:
+def _started(config: RunConfig, quick: bool = False) -> Check:
     folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
     place = Path(folder.name)
     (place / "config.yaml").write_text(recipes.to_yaml(config), encoding="utf-8")
-    command = [sys.executable, "-m", "train", "check", "--json", "--config", "-"]
+    command = [sys.executable, "-m", "train", "check", "--json", "--config", "-", *(["--quick"] if quick else [])]
     with (
         (place / "config.yaml").open("rb") as given,
         (place / "out").open("wb") as out,

@@ -20,6 +20,8 @@ from . import data_step, dry_run, launchers
 
 WANTED = "train_check"
 """Session key: the configuration that is being checked, whether it is then launched, and even where it is doubted."""
+NOW = "train_now_config"
+"""Session key: the configuration that is launched without any check."""
 LONG_SECONDS = 1800.0
 """A run on the CPU that takes longer than this is asked about."""
 UNEVEN = 5.0
@@ -31,7 +33,7 @@ def area(config: RunConfig) -> None:
     launch = launchers.choice()
     stamp = data_step.stamp(config.data_dir)
     wanted, launches, accepted = st.session_state.get(WANTED, (None, False, False))
-    check = dry_run.start(config, stamp) if wanted == config else None
+    check = dry_run.start(config, stamp, quick=launches) if wanted == config else None
     is_waiting = check is not None and not check.is_done
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -41,8 +43,8 @@ def area(config: RunConfig) -> None:
             disabled=is_waiting,
             key="train_launch",
             on_click=_request,
-            args=(config, True),
-            help="Checks first; the run starts when nothing is wrong.",
+            args=(config, stamp, True),
+            help="Starts the run after a quick look at the configuration; it does not wait for the check.",
         )
         st.button(
             "Check only",
@@ -50,7 +52,7 @@ def area(config: RunConfig) -> None:
             disabled=is_waiting,
             key="train_check_only",
             on_click=_request,
-            args=(config, False),
+            args=(config, stamp, False),
             help="Reads every file, tries a few steps, measures time and memory.",
         )
         st.download_button(
@@ -65,6 +67,13 @@ def area(config: RunConfig) -> None:
         )
         if check is not None and is_waiting:
             _wait(check)
+            if launches:
+                st.button("Launch now", key="train_now", on_click=_skip, args=(config, stamp, True), type="tertiary")
+            else:
+                st.button("Stop", key="train_stop_check", on_click=_skip, args=(config, stamp, False), type="tertiary")
+    if st.session_state.pop(NOW, None) == config:
+        _launch(config, launch)
+        return
     if check is None or is_waiting:
         return
     questions, notes = _sorted_warnings(config, check.result)
@@ -79,11 +88,21 @@ def area(config: RunConfig) -> None:
             key="train_anyway",
             icon=":material/play_arrow:",
             on_click=_request,
-            args=(config, True, True),
+            args=(config, stamp, True, True),
         )
 
 
-def _request(config: RunConfig, launches: bool, accepted: bool = False) -> None:
+def _skip(config: RunConfig, stamp: str, launches: bool) -> None:
+    """In a callback: wait no longer for the check, and launch where that was wanted."""
+    st.session_state.pop(WANTED, None)
+    if launches:
+        st.session_state[NOW] = config  # the quick check ends by itself; others may wait for it
+    else:
+        dry_run.stop(config, stamp)
+
+
+def _request(config: RunConfig, stamp: str, launches: bool, accepted: bool = False) -> None:
+    dry_run.forget_failures(config, stamp)
     st.session_state[WANTED] = (config, launches, accepted)
 
 
@@ -92,7 +111,9 @@ def _request(config: RunConfig, launches: bool, accepted: bool = False) -> None:
 def _wait(check: dry_run.Check) -> None:
     if check.is_done:
         st.rerun()
-    st.caption(f":material/progress_activity: Checking the data and one step: {time.monotonic() - check.started:.0f} s")
+    share, seconds = check.progress, time.monotonic() - check.started
+    doing = "Starting" if share is None else f"{share:.0%} of the files read" if share < 1 else "Training a few steps"
+    st.caption(f":material/progress_activity: {doing}: {seconds:.0f} s")
 
 
 def estimate(config: RunConfig, found: Mapping[str, Any]) -> float | None:
