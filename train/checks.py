@@ -16,7 +16,7 @@ from vlass_explorer.learning.data import load, split_indices, test_indices
 from vlass_explorer.learning.network import build
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
 
-from . import dryrun, turns
+from . import turns
 
 NAMED = 20
 DECIDING = ("stretch", "normalisation", "field_of_view")
@@ -148,6 +148,9 @@ def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
                 "time of a step were not measured; a run waits for its turn."
             )
             return
+        # Here and not above: Lightning takes longer to import than all else that a check does.
+        from . import dryrun
+
         try:
             measured = dryrun.measure(config, data, found["device"])
         finally:
