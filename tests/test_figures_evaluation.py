@@ -55,3 +55,12 @@ def test_bars_and_sizes_leave_out_what_is_not_known() -> None:
     frame = pd.DataFrame({"checkpoint": ["a", "b<i>"], "parameters (M)": [1.0, 2.0], "macro F1": [0.5, None]})
     assert list(figures.score_bars(frame, "macro F1").data[0].y) == ["a"]
     assert list(figures.against_parameters(frame, "macro F1").data[0].text) == ["a"]
+
+
+def test_a_marker_lies_on_each_cell_of_the_confusion_matrix(report: Report) -> None:
+    matrix, markers = figures.confusion(report, clickable=True).data
+    assert [[int(pair[0]) for pair in row] for row in np.reshape(markers.customdata, (3, 3, 2))] == [
+        list(row) for row in report.confusion
+    ]
+    true, predicted = divmod(5, len(NAMES))
+    assert (markers.y[5], markers.x[5]) == (matrix.y[true], matrix.x[predicted])

@@ -53,7 +53,14 @@ def test_evaluating_shows_the_report_and_opens_a_mistake(place: Path) -> None:
     next(button for button in page.button if button.label == "Evaluate").click().run()
     assert not page.exception
     assert "6 cutouts, one forward pass each" in texts(page) and "its card does not list" in texts(page)
-    assert "Mistakes, the surest first" in texts(page)
+    cells = page.selectbox(key="evaluation_cell_tiny")
+    assert cells.options[0].startswith("Mistakes, the surest first (")
+    counts = [int(name.rpartition("(")[2][:-1]) for name in cells.options[1:]]
+    assert sum(counts) == 6  # every cutout lies in one cell of the confusion matrix
+    cells.select_index(1).run()
+    shown = [button for button in page.button if (button.key or "").startswith("mistake_")]
+    assert not page.exception and len(shown) == counts[0]
+    page.selectbox(key="evaluation_cell_tiny").select_index(0).run()
     mistakes = [button for button in page.button if (button.key or "").startswith("mistake_")]
     assert mistakes, "random weights take some of six for another class"
     mistakes[0].click().run()
@@ -107,12 +114,21 @@ def test_a_set_of_one_class_and_one_part_is_scored(place: Path) -> None:
     assert not evaluate(page).error
 
 
+def test_a_failed_evaluation_clears_the_one_before(place: Path) -> None:
+    page = evaluate(checkpoints_page())
+    assert "6 cutouts, one forward pass each" in texts(page)
+    page.selectbox(key="evaluate_part_tiny").set_value("test")
+    evaluate(page)
+    assert "has no test part" in page.error[0].value.replace("\\", "")
+    assert "one forward pass each" not in texts(page)
+
+
 def test_a_mistake_whose_file_has_gone_is_a_sentence(place: Path) -> None:
     page = evaluate(checkpoints_page())
     for file in (place / "data" / "blobs").glob("*/*.npy"):
         file.write_bytes(b"text")
     page.run()
-    assert not page.exception and "Mistakes" in texts(page)
+    assert not page.exception and "Mistakes" in page.selectbox(key="evaluation_cell_tiny").options[0]
 
 
 def test_evaluation_on_training_cutouts_is_labelled(place: Path) -> None:

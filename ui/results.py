@@ -123,8 +123,18 @@ def _seen(report: Report) -> None:
         st.caption(f"{report.count:,} cutouts, one forward pass each. {plain(report.seen.sentence)}")
 
 
-def report(report: Report, key: str) -> None:
-    """Draw a report; ``key`` tells several on one page apart."""
+def report(report: Report, key: str, open_cell: Callable[[int, int], None] | None = None) -> None:
+    """Draw a report; ``key`` tells several on one page apart.
+
+    ``open_cell`` is called before the next run of the page with the true and the predicted class of a cell that was
+    clicked.
+    """
+
+    def clicked() -> None:
+        points = st.session_state[f"{key}_matrix"].selection.points
+        if points and open_cell is not None:
+            open_cell(*divmod(int(points[-1]["point_index"]), len(report.label_names)))
+
     _seen(report)
     with st.container(horizontal=True):
         for name, value, interval in (
@@ -145,8 +155,10 @@ def report(report: Report, key: str) -> None:
             "Confusion", ["Counts", "Shares of the true class"], default="Counts", required=True, key=f"{key}_confusion"
         )
         st.plotly_chart(
-            figures.confusion(report, normalised=normalised != "Counts"),
+            figures.confusion(report, normalised=normalised != "Counts", clickable=open_cell is not None),
             key=f"{key}_matrix",
+            on_select=clicked if open_cell is not None else "ignore",
+            selection_mode="points",
             config={"displaylogo": False},
             alt="Confusion matrix, true classes down, predicted across",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -52,10 +53,10 @@ def draw(card: Checkpoint) -> None:
     place = st.empty()
     key = f"evaluation_{card.name}_{card.sha256}"
     if wanted is not None:
-        # What fails is said once and leaves the last evaluation as it was.
         try:
             done = _run(place, card, *wanted)
-        except ExplorerError as error:
+        except ExplorerError as error:  # said once; the figures of another evaluation would be taken for this one's
+            st.session_state.pop(key, None)
             place.error(plain(error))
         else:
             if done is not None:
@@ -68,7 +69,8 @@ def draw(card: Checkpoint) -> None:
 def _draw(card: Checkpoint, done: Done) -> None:
     part, result = done.part, done.result
     st.caption(f"{plain(part.data_set.title)} in `{done.data_dir or 'memory'}`: {plain(str(part))}")
-    results.report(result.report, f"new_{card.name}")
+    key = f"evaluation_cell_{card.name}"
+    results.report(result.report, f"new_{card.name}", lambda *cell: st.session_state.update({key: cell}))
     results.report_downloads(result.report, f"{card.name} on {part} of {part.data_set.title}", f"new_{card.name}")
     if result.unreadable:
         first = next(iter(result.unreadable.values()))
@@ -146,31 +148,64 @@ def _run(place: DeltaGenerator, card: Checkpoint, config: RunConfig, part: str) 
 
 
 def _gallery(card: Checkpoint, done: Done) -> None:
+    """The mistakes, or the cutouts of one cell of the confusion matrix, as pictures that open in Explore."""
     result = done.result
-    mistakes = result.report.mistakes
-    st.markdown(f"**Mistakes, the surest first** ({int((result.probabilities.argmax(1) != result.labels).sum())})")
-    if not mistakes:
+    predicted = result.probabilities.argmax(1)
+    cells = sorted({(int(t), int(p)) for t, p in zip(result.labels, predicted, strict=True)})
+    key = f"evaluation_cell_{card.name}"
+    if st.session_state.get(key) not in (None, *cells):
+        st.session_state[key] = None  # a cell without cutouts
+    st.selectbox(
+        "Cutouts",
+        [None, *cells],
+        key=key,
+        format_func=lambda cell: _cell_name(done, cell),
+        width=420,
+        help="A click on a cell of the confusion matrix chooses its cutouts.",
+    )
+    cell = st.session_state[key]
+    if cell is None:
+        chosen = [mistake.index for mistake in result.report.mistakes]
+    else:
+        chosen = np.flatnonzero((result.labels == cell[0]) & (predicted == cell[1])).tolist()
+        chosen.sort(key=lambda index: -result.probabilities[index, cell[1]])
+    if not chosen:
         st.caption("There is none.")
         return
-    cells = st.grid("auto", min_column_width=150, gap="small")
-    for mistake in mistakes[:SHOWN]:
-        item = done.part.data_set.items[int(result.indices[mistake.index])]
-        true, predicted = (plain(result.label_names[k]) for k in (mistake.true, mistake.predicted))
-        with cells.cell(), st.container(gap="xxsmall"):
-            try:
-                st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
-            except ExplorerError as error:  # the file may have gone since
-                st.caption(plain(error))
-            st.caption(f"{true}, taken for {predicted} ({mistake.probability:.2f})")
-            take = partial(state.borrow, item, done.data_dir)
-            if st.button(
-                "Explore",
-                key=f"mistake_{mistake.index}",
-                type="tertiary",
-                icon=":material/explore:",
-                on_click=take,
-                help=plain(item.name),
-            ):
-                st.switch_page("pages/explore.py")
-    if len(mistakes) > SHOWN:
-        st.caption(f"The first {SHOWN} of them.")
+    places = st.grid("auto", min_column_width=150, gap="small")
+    for index in chosen[:SHOWN]:
+        with places.cell(), st.container(gap="xxsmall"):
+            _picture(card, done, index, int(predicted[index]))
+    if len(chosen) > SHOWN:
+        st.caption(f"The first {SHOWN} of {len(chosen)}, the surest first.")
+
+
+def _cell_name(done: Done, cell: tuple[int, int] | None) -> str:
+    result = done.result
+    predicted = result.probabilities.argmax(1)
+    if cell is None:
+        return f"Mistakes, the surest first ({int((predicted != result.labels).sum())})"
+    count = int(((result.labels == cell[0]) & (predicted == cell[1])).sum())
+    true, taken = (result.label_names[k] for k in cell)
+    return f"{true}, {'recognised' if true == taken else f'taken for {taken}'} ({count})"
+
+
+def _picture(card: Checkpoint, done: Done, index: int, predicted: int) -> None:
+    result = done.result
+    item = done.part.data_set.items[int(result.indices[index])]
+    true, taken = (plain(result.label_names[k]) for k in (int(result.labels[index]), predicted))
+    try:
+        st.image(loaders.seen_picture(card.input_spec, item.read()), width=150)
+    except ExplorerError as error:  # the file may have gone since
+        st.caption(plain(error))
+    words = true if true == taken else f"{true}, taken for {taken}"
+    st.caption(f"{words} ({result.probabilities[index, predicted]:.2f})")
+    if st.button(
+        "Explore",
+        key=f"mistake_{index}",
+        type="tertiary",
+        icon=":material/explore:",
+        on_click=partial(state.borrow, item, done.data_dir),
+        help=plain(item.name),
+    ):
+        st.switch_page("pages/explore.py")

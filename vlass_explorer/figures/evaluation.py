@@ -16,8 +16,12 @@ SERIES = ("#2a86a6", "#e8590c", "#7a5195", "#5c940d", "#c2255c", "#846358", "#1c
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
-def confusion(report: Report, *, normalised: bool = False) -> go.Figure:
-    """True classes down, predicted across: counts, or with ``normalised`` shares of each true class."""
+def confusion(report: Report, *, normalised: bool = False, clickable: bool = False) -> go.Figure:
+    """True classes down, predicted across: counts, or with ``normalised`` shares of each true class.
+
+    ``clickable`` lays a transparent marker over each cell, as heat maps return no selection: point ``i`` is true class
+    ``i // K``, predicted class ``i % K``.
+    """
     counts = np.array(report.confusion, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     names = [escape(name) for name in report.label_names]
@@ -44,7 +48,22 @@ def confusion(report: Report, *, normalised: bool = False) -> go.Figure:
         "height": 110 + 46 * len(names),
         "margin": MARGIN,
     }
-    return go.Figure({"data": [trace], "layout": layout})
+    figure = go.Figure({"data": [trace], "layout": layout})
+    if clickable:
+        figure.add_scatter(
+            x=names * len(names),
+            y=[name for name in names for _ in names],
+            mode="markers",
+            showlegend=False,
+            customdata=np.stack([counts.ravel(), shares.ravel()], axis=-1),
+            hovertemplate="true %{y}, predicted %{x}<br>%{customdata[0]:.0f} cutouts, %{customdata[1]:.1%} of the class"
+            "<br>click to see them<extra></extra>",
+            marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+            selected={"marker": {"opacity": 0}},
+            unselected={"marker": {"opacity": 0}},
+        )
+        figure.update_layout(hovermode="closest", dragmode=False)
+    return figure
 
 
 def roc(report: Report, *, height: int = 340) -> go.Figure:
