@@ -112,7 +112,7 @@ class Replay:
         columns = ("ID", "access_url", "service_def", "error_message", "semantics", "description", "content_type")
         rows, services = "", ""
         for tile in self.tiles:
-            if publisher(tile) not in names:
+            if publisher(tile) not in names or not tile.has_cutout:
                 continue
             files = [(tile.name, "#this"), *([(tile.noise_name, "#auxiliary")] if tile.has_noise else [])]
             for number, (name, semantics) in enumerate(files):

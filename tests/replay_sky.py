@@ -28,6 +28,7 @@ class Tile:
     beam: tuple[float, float, float] = (2.9, 2.2, 20.0)
     blank: bool = False
     has_noise: bool = True
+    has_cutout: bool = True
 
     @property
     def pixel(self) -> float:
@@ -76,6 +77,8 @@ class Tile:
         pixels = NOISE[np.ix_(rows % 512, columns % 512)].copy()
         for place in sources:
             sx, sy = wcs.world_to_pixel_values(*place)
+            if not np.isfinite([sx, sy]).all():
+                continue  # on the other half of the sky
             east, north = (sx - columns) * self.pixel, (rows[:, None] - sy) * self.pixel
             major, minor, pa = self.beam[0], self.beam[1], np.radians(self.beam[2])
             along = (east * np.sin(pa) + north * np.cos(pa)) / major

@@ -14,7 +14,7 @@ from replay_server import Replay, serving
 from replay_sky import PEAK, Tile
 
 from vlass_explorer import archives, cutouts, validity
-from vlass_explorer.archives import allowed, ask, fetching, seek, store
+from vlass_explorer.archives import allowed, ask, fetching, seek, store, vlass_cadc
 from vlass_explorer.schema import ArchiveError, Cutout, Found, InputSpec, Target
 
 SOURCE = (3.264, -9.33)
@@ -26,6 +26,9 @@ TILES = [
     Tile("1.2", "T20t01", 40.0, 10.0),
     Tile("1.2", "T20t02", 41.0, 10.0, beam=(3.4, 2.4, 70.0)),
     Tile("1.2", "T21t09", 80.0, 20.0, blank=True),
+    Tile("1.1", "T30t01", 120.0, 20.0),
+    Tile("1.1v2", "T30t01", 120.0, 20.0),
+    Tile("2.2", "T31t01", 140.0, 20.0, has_cutout=False),
 ]
 
 
@@ -95,6 +98,28 @@ def test_where_there_is_no_whole_image(
     found = rows(client, place)[0]
     assert found.verdict == verdict and words in str(found.reason)
     assert (0.0 < (found.covered or 0.0) < 0.6) == (verdict == "partly outside")
+
+
+def test_the_corrected_version_of_an_image_goes_before_the_old_one(client: archives.Client) -> None:
+    (row,) = rows(client, (120.0, 20.0))
+    assert (row.verdict, row.vlass_epoch, row.notes) == ("found", "1.1", ()) and "VLASS1.1v2" in str(row.product)
+
+
+def test_an_image_that_the_service_does_not_cut_is_a_failure(client: archives.Client) -> None:
+    (row,) = rows(client, (140.0, 20.0))
+    assert row.verdict == "service failed" and "offers no cutout of it" in str(row.reason)
+
+
+def test_what_there_is_is_asked_again_after_a_month_where_the_service_answers(
+    client: archives.Client, sky: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rows(client, (40.0, 10.0), size=20)
+    asked = sky.counts.total()
+    monkeypatch.setattr(vlass_cadc, "ANSWERS", -1.0)
+    assert rows(client, (40.0, 10.0), size=20) == first
+    assert sky.counts.total() == asked + 2  # TAP and DataLink, no image
+    sky.fail("/argus/sync", 403, "closed")
+    assert rows(client, (40.0, 10.0), size=20) == first
 
 
 def test_tiles_that_meet_at_a_source_become_one_image_with_one_beam(client: archives.Client) -> None:

@@ -14,6 +14,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits, votable
 from astropy.table import Table
+from cli_call import Run
 from replay_server import Replay, serving
 from replay_sky import Tile
 
@@ -201,7 +202,11 @@ def test_a_row_is_the_same_in_every_format(tmp_path: Path) -> None:
 
 
 def test_the_command_line(
-    client: archives.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    client: archives.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run: Run,
 ) -> None:
     monkeypatch.setenv(store.FOLDER, str(tmp_path / "c"))
     out = tmp_path / "out"
@@ -213,6 +218,12 @@ def test_the_command_line(
         rows = list(csv.DictReader(stream))
     assert [row["verdict"] for row in rows] == ["found", ""] and (out / rows[0]["file"]).is_file()
     assert json.loads((out / "manifest.json").read_text())["verdicts"] == {"found": 1, "error": 1}
+    code, told, _ = run("predict", out / "cutouts", "--checkpoint", "tiny", "--json", "--survey-noise")
+    assert code == 0 and json.loads(told)["notes"][0].startswith(
+        "Noise from the survey's rms image around the source: 200"
+    )
+    code, _, refused = run("predict", next((out / "rms").iterdir()), "--checkpoint", "tiny", "--survey-noise")
+    assert code == 2 and "There is no noise image of the survey beside this file" in refused
     assert main(["cutouts", "3.3 -9.3", "200 -50", *common]) == 0  # outside is an answer
     capsys.readouterr()
     assert main(["cutouts", "3.3 -9.3", "--survey", "vlas", *common]) == 2

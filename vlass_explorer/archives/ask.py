@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ LONGEST_WAIT = 120.0
 TIMEOUT = (10.0, 90.0)  # to connect, and between two pieces of an answer
 LARGEST = 512 * 2**20
 GIVEN_UP = 3
+ANSWERS = 30 * 86400.0  # seconds after which it is asked again what there is: surveys grow; images stay what they are
 Check = Callable[[bytes], None]
 """Raises ServiceError where a whole answer is none, Broken where a part is missing."""
 _SLOTS = threading.BoundedSemaphore(AT_ONCE)  # for the whole process, however many lists are fetched
@@ -80,11 +82,13 @@ class Client:
 class Ask(requests.Session):
     """One question to one service; pyvo speaks through it, too. ``last`` is the answer of the latest request.
 
-    ``key`` names product and position; what is asked twice with the same key and parameters is asked once.
+    ``key`` names product and position; what is asked twice with the same key and parameters is asked once, or again
+    when the answer is older than ``keep`` seconds and the service can be reached.
     """
 
-    def __init__(self, client: Client, service: str, key: str, check: Check) -> None:
+    def __init__(self, client: Client, service: str, key: str, check: Check, *, keep: float = math.inf) -> None:
         super().__init__()
+        self.keep = keep
         self.client, self.service, self.key, self.check = client, service, key, check
         self.last: Answer | None = None
         for scheme in ("http://", "https://"):
@@ -108,9 +112,13 @@ class Ask(requests.Session):
         key = f"{self.key} {hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
         with self.client.alone(f"{self.service} {key}"):
             known = None if self.client.refresh else self.client.store.get(self.service, key)
-            if known is None:
-                data, address = self._whole(method, str(url), options)
-                known = self.client.store.put(self.service, key, clean.url(address), data)
+            if known is None or known.origin.age > self.keep:
+                try:
+                    data, address = self._whole(method, str(url), options)
+                    known = self.client.store.put(self.service, key, clean.url(address), data)
+                except ServiceError:
+                    if known is None:
+                        raise
         self.last = known
         return _response(known.data, known.origin.url)
 

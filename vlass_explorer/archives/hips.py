@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..schema import Product, ServiceError
 from . import allowed, answers
-from .ask import Ask, Client
+from .ask import ANSWERS, Ask, Client
 from .contract import Position, key
 from .store import Answer
 
@@ -31,7 +31,7 @@ LOOKING = "Resampled, without unit and beam: for looking only."
 
 def find(position: Position, radius: float, client: Client) -> list[Product]:
     """The surveys of the list whose coverage meets a circle of ``radius`` arcsec."""
-    ask = Ask(client, SERVICE, key(find=position, radius=radius), answers.is_text(SERVICE))
+    ask = Ask(client, SERVICE, key(find=position, radius=radius), answers.is_text(SERVICE), keep=ANSWERS)
     wanted = "||".join(f"ID={name}" for name in IDS)
     question = {"RA": f"{position[0]:.7f}", "DEC": f"{position[1]:.7f}", "SR": f"{radius / 3600:.7f}"}
     text = ask.get(f"{ask.base(HOST)}/MocServer/query", params=question | {"expr": wanted, "get": "id"}).text

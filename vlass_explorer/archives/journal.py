@@ -55,10 +55,12 @@ class Journal:
     def add(self, service: str, target: Target, rows: Sequence[Found]) -> None:
         """Note the rows of a target; where the disk is full they wait in memory for a later call."""
         self._unwritten.append(_line({"key": _key(service, target), "rows": [row.values() for row in rows]}))
+        size = self.path.stat().st_size
         try:
             with self.path.open("ab") as stream:
                 stream.write(b"".join(self._unwritten))
         except OSError:
+            os.truncate(self.path, size)  # half a line would spoil the next one
             return
         self._unwritten.clear()
 

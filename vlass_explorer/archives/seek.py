@@ -101,7 +101,8 @@ class _Tiles:
         client: Client,
     ) -> None:
         self.service, self.known, self.position, self.client = service, known, position, client
-        self.tiles = sorted(tiles, key=self._distance)
+        # Of two versions of one image, as VLASS1.2 and VLASS1.2v2, the later one goes first.
+        self.tiles = sorted(sorted(tiles, key=lambda tile: tile.name, reverse=True), key=self._distance)
         self.size, self.fetched = float(known["size"]), float(known["fetched"])
 
     def piece(self) -> Piece:

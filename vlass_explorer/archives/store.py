@@ -6,6 +6,7 @@ until somebody deletes it, so that a second run needs no network; it is fetched 
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ import platformdirs
 from ..schema import ArchiveError
 
 FOLDER = "VLASS_EXPLORER_CACHE"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Origin:
     time: str
     size: int
     sha256: str
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was fetched."""
+        return time.time() - calendar.timegm(time.strptime(self.time, TIME))
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Store:
 
     def put(self, service: str, key: str, url: str, data: bytes) -> Answer:
         """Keep an answer; raises ArchiveError where the disk refuses, and leaves nothing half done."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = time.strftime(TIME, time.gmtime())
         origin = Origin(service, key, url, now, len(data), hashlib.sha256(data).hexdigest())
         to, beside = self._paths(service, key)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -28,6 +29,13 @@ def local(rms: Cutout, position: Position) -> Noise | None:
     near = np.hypot((rows - y) * rms.pixel_scale[0], (columns - x) * rms.pixel_scale[1]) <= RADIUS
     values = rms.pixels[near & np.isfinite(rms.pixels) & (rms.pixels > 0)]
     return Noise(float(np.median(values)), METHOD, int(values.size)) if values.size else None
+
+
+def beside(path: Path) -> Path | None:
+    """The noise image that the command ``cutouts`` put beside a cutout (../rms); None where there is none."""
+    name = path.name.replace(".tt0.", ".tt0.rms.")
+    found = path.resolve().parent.parent / "rms" / name
+    return found if name != path.name and found.is_file() else None
 
 
 def with_survey_noise(cutout: Cutout, rms: Cutout, position: Position) -> Cutout:

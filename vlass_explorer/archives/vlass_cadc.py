@@ -18,7 +18,7 @@ from pyvo.dal.tap import TAPQuery
 
 from ..schema import Product, ServiceError
 from . import answers
-from .ask import Ask, Client, spoken
+from .ask import ANSWERS, Ask, Client, spoken
 from .contract import Outside, Position, circle, key
 from .store import Answer
 
@@ -28,7 +28,7 @@ SERVICE = "vlass_cadc"
 HOST = "https://ws.cadc-ccda.hia-iha.nrc-cnrc.gc.ca"
 BATCH = 20  # publisher ids in one DataLink request
 KINDS = {".continuum_imaging": "Single Epoch", ".quicklook": "Quick Look"}
-NAME = re.compile(r"VLASS(\d\.\d)(?:v\d)?\.(?:\w\w\.)?(T\d\dt\d\d)\.J", re.IGNORECASE)
+NAME = re.compile(r"VLASS(\d\.\d)(v\d)?\.(?:\w\w\.)?(T\d\dt\d\d)\.J", re.IGNORECASE)
 IMAGE, NOISE = re.compile(r"\.tt0(\.[a-z]+)?\.fits$"), re.compile(r"\.tt0\.rms(\.[a-z]+)?\.fits$")
 OLD_POSITIONS = "Positions of VLASS1.1 are off by up to 1 arcsec."
 NO_OVERLAP = re.compile(r"overlap|intersect|outside", re.IGNORECASE)
@@ -37,7 +37,7 @@ FILE = re.compile(r"[^/]+\.fits$")
 
 def find(position: Position, radius: float, client: Client) -> list[Product]:
     """The images whose footprint meets a circle of ``radius`` arcsec, those that failed QA included."""
-    ask = Ask(client, SERVICE, key(find=position, radius=radius), answers.is_votable(SERVICE))
+    ask = Ask(client, SERVICE, key(find=position, radius=radius), answers.is_votable(SERVICE), keep=ANSWERS)
     ra, dec = position
     adql = (
         "SELECT Plane.productID, Plane.publisherID, Observation.observationID, Observation.requirements_flag "
@@ -58,8 +58,8 @@ def find(position: Position, radius: float, client: Client) -> list[Product]:
         product = str(row["productID"])
         kind = next((kind for suffix, kind in KINDS.items() if product.endswith(suffix)), "")
         image, noise = links.get(name, ("", ""))
-        told = NAME.search(f"{_file(image)} {row['observationID']}") or NAME.search(str(row["observationID"]))
-        if not kind or told is None or (name not in failed and not image):
+        told = NAME.search(f"{_file(image)} {row['observationID']}")
+        if not kind or told is None:
             continue
         found.append(
             Product(
@@ -69,25 +69,25 @@ def find(position: Position, radius: float, client: Client) -> list[Product]:
                 name=_file(image) or f"{product}.fits",
                 kind=kind,
                 vlass_epoch=told[1],
-                tile=told[2],
+                tile=told[3],
                 failed_qa=name in failed,
                 url=image,
                 rms_name=_file(noise),
                 rms_url=noise,
-                cautions=(OLD_POSITIONS,) if told[1] == "1.1" else (),
+                cautions=(OLD_POSITIONS,) if told[1] == "1.1" and told[2] is None else (),
             )
         )
-    if planes and not found:
-        raise ServiceError(SERVICE, "has images here and offers no cutout of them")
     return found
 
 
 def fetch(product: Product, position: Position, size: float, client: Client, *, noise: bool = False) -> Answer:
     """The cutout of ``size`` arcsec as FITS, or that of the survey's noise image, cut off at the edge of the tile."""
-    name = product.rms_name if noise else product.name
+    name, address = (product.rms_name, product.rms_url) if noise else (product.name, product.url)
+    if not address:
+        raise ServiceError(SERVICE, f"has {product.id} and offers no cutout of it")
     ask = Ask(client, SERVICE, key(product=name, position=position, size=size), answers.is_fits(SERVICE))
     try:
-        ask.get(product.rms_url if noise else product.url, params={"POS": circle(position, size / 2)})
+        ask.get(address, params={"POS": circle(position, size / 2)})
     except ServiceError as error:
         if error.status == 400 and NO_OVERLAP.search(error.words):
             raise Outside(SERVICE, error.words, error.status) from error
@@ -100,7 +100,8 @@ def _links(client: Client, base: str, names: Sequence[str]) -> Iterator[tuple[st
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         url = f"{base}/caom2ops/datalink"
-        ask = Ask(client, SERVICE, key(links=batch), answers.is_votable(SERVICE))  # the same all over a tile
+        # The key holds no position: the answer is the same all over a tile.
+        ask = Ask(client, SERVICE, key(links=batch), answers.is_votable(SERVICE), keep=ANSWERS)
         data = ask.get(url, params={"ID": batch}).content
         links = DatalinkResults(answers.table(SERVICE, data), url=url)
         for name in batch:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     files, complete = inputs.expand(args.files)
     if not files:
         return FAILED
-    from .. import cutouts, export, match
+    from .. import export, match
 
     pairs = [f"{key}={value}" for key in ("layer", "head") if (value := getattr(args, key)) is not None]
     explainer, options = parse_options(args.method, args.option + pairs)
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     taken: set[str] = set()
     for file in progress(files, len(files)):
         try:
-            cutout = cutouts.read(Path(file), **inputs.reading(args))
+            cutout = inputs.opened(file, args)
             if args.match:
                 cutout = match.to_training(cutout, card.input_spec)
             made = _explain(explainer, model, card, cutout, args, options, device)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import cutouts
 from ..cutouts import declared
-from ..schema import Beam, CutoutError
+from ..schema import Beam, Cutout, CutoutError
 from .terminal import complain
 
 MATCH = "smooth and regrid to the beam and pixel scale of the checkpoint's training data"
@@ -48,6 +48,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep-zeros", action="store_true", help="read edges that are filled with zeros as data, not as no data"
     )
+    command.add_argument(
+        "--survey-noise", action="store_true", help="noise from the survey's rms image that cutouts put into ../rms"
+    )
+
+
+def opened(file: str, args: argparse.Namespace) -> Cutout:
+    """The cutout of a file, with the survey's noise where --survey-noise asks for it; raises CutoutError."""
+    cutout = cutouts.read(Path(file), **reading(args))
+    if not args.survey_noise:
+        return cutout
+    from ..archives import survey_noise
+
+    noise = survey_noise.beside(Path(file))
+    if noise is None or cutout.wcs is None:
+        raise CutoutError("There is no noise image of the survey beside this file, as the command cutouts puts one.")
+    ny, nx = cutout.shape
+    centre = cutout.wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).icrs
+    return survey_noise.with_survey_noise(cutout, cutouts.read(noise), (float(centre.ra.deg), float(centre.dec.deg)))
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if not places:
         return _finish(args, table, failed)
     # Here and not above: --help and wrong names are answered without torch.
-    from .. import cutouts, predict
+    from .. import predict
 
     device = devices.resolve(args.device)
     model = checkpoints.load(card, device)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         files = progress([entries[place][0] for place in places], len(places))
         for place, file in zip(places, files, strict=True):
             try:
-                cutout = cutouts.read(Path(file), **inputs.reading(args))
+                cutout = inputs.opened(file, args)
             except ExplorerError as error:
                 complain(str(error), file)
                 failed = True

@@ -15,7 +15,7 @@ from .numbers import number
 
 # CIRADA writes VLASS__3.1.ql…, NRAO VLASS3.1.ql…; headers carry the same name in pieces (FILNAM01…) and in HISTORY.
 VLASS_NAME = re.compile(
-    r"VLASS_*(?P<epoch>\d\.\d)\.(?P<kind>ql|se|cc)\.(?P<tile>T\d{2}t\d{2})\.J[\d.+-]+\.\d\d\.\d+\.(?P<version>v\d+)",
+    r"VLASS_*(?P<epoch>\d\.\d)(?:v\d)?\.(?P<kind>ql|se|cc)\.(?P<tile>T\d{2}t\d{2})\.J[\d.+-]+\.\d\d\.\d+\.(?P<version>v\d+)",
     re.IGNORECASE,
 )
 NOMINAL_GHZ = {"VLASS": 3.0, "FIRST": 1.4, "NVSS": 1.4, "LoTSS": 0.144, "TGSS": 0.15, "SUMSS": 0.843}
