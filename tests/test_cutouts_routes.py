@@ -38,6 +38,12 @@ def test_explain_writes_four_files_of_each(run: Run, tmp_path: Path) -> None:
         assert (record["prediction"]["validity"] == "outside") == (name in OUTSIDE)
 
 
+def shown(page: AppTest) -> str:
+    """All words of a page, without Markdown's backslashes."""
+    parts: list[Any] = [*page.subheader, *page.caption, *page.info, *page.warning, *page.error, *page.markdown]
+    return "\n".join(str(part.value) for part in parts).replace("\\", "")
+
+
 def test_the_page_shows_each_with_its_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_checkpoint.save(tmp_path / "tiny")
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path))
@@ -46,13 +52,18 @@ def test_the_page_shows_each_with_its_notes(tmp_path: Path, monkeypatch: pytest.
         page.file_uploader[0].upload(name, content)
         page.run()
         assert not page.exception, name
-        parts: list[Any] = [*page.subheader, *page.caption, *page.info, *page.warning, *page.error, *page.markdown]
-        words = "\n".join(str(part.value) for part in parts).replace("\\", "")
+        words = shown(page)
         what = PRODUCTS.get(OUTSIDE.get(name, ""))
         if what is not None:
             assert f"This is {what}, not a total-intensity image" in words, name
         for note in cutouts.read(content, name).notes:
             assert note[:20] in words, (name, note)
+    sky = point_source.sky()  # a spectral cube whose first channel is flagged
+    page.file_uploader[0].upload("cube.fits", point_source.file(np.stack([np.full_like(sky, np.nan), sky])))
+    page.run()
+    assert "cube.fits: Every pixel of plane 0 is empty (NaN): choose another one, 0 to 1." in shown(page)
+    next(entry for entry in page.number_input if entry.label == "Plane").set_value(1).run()
+    assert not page.exception and "A cube of 2 planes: plane 1 is shown." in shown(page)
 
 
 def checked(folder: Path, **changes: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from vlass_explorer.schema import Cutout, CutoutError, NeedsPart
+from vlass_explorer.schema import Cutout, CutoutError, EmptyPlane, NeedsPart
 
 from .. import state
 
@@ -23,8 +23,27 @@ def again(entry: state.Entry, problem: CutoutError) -> None:
             args=(entry, state.Reading()),
             help="Without the plane, part and orientation that were chosen for it.",
         )
+    if isinstance(problem, EmptyPlane):
+        plane = _plane(entry, problem.planes)
+        if plane != how.plane:
+            state.read_as(entry, replace(how, plane=plane))
+            st.rerun()
     if isinstance(problem, NeedsPart) or how.is_part:
         _position_form(entry)
+
+
+def _plane(entry: state.Entry, planes: int) -> int:
+    """Draw the input for the plane and return what it says."""
+    return int(
+        st.number_input(
+            "Plane",
+            0,
+            planes - 1,
+            state.reading(entry).plane,
+            key=f"plane_{entry.key}",
+            help=f"Plane of a cube or page of a TIFF: 0 to {planes - 1}.",
+        )
+    )
 
 
 def _position_form(entry: state.Entry) -> None:
@@ -56,14 +75,7 @@ def choices(entry: state.Entry, cutout: Cutout) -> None:
     old = state.reading(entry)
     plane, row0, keep_zeros = old.plane, old.row0, old.keep_zeros
     if cutout.planes > 1:
-        plane = st.number_input(
-            "Plane",
-            0,
-            cutout.planes - 1,
-            old.plane,
-            key=f"plane_{entry.key}",
-            help=f"Plane of a cube or page of a TIFF: 0 to {cutout.planes - 1}.",
-        )
+        plane = _plane(entry, cutout.planes)
     if cutout.kind != "fits":
         first = st.segmented_control(
             "First row of the file",
@@ -81,7 +93,7 @@ def choices(entry: state.Entry, cutout: Cutout) -> None:
             key=f"keep_zeros_{entry.key}",
             help="An edge where every pixel has one value is taken as no data; keep it where it was measured.",
         )
-    chosen = replace(old, plane=int(plane), row0=row0, keep_zeros=keep_zeros)
+    chosen = replace(old, plane=plane, row0=row0, keep_zeros=keep_zeros)
     if chosen != old:
         state.read_as(entry, chosen)
         st.rerun()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped, reason
 from ..measure import noise
-from ..schema import Beam, Cutout, CutoutError, Row0
+from ..schema import Beam, Cutout, CutoutError, EmptyPlane, Row0
 from . import declared, edges, fits, images
 from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
 from .extent import extent
@@ -75,6 +75,8 @@ def read(
     shown = safe_name(name if name is not None else path.name if path is not None else "")
     data: bytes | Path = _opened(path) if path is not None else _bounded(bytes(source))  # type: ignore[arg-type]
     raw = _dispatch(data, shown, plane, row0, cut)
+    if raw.planes > 1 and not np.isfinite(raw.pixels).any():
+        raise EmptyPlane(plane, raw.planes)
     options: tuple[object, ...] = (
         plane,
         row0,

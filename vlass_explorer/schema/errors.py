@@ -28,6 +28,18 @@ class NoSuchPlane(CutoutError):
         return type(self), (self.plane, self.planes)
 
 
+class EmptyPlane(CutoutError):
+    """A plane of a cube holds no data, as edge channels often do; other planes may."""
+
+    def __init__(self, plane: int, planes: int) -> None:
+        self.plane, self.planes = plane, planes
+        super().__init__(f"Every pixel of plane {plane} is empty (NaN): choose another one, 0 to {planes - 1}.")
+
+    def __reduce__(self) -> tuple[type[EmptyPlane], tuple[int, int]]:
+        """As of ``NoSuchPlane``."""
+        return type(self), (self.plane, self.planes)
+
+
 class InputError(ExplorerError):
     """A cutout was read but this preprocessing cannot be applied to it."""
 
