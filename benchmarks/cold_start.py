@@ -4,8 +4,8 @@
 
 Three starts: ``import vlass_explorer``; ``predict`` of one FITS file with ``first-cnn``; ``import train.fit``, what a
 training process loads. The two builds take turns; printed is the median of user and system seconds together, on one
-thread, and the ratio. The build before is taken from git, with the checkpoints of this folder. Goal: no start slower,
-beyond the tenth by which such ratios scatter, and ``predict`` at 0.6 of before.
+thread, and the ratio. The build before is taken from git, each has its own checkpoints. Goal: no start slower, beyond
+the tenth by which such ratios scatter, and ``predict`` at 0.6 of before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GOALS = {"import vlass_explorer": 1.1, "predict": 0.6, "import train.fit": 1.1}
 
 def spent(root: Path, arguments: list[str]) -> float:
     """User and system seconds of one process of the build in ``root``."""
-    shared = {"VLASS_EXPLORER_CHECKPOINTS": str(ROOT / "checkpoints"), "OMP_NUM_THREADS": "1"}
+    shared = {"VLASS_EXPLORER_CHECKPOINTS": str(root / "checkpoints"), "OMP_NUM_THREADS": "1"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, *arguments], cwd=root, env=os.environ | shared, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
