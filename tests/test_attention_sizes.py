@@ -17,6 +17,7 @@ from vlass_explorer.attention import (
     describe,
     distance,
     layer_map,
+    rollout,
     supports,
     token_rollout,
 )
@@ -126,3 +127,20 @@ def test_supports_asks_the_model_at_hand() -> None:
     assert attention_maps(model, torch.randn(1, 3, 160, 160))[1].grid == (40, 40)
     with pytest.raises(UnsupportedError, match="does not fit 64 x 64 patches"):
         attention_maps(model, torch.randn(1, 3, 256, 256))
+
+
+def test_a_patch_of_an_interpolated_grid_goes_into_the_cell_over_its_middle() -> None:
+    """MobileViT enlarges 9 x 13, 5 x 7 and 3 x 4 patches to even numbers: 10 x 14, 6 x 8 and 4 x 4."""
+    torch.manual_seed(0)
+    model = timm.create_model("mobilevit_xxs", num_classes=2).eval()
+    maps = attention_maps(model, torch.randn(1, 3, 72, 104))[1]
+    assert [layer.place.before.grid for layer in maps.layers] == [(10, 14)] * 2 + [(6, 8)] * 4 + [(4, 4)] * 3
+    for query in range(maps.grid[0] * maps.grid[1]):
+        row, column = divmod(query, 14)
+        middle = (row + 0.5) / 10, (column + 0.5) / 14
+        for layer, (rows, columns) in ((1, (10, 14)), (2, (6, 8))):
+            assert covering(maps, query, layer) == int(middle[0] * rows) * columns + int(middle[1] * columns)
+        found = rollout(maps, query=query, identity_weight=0.999)
+        # Within the cell of the last layer, of 2.5 x 3.5 patches.
+        cells = np.abs(np.subtract(np.unravel_index(found.argmax(), found.shape), (row, column)))
+        assert (cells <= (2, 3)).all() and found.sum() == pytest.approx(1.0, abs=1e-5)
