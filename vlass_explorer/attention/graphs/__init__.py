@@ -76,14 +76,16 @@ def _joined(layers: Sequence[LayerGraph]) -> tuple[LayerGraph, ...]:
             result.append(layer)
             continue
         before, after, keys = place.before.grid, place.after.grid, place.keys.grid
-        place = replace(
-            place,
-            pools_earlier=place.pools_earlier
-            or (halved(earlier.grid, before) if earlier and not layer.resampled else None),
-            pools_queries=place.pools_queries or (halved(before, after) if place.after.patches else None),
-            pools_keys=place.pools_keys or (None if place.strip else halved(before, keys)),
+        said = place.pools_earlier, place.pools_queries, place.pools_keys
+        found = (
+            said[0] or (halved(earlier.grid, before) if earlier and not layer.resampled else None),
+            said[1] or (halved(before, after) if place.after.patches else None),
+            said[2] or (None if place.strip else halved(before, keys)),
         )
-        result.append(replace(layer, place=place))
+        if found != said:
+            place = replace(place, pools_earlier=found[0], pools_queries=found[1], pools_keys=found[2])
+            layer = replace(layer, place=place)
+        result.append(layer)
         earlier = place.after
     return tuple(result)
 
