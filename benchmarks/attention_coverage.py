@@ -41,7 +41,7 @@ TOLERANCE = 2e-6
 MOST_PARAMETERS = 150e6
 MOST_SECONDS = 2.0
 """What an impulse test beside a dense reference may take."""
-MOST_BYTES = 5e8
+MOST_BYTES = 2e9
 """What the dense matrices of one model may take."""
 CACHE = Path(tempfile.gettempdir()) / "attention_coverage.jsonl"
 Size = tuple[int, int]
@@ -155,7 +155,8 @@ def check(model: Any, size: Size) -> dict[str, Any] | None:
         except UnsupportedError as error:
             faults = [str(error)]
         found["impulse"] = "; ".join(faults[:1]) or "right"
-        if faults:
+        # A deep network may blur the image so much that all keys together look misplaced: a dense product knows better.
+        if faults and not (found["verdict"] == "exact" and all("(r = " in fault for fault in faults)):
             return found | {"verdict": "WRONG", "reason": f"impulse: {faults[0]}"}
     return found
 
