@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "archives",
     "attention",
     "attribution",
     "augment",
@@ -49,9 +50,11 @@ __all__ = [
     "preprocess",
     "private",
     "progress",
+    "quantities",
     "recipes",
     "runs",
     "schema",
+    "sessions",
     "trust",
     "validity",
 ]
