@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import explain, facts, field, files, first_sight, matched, reading, verdict
+from ui.look import cursor, explain, facts, field, files, first_sight, matched, reading, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -49,6 +49,7 @@ else:
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with lower if screen.narrow else upper:
         result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
+        cursor.draw(cutout, ["panels", "sky"])
         explain.panels_chart(cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen)
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -107,6 +107,26 @@ def test_north_and_east_are_marked():
     assert {"N", "E"} <= set(texts(drawn()))
 
 
+@pytest.mark.parametrize("rotation", [0.0, 40.0, 160.0])
+def test_the_arrows_stand_in_the_corner_at_any_zoom(rotation):
+    cutout = fits_cutout(wcs=sky_wcs((60, 80), scale=0.5, rotation=rotation))
+    notes = [note for note in sky_panels(cutout, SkyView()).layout.annotations if note.xref == "x domain"]
+    arrows = [note for note in notes if note.showarrow]
+    assert [(note.x, note.y) for note in arrows] == [(1, 1), (1, 1)]
+    north, east = (-np.array([note.ax, -note.ay]) / marks.ARROW for note in arrows)  # right and up on the screen
+    ra, dec = cutout.wcs.wcs_pix2world([[39.5, 29.5]], 0)[0]
+    moved = np.diff(cutout.wcs.wcs_world2pix([[ra, dec], [ra, dec + 1e-3]], 0), axis=0)[0]
+    assert north == pytest.approx(moved / np.hypot(*moved), abs=1e-3) and abs(north @ east) < 1e-2
+    assert all(note.xshift < 0 and note.yshift < 0 for note in notes if note.text in ("N", "E"))
+
+
+def test_contours_are_drawn_at_the_chosen_levels():
+    chosen = SkyView(contours=True, levels=(4.0, 20.0), ink="#ff6b6b")
+    line = next(trace for trace in sky_panels(fits_cutout(), chosen).data[1:] if trace.line.color == "#ff6b6b")
+    assert line.line.dash == "solid"
+    assert not [trace for trace in sky_panels(fits_cutout(), chosen).data[1:] if trace.line.dash == "dash"]
+
+
 def test_an_assumed_beam_is_dotted():
     for assumed, dash in ((False, "solid"), (True, "dot")):
         figure = sky_panels(fits_cutout(beam=Beam(5.0, 3.0, 30.0, assumed=assumed)), SkyView())

@@ -109,9 +109,9 @@ def _hear() -> None:
 
 def opening() -> None:
     """Say at once what the first visit after a start waits for, and import it; quick on every later one."""
+    place = st.empty()  # always, so that nothing on the page moves to another place with the second run
     if HEAVY in sys.modules:
         return
-    place = st.empty()
     with place.container():
         st.title("VLASS Explorer", anchor=False)
         st.caption("What trained vision models say of a radio cutout, and where they looked.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,8 @@ from vlass_explorer.figures.sky import Contours, Overlay
 from vlass_explorer.options import Option
 from vlass_explorer.schema import Cutout, Explanation
 
+INKS = {"Automatic": "", "White": "#ffffff", "Black": "#101317", "Green": "#4de1c1", "Red": "#ff6b6b"}
+MOST_LEVELS = 30
 OVERLAYS: dict[str, Contours] = {
     "Colours over sky": "none",
     "Lines over sky": "explanation over sky",
@@ -50,6 +53,7 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
         persist_state="session",
         help=None if has_noise else "Off: this file has no rms in units of brightness.",
     )
+    levels, ink = _contours() if contours and has_noise else ((), "")
     percentile = st.select_slider(
         "Upper limit, percentile of the pixels",
         colours.PERCENTILES,
@@ -58,16 +62,35 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
         persist_state="session",
     )
     limits = None
-    if st.toggle("Limits by hand", key="by_hand"):
+    own = cutout.file_sha256[:12]  # limits belong to a file: those of another one would show nothing
+    if st.toggle("Limits by hand", key=f"by_hand_{own}"):
         low, high = (factor * v for v in colours.limits(cutout, SkyView(percentile=percentile)))
         with st.container(horizontal=True):
-            low = st.number_input(f"Lower ({unit})", value=float(f"{low:.3g}"), format="%.4g", key="low")
-            high = st.number_input(f"Upper ({unit})", value=float(f"{high:.3g}"), format="%.4g", key="high")
+            low = st.number_input(f"Lower ({unit})", value=float(f"{low:.3g}"), format="%.4g", key=f"low_{own}")
+            high = st.number_input(f"Upper ({unit})", value=float(f"{high:.3g}"), format="%.4g", key=f"high_{own}")
         limits = (low, high)
         if low >= high:
             st.warning("The lower limit must lie below the upper one; the percentile is used.")
-    view = SkyView(stretch, percentile, limits, colour_map, contours and has_noise)
+    view = SkyView(stretch, percentile, limits, colour_map, contours and has_noise, levels, ink)
     return view, extent == "Whole cutout"
+
+
+def _contours() -> tuple[tuple[float, ...], str]:
+    """Draw levels and colour of the contours; no levels where none can be read."""
+    with st.container(horizontal=True):
+        text = st.text_input(
+            "Levels, times rms", key="levels", placeholder="-3 3 6 12 24 …", persist_state="session", width=190
+        )
+        ink = st.selectbox("Colour of contours", list(INKS), key="ink", persist_state="session", width=140)
+    words = text.replace(",", " ").split()[:MOST_LEVELS]
+    try:
+        levels = sorted({float(word) for word in words})
+    except ValueError:
+        levels = [math.nan]
+    if not all(map(math.isfinite, levels)) or 0.0 in levels:
+        st.warning("Levels are numbers other than 0, such as -3 3 5 10 20.")
+        return (), INKS[ink]
+    return tuple(levels), INKS[ink]
 
 
 def overlay(explanation: Explanation) -> Overlay:

@@ -23,6 +23,7 @@ from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
 from vlass_explorer.schema import (
+    Beam,
     Checkpoint,
     CheckpointError,
     Cutout,
@@ -91,6 +92,8 @@ def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
             box=reading.box,
             size_arcsec=reading.size_arcsec,
             keep_zeros=reading.keep_zeros,
+            pixel_scale=reading.pixel_scale,
+            beam=Beam(*reading.beam) if reading.beam else None,
         )
     except CutoutError as error:
         return error

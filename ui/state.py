@@ -59,6 +59,10 @@ class Reading:
     box: tuple[int, int, int, int] | None = None
     size_arcsec: float | None = None
     keep_zeros: bool = False
+    pixel_scale: float | None = None
+    """Arcsec a pixel of a picture or array."""
+    beam: tuple[float, float, float] | None = None
+    """Axes in arcsec and position angle in degrees of a picture or array."""
 
     @property
     def is_part(self) -> bool:
@@ -235,8 +239,9 @@ def _choices() -> str:
 
 
 def _reading(how: dict[str, Any]) -> Reading:
-    position, box = how.pop("position", None), how.pop("box", None)
-    return Reading(**how, position=position and tuple(position), box=box and tuple(box))
+    for key in ("position", "box", "beam"):
+        how[key] = tuple(how[key]) if how.get(key) else None
+    return Reading(**how)
 
 
 def _cookie() -> str | None:

@@ -36,6 +36,10 @@ class SkyView:
     colour_map: str = SKY_MAP
     contours: bool = False
     """Contours at multiples of the rms, negative ones dashed."""
+    levels: tuple[float, ...] = ()
+    """Multiples of the rms of the contours; none: -3, 3, 6, 12, 24 and so on."""
+    ink: str = ""
+    """Colour of the contours; empty: one that stands out on the colour map."""
 
 
 @cache

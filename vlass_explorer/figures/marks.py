@@ -14,6 +14,8 @@ from .frame import Frame
 Box = tuple[float, float, float, float]
 """Drawn range (bottom, top, left, right) in axis units; left may be larger than right."""
 Trace = dict[str, Any]
+ARROW, LETTER, INSET = 26.0, 35.0, 16.0
+"""Pixels from the foot of the arrows to their tips and letters, and from there to the corner."""
 
 
 def levels(rms: float, peak: float) -> list[float]:
@@ -78,40 +80,28 @@ def outline(frame: Frame, window: Window, colour: str) -> Trace:
 
 
 def compass(frame: Frame, box: Box, colour: str, panel: int) -> list[dict[str, Any]]:
-    """Annotations: arrows to north and east in the upper right corner, none without an orientation."""
+    """Annotations: arrows to north and east in the upper right corner, none without an orientation.
+
+    They stand in the corner of the panel at any zoom.
+    """
     if frame.north is None or frame.east is None:
         return []
     bottom, top, left, right = box
-    size = 0.10 * min(abs(right - left), abs(top - bottom))
-    arrows = []
-    # The corner lies where both arrows stay inside whatever way they point.
-    towards = [np.array(d) / np.hypot(*d) for d in (frame.north, frame.east)]
-    reach_y = np.sign(top - bottom) * sum(d[0] for d in towards)
-    reach_x = np.sign(right - left) * sum(d[1] for d in towards)
-    y = top - np.sign(top - bottom) * size * (0.9 + max(reach_y, 0) * 1.2)
-    x = right - np.sign(right - left) * size * (0.9 + max(reach_x, 0) * 1.2)
+    turned = np.array([np.sign(top - bottom), np.sign(right - left)])
+    # Unit vectors (up, right) on the screen; the corner leaves room for both arrows whatever way they point.
+    towards = [turned * np.array(d) / np.hypot(*d) for d in (frame.north, frame.east)]
+    up, across = (-(INSET + LETTER * max(0.0, *(way[i] for way in towards))) for i in (0, 1))
     axis = "" if panel == 1 else str(panel)
+    corner = {"x": 1, "y": 1, "xref": f"x{axis} domain", "yref": f"y{axis} domain"}
+    corner |= {"xanchor": "center", "yanchor": "middle"}
+    arrows = []
     for text, way in zip("NE", towards, strict=True):
-        arrows.append(
-            {
-                "x": x + way[1] * size,
-                "y": y + way[0] * size,
-                "ax": x,
-                "ay": y,
-                "text": "",
-                "showarrow": True,
-                "xref": f"x{axis}",
-                "yref": f"y{axis}",
-                "axref": f"x{axis}",
-                "ayref": f"y{axis}",
-                "arrowhead": 2,
-                "arrowsize": 1,
-                "arrowwidth": 1.5,
-                "arrowcolor": colour,
-            }
-        )
-        label = {"x": x + way[1] * size * 1.35, "y": y + way[0] * size * 1.35, "text": text, "showarrow": False}
-        arrows.append({**label, "xref": f"x{axis}", "yref": f"y{axis}", "font": {"color": colour, "size": 11}})
+        tip = {"xshift": across + way[1] * ARROW, "yshift": up + way[0] * ARROW}
+        tail = {"ax": -way[1] * ARROW, "ay": way[0] * ARROW}
+        style = {"showarrow": True, "arrowhead": 2, "arrowsize": 1, "arrowwidth": 1.5, "arrowcolor": colour}
+        arrows.append({**corner, **tip, **tail, **style, "text": ""})
+        letter = {"xshift": across + way[1] * LETTER, "yshift": up + way[0] * LETTER}
+        arrows.append({**corner, **letter, "text": text, "showarrow": False, "font": {"color": colour, "size": 11}})
     return arrows
 
 

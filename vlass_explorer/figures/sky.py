@@ -153,8 +153,8 @@ def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
         )
     ]
     if view.contours and rms is not None:
-        at = marks.levels(rms, float(np.nanmax(pixels)))
-        ink = "#1b1f24" if view.colour_map == "gray_r" else "#d9f3ff"
+        at = [level * rms for level in view.levels] or marks.levels(rms, float(np.nanmax(pixels)))
+        ink = view.ink or ("#1b1f24" if view.colour_map == "gray_r" else "#d9f3ff")
         traces += marks.contours(pixels, *axes.cells(window, pixels.shape), at, ink)
     return traces
 
