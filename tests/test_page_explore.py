@@ -184,34 +184,6 @@ def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:
     assert page.session_state["readings"][key].row0 == "south"
 
 
-def test_a_picture_is_told_its_pixels_and_beam(shelf: Path) -> None:
-    page = upload(explore(checkpoint="tiny-vit"), ("a.png", picture()))
-    key = page.selectbox(key="cutout").value
-    page.number_input(key=f"pixel_{key}").set_value(1.8).run()
-    page.number_input(key=f"Beam, major (″)_{key}").set_value(5.4)
-    page.number_input(key=f"Beam, minor (″)_{key}").set_value(5.4).run()
-    assert not page.exception and not page.error
-    shown = page.table[0].value.iloc[:, 0]
-    assert shown["Pixels"] == "120 × 120, 1\\.8″" and shown["Beam"].startswith("5\\.4″ × 5\\.4″")
-
-
-def test_contour_levels_are_chosen_and_limits_belong_to_a_file(shelf: Path) -> None:
-    page = explore(checkpoint="tiny-vit")
-    page.toggle(key="contours").set_value(True).run()
-    page.text_input(key="levels").set_value("5, 10 -5").run()
-    assert not page.exception and not page.warning
-    page.text_input(key="levels").set_value("five").run()
-    assert "Levels are numbers other than 0" in page.warning[0].value
-    page.text_input(key="levels").set_value("").run()
-    toggle = next(each for each in page.toggle if (each.key or "").startswith("by_hand_"))
-    toggle.set_value(True).run()
-    low = next(each for each in page.number_input if (each.key or "").startswith("low_"))
-    low.set_value(0.123).run()
-    other = page.selectbox(key="cutout").options[-3]
-    page.selectbox(key="cutout").select(other).run()
-    assert not [each for each in page.number_input if (each.key or "").startswith("low_")]
-
-
 def test_edges_of_zeros_are_no_data_unless_they_are_kept(shelf: Path) -> None:
     values = np.random.default_rng(0).normal(0, 0.01, (60, 60)).astype(np.float32)
     values[25:35, 25:35] += 1.0
