@@ -91,7 +91,9 @@ def flux_alone(cutout: Cutout) -> tuple[float, float] | None:
         return None
     footprint = measure.grow(cutout, source, area)
     image = np.asarray(cutout.pixels[footprint.box], float)
-    blank = measure.blank_sky(image, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix))
+    blank = measure.blank_sky(
+        image, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix), footprint.mask
+    )
     found = measure.integrate(cutout, footprint, blank, area)
     return found.value, found.error
 

@@ -171,7 +171,7 @@ def test_one_source_in_three_surveys(
     assert found.rms == pytest.approx(rms, rel=0.05)
     assert measure.beam_pixels(cutout) == pytest.approx(beam_pixels, rel=2e-3)
     assert found.flux == pytest.approx(flux, rel=0.05)
-    assert found.flux_error is not None and found.flux_error < 0.02 * flux
+    assert found.flux_error is not None and found.flux_error < 0.025 * flux
     assert found.peak == pytest.approx(peak, rel=2e-3)
     assert set(found.off) == {"major"}  # two lobes are no single Gaussian
 

@@ -49,6 +49,26 @@ def test_the_error_of_a_sum_is_the_scatter_of_such_sums(kind: NoiseKind) -> None
     assert np.sqrt(mean[0, 0]) / AREA == pytest.approx(np.sqrt(beams * (1.0 if kind == "beam" else 2.0)), rel=0.12)
 
 
+def test_noise_is_as_strong_as_around_the_source_and_correlated_as_in_all_of_the_image() -> None:
+    image = noise(np.random.default_rng(4), FlatGrid((256, 256), 1.0), BEAM, 1.0)
+    left, right = np.zeros((2, *image.shape), bool)
+    left[118:138, 54:74] = right[118:138, 182:202] = True
+    blank = ~left & ~right
+    even = {name: blank_sky(image, blank, 1.0, COVARIANCE, near) for name, near in (("left", left), ("all", None))}
+    loud = image * np.where(np.arange(256) < 128, 3.0, 1.0)
+    rms = {}
+    for name, near in (("left", left), ("right", right), ("all", None)):
+        found = blank_sky(loud, blank, 1.0, COVARIANCE, near).autocorrelation
+        middle = found.shape[0] // 2
+        rms[name] = float(np.sqrt(found[middle, middle]))
+        assert found[middle, middle + 2] / found[middle, middle] == pytest.approx(
+            even["all"].autocorrelation[middle, middle + 2] / even["all"].autocorrelation[middle, middle], abs=0.05
+        )
+    assert rms["left"] == pytest.approx(3.0, rel=0.12) and rms["right"] == pytest.approx(1.0, rel=0.2)
+    assert rms["all"] == pytest.approx(np.sqrt(5.0), rel=0.1)  # what counted for both before
+    assert even["left"].variance(left.astype(float)) == pytest.approx(even["all"].variance(left.astype(float)), rel=0.2)
+
+
 def test_blanked_pixels_and_sources_stay_out() -> None:
     image = noise(np.random.default_rng(3), FlatGrid((256, 256), 1.0), BEAM, 1.0)
     blank = np.ones(image.shape, bool)

@@ -4,7 +4,11 @@ Below 3 rms lies 3/7 of a source of S/N 7, and 3 % of one of S/N 100. How far an
 isophotal area A and flux I above the threshold t, as in the isophotal correction of Maddox, Efstathiou & Sutherland
 (1990, MNRAS 246, 433): for a Gaussian profile A t / I depends only on the ratio of t to the peak. Source and beam
 alike are taken for Gaussians in this step; what the grown footprint still leaves out is a few per cent, and the
-error counts a quarter of it as not known.
+error counts a quarter of it as not known. A Gaussian of variance s**2 holds 1 - exp(-A / 2 pi s**2) within an isophote
+of area A, whatever its axes; A is counted in pixels, for on a grid an island grows by less than it is asked to.
+
+Where noise lifts the edge of an island, the footprint moves out and takes up noise: at the threshold t an isophote
+gains 2 pi s**2 / t pixels for each unit of brightness. ``swing`` carries this to where the flux is summed.
 """
 
 from __future__ import annotations
@@ -41,7 +45,13 @@ class Footprint:
     blank: Mask
     """Finite pixels of the box away from all emission and from the footprint: the sky that the noise is measured on."""
     share: float
-    """Part of the flux that the mask holds if the islands are Gaussians, 0.95 to 1."""
+    """Part of the flux that the mask holds if the islands are Gaussians, about 0.9 to 1."""
+    islands: Mask
+    """Pixels of the mask above 3 rms, from which it has grown."""
+    swing: float
+    """Pixels that the islands gain for each unit of the image by which noise lifts their edges."""
+    growth: float
+    """Pixels by which the islands were grown, their mean weighted by their swing."""
     blanked: int
     """Pixels of the mask without data."""
     at_edge: bool
@@ -66,7 +76,7 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     emission = _reaching(islands, image, high) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
     own = own | _linked(_reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
-    mask, share = _grown(image, own, low, sigma, step)
+    mask, share, swing, growth = _grown(image, own, low, sigma, step)
     other = emission & ~own
     if other.any():
         mask &= ~other & (distance(own, step) < distance(other, step))
@@ -74,7 +84,9 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     blank = finite & ~mask & (distance(emission | own, step) > FWHM * sigma)
     edge = np.zeros(cutout.shape, bool)
     edge[[0, -1]], edge[:, [0, -1]] = True, True
-    return Footprint(box, mask, blank, share, int((mask & ~finite).sum()), bool((mask & edge[box]).any()))
+    return Footprint(
+        box, mask, blank, share, own, swing, growth, int((mask & ~finite).sum()), bool((mask & edge[box]).any())
+    )
 
 
 def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
@@ -103,39 +115,53 @@ def _linked(emission: Mask, own: Mask, length: float, step: tuple[float, float])
 
 def _grown(
     image: NDArray[np.float64], own: Mask, low: float, sigma: float, step: tuple[float, float]
-) -> tuple[Mask, float]:
-    """Each island of a source grown by its own profile, and the share of the flux that all of them hold together."""
+) -> tuple[Mask, float, float, float]:
+    """Each island of a source grown by its own profile; the share of the flux that all hold, their swing and growth."""
     islands, count = ndimage.label(own, structure=EIGHT)
     mask = np.zeros(own.shape, bool)
-    grown = []
+    grown, swings, growths = [], [], []
     for number, where in enumerate(ndimage.find_objects(islands), 1):
         island = islands[where] == number
         area, flux = float(island.sum()), float(image[where][island].sum())
-        spread = max(np.sqrt(area / (2.0 * np.pi * np.log(1.0 / _depth(area * low / flux)))), sigma)
+        implied = np.sqrt(area / (2.0 * np.pi * np.log(1.0 / _depth(area * low / flux))))
+        # No source is narrower than the beam, but the noise of the share is then even about the truth.
+        spread = max(implied, sigma)
         radius = np.sqrt(area / np.pi)
         growth = max(spread * np.sqrt(2.0 * np.log(1.0 / (1.0 - HELD))) - radius, LEAST_GROWTH * FWHM * sigma)
-        margin = int(np.ceil(2.0 * growth / min(step))) + 1
-        wide = (_widened(where[0], margin), _widened(where[1], margin))
-        part = distance(islands[wide] == number, step) <= growth
-        mask[wide] |= part
-        outside = float(np.exp(-0.5 * ((radius + growth) / spread) ** 2))
-        grown.append((wide, part, islands[wide] == number, spread, flux, outside))
+        margin = int(np.ceil(growth / min(step))) + 1
+        whole = distance(np.pad(island, margin), step) <= growth  # also what would lie beyond the image
+        wide, inside = _widened(where, margin, own.shape)
+        mask[wide] |= whole[inside]
+        held = float(whole.sum())
+        swings.append(2.0 * np.pi * spread**2 / low)
+        growths.append(growth)
+        ys, xs = np.nonzero(whole[inside])
+        grown.append(
+            (wide, whole[inside], (ys.mean(), xs.mean()), spread, flux, np.exp(-held / (2.0 * np.pi * implied**2)))
+        )
     held = total = 0.0
-    for wide, part, island, spread, flux, outside in grown:
+    for wide, part, (y, x), spread, flux, outside in grown:
         # What an island leaves out may lie within the footprint of its neighbour, as between the lobes of a double.
         others = mask[wide] & ~part
         if others.any() and count <= MANY:
-            ys, xs = np.nonzero(island)
-            dy = (np.arange(island.shape[0]) - ys.mean())[:, None] * step[0]
-            dx = (np.arange(island.shape[1]) - xs.mean())[None, :] * step[1]
+            dy = (np.arange(part.shape[0]) - y)[:, None] * step[0]
+            dx = (np.arange(part.shape[1]) - x)[None, :] * step[1]
             profile = np.exp(-0.5 * (dy**2 + dx**2) / spread**2) * step[0] * step[1] / (2.0 * np.pi * spread**2)
             outside = max(outside - float(profile[others].sum()), 0.0)
         held, total = held + flux, total + flux / (1.0 - outside)
-    return mask, float(held / total)
+    return mask, float(held / total), float(np.sum(swings)), float(np.average(growths, weights=swings))
 
 
-def _widened(part: slice, margin: int) -> slice:
-    return slice(max(0, part.start - margin), part.stop + margin)
+def _widened(
+    part: tuple[slice, slice], margin: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """A part of an image widened on all sides and clipped to the image, and the clipped part within the widened one."""
+    wide, inside = [], []
+    for side, n in zip(part, shape, strict=True):
+        first, last = max(0, side.start - margin), min(n, side.stop + margin)
+        wide.append(slice(first, last))
+        inside.append(slice(first - side.start + margin, last - side.start + margin))
+    return (wide[0], wide[1]), (inside[0], inside[1])
 
 
 def _depth(ratio: float) -> float:

@@ -158,7 +158,7 @@ def _photometry(
         return {}, dict.fromkeys(("flux", "flux_error", "major"), "The sky coordinates do not reach the source.")
     footprint = grow(cutout, source, area)
     pixels = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
-    blank = blank_sky(pixels, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix))
+    blank = blank_sky(pixels, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix), footprint.mask)
     flux = integrate(cutout, footprint, blank, area, local=local)
     numbers: dict[str, Any] = {
         "flux": flux.value,
