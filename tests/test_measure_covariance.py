@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from vlass_explorer.datasets.sky_model import FlatGrid, noise
 from vlass_explorer.datasets.sky_model.noise import NoiseKind
-from vlass_explorer.measure.covariance import Blank, blank_sky
+from vlass_explorer.measure.covariance import Blank, blank_sky, convolved
 from vlass_explorer.measure.geometry import sky_covariance
 from vlass_explorer.schema import Beam
 
@@ -93,3 +94,16 @@ def test_a_variance_is_never_below_that_of_white_noise() -> None:
     wrong[2, 2] = 1.0
     assert Blank(wrong, 50.0, measured=True).variance(np.ones((6, 6))) == 36.0
     assert Blank(wrong, 50.0, measured=True).variance(np.zeros((6, 6))) == 0.0
+
+
+@pytest.mark.parametrize(("shape", "kernel"), [((2, 20, 31), (7, 5)), ((3, 4), (9, 11)), ((1, 1), (3, 3))])
+def test_convolved_is_that_of_scipy(shape: tuple[int, ...], kernel: tuple[int, int]) -> None:
+    rng = np.random.default_rng(8)
+    image, weights = rng.normal(size=shape), rng.normal(size=kernel)
+    expected = [signal.convolve2d(plane, weights, mode="same") for plane in image.reshape(-1, *shape[-2:])]
+    if all(n >= k for n, k in zip(shape[-2:], kernel, strict=True)):
+        assert np.allclose(convolved(image, weights), np.reshape(expected, shape), atol=1e-12)
+    whole = [signal.convolve2d(plane, weights) for plane in image.reshape(-1, *shape[-2:])]
+    y, x = kernel[0] // 2, kernel[1] // 2
+    cut = [plane[y : y + shape[-2], x : x + shape[-1]] for plane in whole]
+    assert np.allclose(convolved(image, weights), np.reshape(cut, shape), atol=1e-12)

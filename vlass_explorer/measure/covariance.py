@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from .geometry import FWHM, distance
 
@@ -37,12 +37,8 @@ class Blank:
 
     def covariance(self, weights: Array) -> Array:
         """Covariance (k, k) in squared unit of k sums of noise times ``weights`` (k, ny, nx)."""
-        # Here and not above: scipy.signal brings scipy.stats, and a prediction alone sums no flux.
-        from scipy import signal
-
         tight = _tight(weights)
-        smeared = signal.fftconvolve(tight, self.autocorrelation[None], mode="same", axes=(1, 2))
-        return np.asarray(np.einsum("iyx,jyx->ij", tight, smeared))
+        return np.asarray(np.einsum("iyx,jyx->ij", tight, convolved(tight, self.autocorrelation)))
 
     def variance(self, weights: Array) -> float:
         """Variance in squared unit of the sum of noise times ``weights`` (ny, nx).
@@ -52,6 +48,17 @@ class Blank:
         middle = self.autocorrelation.shape[0] // 2
         least = float(self.autocorrelation[middle, middle] * (weights**2).sum())
         return max(float(self.covariance(weights[None])[0, 0]), least)
+
+
+def convolved(image: Array, kernel: Array) -> Array:
+    """Images (..., ny, nx) convolved with a kernel of odd sides, zero beyond their edges; NaN spreads everywhere.
+
+    scipy.signal has it, too, but brings scipy.stats, which takes longer to import than a prediction to make.
+    """
+    size = [fft.next_fast_len(n + k - 1, real=True) for n, k in zip(image.shape[-2:], kernel.shape, strict=True)]
+    whole = fft.irfft2(fft.rfft2(image, size) * fft.rfft2(kernel, size), size)
+    part = tuple(slice(k // 2, k // 2 + n) for n, k in zip(image.shape[-2:], kernel.shape, strict=True))
+    return np.asarray(whole[(..., *part)])
 
 
 def _tight(weights: Array) -> Array:
@@ -115,9 +122,6 @@ def _through_beam(covariance: Array, reach: int) -> Array:
 
 def _autocorrelation(image: Array, reach: int) -> Array:
     """Sum of products of an image (ny, nx) with itself at lags -reach to reach on both axes, zero beyond its edges."""
-    # Here and not above: see Blank.covariance.
-    from scipy import fft
-
     size = [fft.next_fast_len(n + reach, real=True) for n in image.shape]
     spectrum = fft.rfft2(image, size)
     whole = fft.irfft2(np.abs(spectrum) ** 2, size)

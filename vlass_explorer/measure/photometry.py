@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..schema import Cutout
-from .covariance import Blank, blank_sky
+from .covariance import Blank, blank_sky, convolved
 from .detection import TO_JY_BEAM
 from .footprint import EMISSION, NEIGHBOURHOOD, Footprint
 from .geometry import FWHM, beam_covariance, distance, sky_covariance, to_sky
@@ -90,8 +90,6 @@ def _gathered(footprint: Footprint, blank: Blank, weights: NDArray[np.float64], 
     changes). The part that shows in the sum itself makes the sum skewed, but leaves its median: what counts is the
     covariance for a given sum.
     """
-    from scipy import signal  # as in covariance
-
     if variance == 0.0:
         return 0.0
     islands, mask = footprint.islands, footprint.mask
@@ -100,15 +98,15 @@ def _gathered(footprint: Footprint, blank: Blank, weights: NDArray[np.float64], 
     lags = np.arange(-reach, reach + 1)
     near = (np.hypot(lags[:, None], lags[None, :]) <= footprint.growth).astype(np.float64)
     part = slice(middle - reach, middle + reach + 1)
-    with_sum = signal.fftconvolve(weights, blank.autocorrelation, mode="same")
+    with_sum = convolved(weights, blank.autocorrelation)
 
     def met(changed: NDArray[np.bool_], pixels: NDArray[np.bool_]) -> float:
         """Covariance of a pixel with all that it changes, the mean over pixels."""
-        alone = signal.fftconvolve(changed, near * blank.autocorrelation[part, part], mode="same")
-        shown = with_sum * signal.fftconvolve(changed * with_sum, near, mode="same") / variance
+        alone = convolved(changed.astype(np.float64), near * blank.autocorrelation[part, part])
+        shown = with_sum * convolved(changed * with_sum, near) / variance
         return float((alone - shown)[pixels].mean()) if pixels.any() else 0.0
 
-    once = mask & (signal.fftconvolve(islands, near, mode="same").round() == 1)  # would leave with one island pixel
+    once = mask & (convolved(islands.astype(np.float64), near).round() == 1)  # would leave with one island pixel
     inner, outer = islands & ~ndimage.binary_erosion(islands), ndimage.binary_dilation(islands) & ~islands
     return footprint.swing * 0.5 * (met(once, inner) + met(~mask, outer))
 
