@@ -1,6 +1,6 @@
 """Does the quoted error of a flux cover the truth? Simulated sources of known flux, and sources put into real skies.
 
-    python benchmarks/flux_coverage.py [--draws 2000] [--compared 200] [--real] [--json FILE]
+    python benchmarks/flux_coverage.py [--draws 2000] [--compared 200] [--real [PATTERN]] [--json FILE]
 
 Beside ``measure``: the sum above 3 rms with rms times the root of the beams (this program before it grew footprints),
 and photutils' Kron flux with the error that it gives to white noise. S/N is peak over rms without noise. A cell reads
@@ -215,12 +215,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=200, help="draws a cell (the published table has 2000)")
     parser.add_argument("--compared", type=int, default=100, help="draws a cell of the other two methods")
-    parser.add_argument("--real", action="store_true", help="put sources into real FIRST and VLASS skies instead")
+    parser.add_argument(
+        "--real",
+        nargs="?",
+        const="",
+        help="real FIRST and VLASS skies instead, or the one whose file name this matches",
+    )
+    parser.add_argument("--shape", choices=SHAPES, help="this kind of source alone, in real skies")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if arguments.real:
-        work = [(real_row, setting) for setting in product(REAL, SHAPES, SNRS)]
+    if arguments.real is not None:
+        if arguments.real:
+            REAL.clear()  # before the processes are forked
+            REAL[arguments.real] = f"*/{arguments.real}"
+        work = [
+            (real_row, setting) for setting in product(REAL, [arguments.shape] if arguments.shape else SHAPES, SNRS)
+        ]
         for survey in REAL:
             print(survey, *described(fields(real_paths(survey))), sep="\n  ", flush=True)
     else:
