@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from ..schema import Cutout, PixelShape
 from .detection import LINKING, NO_SCALE, SLACK, thresholds
@@ -78,6 +75,11 @@ def _places(labels: NDArray[np.int32], box: tuple[slice, slice], number: int) ->
 
 def _grouped(cutout: Cutout, boxes: list[tuple[slice, slice]], places: list[NDArray[np.int64]]) -> NDArray[np.int32]:
     """Number of the group (n) of each island; islands whose pixels come closer than the linking length share one."""
+    # Here and not above: a prediction alone counts no sources.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     shape = cutout.pixel_shape or PixelShape.square(NO_SCALE)
     beam = cutout.beam.major if cutout.beam is not None and cutout.pixel_scale else 0.0
     reach = max(LINKING, beam) * SLACK
