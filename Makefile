@@ -4,9 +4,6 @@ PORT ?= 8501
 BIN := .venv/bin
 APT := $(if $(filter 0,$(shell id -u)),apt-get,sudo apt-get)
 
-# Tests that start no server, cluster or training share nothing: they run on two cores, the others one by one.
-SIDE_BY_SIDE := $(sort $(wildcard tests/test_[a-k]*.py tests/test_m*.py))
-
 .DEFAULT_GOAL := help
 .PHONY: help app test check train bench chromium slurm
 
@@ -20,8 +17,7 @@ test: .venv/dev.stamp chromium slurm ## set up what is missing and run every che
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(SIDE_BY_SIDE)
-	$(BIN)/pytest $(addprefix --ignore=,$(SIDE_BY_SIDE))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp ## format, lint and types only
 	$(BIN)/ruff format .

@@ -12,14 +12,14 @@ from cli_call import HOSTILE, Run
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-LONG = ("tests/browser", "tests/test_launchers_slurm.py", "tests/browser/test_runs_page.py")
+LONG = ("tests/browser", "tests/test_launchers_slurm.py")
 """Parts that last for minutes: begun first, so that no worker waits for another one at the end."""
 
 
 def part(nodeid: str) -> str:
-    """What stays in one process: a file, and the browser tests that share an app."""
+    """What stays in one process: a file, and all browser tests, so that there is one Chromium at a time."""
     file = nodeid.partition("::")[0]
-    return LONG[0] if file.startswith(LONG[0]) and file not in LONG else file
+    return LONG[0] if file.startswith(LONG[0]) else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
