@@ -98,7 +98,7 @@ def test_training_can_be_switched_off(place: Path, monkeypatch: pytest.MonkeyPat
 
 def test_no_request_starts_a_run_where_training_is_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that was open before the switch: its button arrives, and nothing happens."""
-    monkeypatch.setattr(dry_run, "start", lambda config, stamp: Answer())
+    monkeypatch.setattr(dry_run, "start", lambda config, stamp, quick=False: Answer())
     launched: list[Run] = []
     monkeypatch.setattr(local, "launch", launched.append)
     page = train_page()
@@ -112,7 +112,7 @@ def test_a_launch_that_is_under_way_is_refused_where_training_is_switched_off(
 ) -> None:
     """The form was drawn and checked before the switch: the launch itself refuses, not only the hidden button."""
 
-    def switched_off(config: RunConfig, stamp: str) -> Answer:
+    def switched_off(config: RunConfig, stamp: str, quick: bool = False) -> Answer:
         monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "off")
         return Answer()
 

@@ -211,8 +211,8 @@ def restore() -> None:
     for each, path in kept:
         key = f"{each.sha256[:16]}:{each.name}"
         uploads[key] = Entry(key, each.label, each.name, "upload", each.sha256, path)
-    readings = choices.pop("readings", {})
-    st.session_state["readings"] = {key: _reading(how) for key, how in readings.items()}
+    readings = {key: _reading(how) for key, how in choices.pop("readings", {}).items()}
+    st.session_state["readings"] = readings | st.session_state.get("readings", {})
     for key in set(KEPT) & set(choices):
         st.session_state.setdefault(key, choices[key])
     at: dict[str, Any] = st.session_state.setdefault("field_at", {})
