@@ -12,6 +12,9 @@ through_app()
 page, _ = sidebar.beside(boundary.viewport())
 with page:
     st.title("Sky", anchor=False)
+    st.caption(
+        "Images around positions from the archives of the surveys, each with a verdict; the chosen go to Explore."
+    )
     try:
         asked = request.draw()
         place = st.empty()

@@ -17,6 +17,8 @@ from ..text import plain
 
 LARGE = 1000
 """Pixels along a side from which an image is gone through source by source."""
+MOST = 200
+"""Sources that are offered, the brightest; the heading says where there may be more."""
 HEIGHT = 520
 
 
@@ -51,6 +53,7 @@ def _headline(image: Cutout, found: tuple[measure.Source, ...]) -> str:
     ny, nx = image.shape
     level = "above 5 rms" if image.noise is not None else "above the clipped floor"
     count = {0: "no source", 1: "one source"}.get(len(found), f"{len(found)} sources, brightest first,")
+    count = f"the {MOST} brightest sources" if len(found) == MOST else count
     return f"{nx} × {ny} pixels: {count} {level}"
 
 
@@ -182,7 +185,7 @@ def _go(entry: state.Entry, image: Cutout, y: float, x: float) -> None:
 
 @loaders.MEMORY.cached
 def _sources(image: Cutout) -> tuple[measure.Source, ...]:
-    return measure.sources(image)
+    return measure.sources(image, MOST)
 
 
 @loaders.MEMORY.cached
