@@ -15,12 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from replay_sky import NOISE, Tile
+
+from vlass_explorer import archives
+from vlass_explorer.archives import allowed, ask, store
 
 HEAD = '<?xml version="1.0"?>\n<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
 
@@ -233,3 +238,12 @@ def serving(replay: Replay) -> Iterator[Replay]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def asking(replay: Replay, cache: Path, monkeypatch: pytest.MonkeyPatch) -> archives.Client:
+    """A client with a cache of its own that asks this server, whose faults and counts begin anew."""
+    monkeypatch.setenv(allowed.SETTING, replay.setting)
+    monkeypatch.setattr(ask, "FIRST_WAIT", 0.01)
+    replay.faults.clear()
+    replay.counts.clear()
+    return archives.Client(store.Store(cache))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from replay_server import Replay, serving
+from replay_server import Replay, asking, serving
 from replay_sky import PEAK, Tile
 
 from vlass_explorer import archives, cutouts, validity
@@ -40,11 +40,7 @@ def sky() -> Iterator[Replay]:
 
 @pytest.fixture
 def client(sky: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archives.Client:
-    monkeypatch.setenv(allowed.SETTING, sky.setting)
-    monkeypatch.setattr(ask, "FIRST_WAIT", 0.01)
-    sky.faults.clear()
-    sky.counts.clear()
-    return archives.Client(store.Store(tmp_path / "cache"))
+    return asking(sky, tmp_path / "cache", monkeypatch)
 
 
 def rows(client: archives.Client, place: tuple[float, float], survey: str = "vlass", size: float = 180) -> list[Found]:
@@ -181,6 +177,9 @@ def test_tiles_on_disk_are_found_by_their_place_and_cut_without_being_read_whole
     found = rows(client, (40.01, 10.0), "tiles", 60)
     assert [(row.verdict, row.tile, row.kind) for row in found] == [("found", "T20t01", "Quick Look")]
     assert found[0].rms_survey == pytest.approx(2e-4, rel=0.01)
+    (index,) = (client.store.folder / "local_tiles").glob("*.json")
+    index.write_text("[]")  # damaged: the folder is read again
+    client.index = None
     (partly,) = rows(client, (40.0505, 10.0), "local_tiles", 60)
     assert partly.verdict == "partly outside"
     assert [row.verdict for row in rows(client, (60.0, 10.0), "tiles", 60)] == ["outside"]

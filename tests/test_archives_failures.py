@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replay_server import Replay, serving
+from replay_server import Replay, asking, serving
 from replay_sky import Tile
 
 from vlass_explorer import archives
@@ -36,11 +36,7 @@ def sky() -> Iterator[Replay]:
 
 @pytest.fixture
 def client(sky: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archives.Client:
-    monkeypatch.setenv(allowed.SETTING, sky.setting)
-    monkeypatch.setattr(ask, "FIRST_WAIT", 0.01)
-    sky.faults.clear()
-    sky.counts.clear()
-    return archives.Client(store.Store(tmp_path / "cache"))
+    return asking(sky, tmp_path / "cache", monkeypatch)
 
 
 def only(client: archives.Client, survey: str = "vlass", size: float = 60.0) -> Found:

@@ -15,7 +15,7 @@ from astropy import units as u
 from astropy.io import fits, votable
 from astropy.table import Table
 from cli_call import Run
-from replay_server import Replay, serving
+from replay_server import Replay, asking, serving
 from replay_sky import Tile
 
 from vlass_explorer import archives
@@ -36,10 +36,7 @@ def sky() -> Iterator[Replay]:
 
 @pytest.fixture
 def client(sky: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archives.Client:
-    monkeypatch.setenv(allowed.SETTING, sky.setting)
-    sky.faults.clear()
-    sky.counts.clear()
-    return archives.Client(store.Store(tmp_path / "cache"))
+    return asking(sky, tmp_path / "cache", monkeypatch)
 
 
 @pytest.mark.parametrize(

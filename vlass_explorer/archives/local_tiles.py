@@ -10,8 +10,10 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -96,19 +98,19 @@ def _index(client: Client) -> dict[str, tuple[float, float, float] | None]:
         known = json.loads(kept.read_bytes())
     except (OSError, ValueError):
         known = {}
-    found: dict[str, list[object]] = {}
+    known = known if isinstance(known, dict) else {}
+    found: dict[str, list[Any]] = {}
     for path in sorted(_files(folder)):
         stamp, name = path.stat(), str(path.relative_to(folder))
         mark = [stamp.st_size, stamp.st_mtime_ns]
         entry = known.get(name)
         found[name] = entry if entry and entry[:2] == mark else [*mark, _place(path)]
     if found != known:
-        try:
+        with suppress(OSError):  # nothing is lost: without a place for it the folder is read again next time
             kept.parent.mkdir(parents=True, exist_ok=True)
             store.write(kept, json.dumps(found).encode())
-        except OSError:
-            pass  # read again next time
-    client.index = {name: (tuple(entry[2]) if entry[2] else None) for name, entry in found.items()}  # type: ignore
+    places = {name: entry[2] for name, entry in found.items()}
+    client.index = {name: place and (place[0], place[1], place[2]) for name, place in places.items()}
     return client.index
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from http.client import HTTPException
 
 from astropy.coordinates import name_resolve
 
@@ -41,6 +42,6 @@ def _asked(name: str) -> Position:
         if str(error).startswith(UNKNOWN):
             raise ArchiveError(f"No catalogue of Sesame knows the name {name}.") from None
         raise ServiceError(SERVICE, "cannot be reached: is this machine offline") from None
-    except Exception as error:  # of urllib, ssl and http, whatever the connection runs into
+    except (OSError, HTTPException, ValueError) as error:  # of urllib and ssl, of http, of an answer that is no text
         raise ServiceError(SERVICE, f"cannot be asked ({type(error).__name__})") from None
     return float(found.ra.deg), float(found.dec.deg)
