@@ -65,6 +65,7 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("nest_tiny", {"img_size": 64}, ("norm", "channels last", 0, (4, 4))),
     # Its 16 learned tokens are no grid of 4 x 4, though as many.
     ("vt_resnet18", {}, ("vt1.projector", "tokens", 0, (4, 4))),
+    ("vt_r50", {}, ("vts.1.projector", "tokens", 0, (4, 4))),
 ]
 SQUARE = {
     "convit_tiny": 64,
@@ -81,6 +82,7 @@ SQUARE = {
     "deeplense_cnn": 64,
     "stn_cnn": 64,
     "vt_resnet18": 64,
+    "vt_r50": 64,
     "volo_d1_224": 64,
     "nest_tiny": 64,
 }

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from ..attention import capture
 from ..attention.graph import coarser
+from ..backbones.vt_resnet import VtResNet
 from ..backbones.vt_resnet18 import VtResNet18
 from ..schema import Explanation, FloatArray, UnsupportedError
 
 TITLE = "Token maps"
-NONE = "This model has no learned tokens; vt_resnet18 has."
+NONE = "This model has no learned tokens; vt_r18 and vt_resnet18 have."
+MODELS = (VtResNet, VtResNet18)
 STRIDE = 16
 """Pixels of the model input that one cell of the feature map stands for."""
 
@@ -39,7 +41,7 @@ class TokenMaps:
 
 def supports(model: nn.Module) -> tuple[bool, str]:
     """Models with learned tokens."""
-    return (True, "") if type(model) is VtResNet18 else (False, NONE)
+    return (True, "") if type(model) in MODELS else (False, NONE)
 
 
 def explain(
@@ -98,13 +100,13 @@ def token_maps(model: nn.Module, x: Tensor, *, after_attention: bool = False) ->
     ``after_attention``: W A with the tokens' self-attention W, without its residual. Raises UnsupportedError for a
     model without learned tokens.
     """
-    if type(model) is not VtResNet18:
+    if type(model) not in MODELS:
         raise UnsupportedError(NONE)
     with torch.no_grad(), capture() as calls:
         model(x)
-    # Tokenizer, self-attention, projector, tokenizer, self-attention, as the backbone says.
-    gathered = [calls[index].weights[0] for index in (0, 3)]
-    mixing = [calls[index].weights[0] for index in (1, 4)]
+    # Tokenizer, self-attention, projector, again and again; the last projector is left out, as the backbones say.
+    gathered = [call.weights[0] for call in calls[0::3]]
+    mixing = [call.weights[0] for call in calls[1::3]]
     if after_attention:
         gathered = [mix @ maps for mix, maps in zip(mixing, gathered, strict=True)]
     grid = coarser((int(x.shape[-2]), int(x.shape[-1])), STRIDE)
