@@ -1,4 +1,4 @@
-"""Visual transformers against the equations of Wu et al. (ICCV 2021) written out in float64, and their sizes by hand."""
+"""Visual transformers against the equations of Wu et al. (ICCV 2021) in float64, and their sizes by hand."""
 
 from __future__ import annotations
 

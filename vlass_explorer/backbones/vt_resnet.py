@@ -2,10 +2,10 @@
 
 Wu et al. 2021, "Visual Transformers: Where Do Transformers Really Belong in Vision Models?" (ICCV, arXiv:2006.03677),
 equations 1 to 5 as printed: no value matrices, no scaling of scores, no layer norm. Sixteen tokens, as wide as the map
-that they gather (256 for depth 18, 1024 for 50); the first tokenizer has learnt filters, each later one
-takes them from the tokens before it. ``width`` sets another width, which takes a matrix from the map to the tokens and one
-back: the experiments of the paper have 1024 (``vt_r18_1024``). What an implementation made of it, with value matrices
-and scaled scores, is ``vt_resnet18``.
+that they gather (256 for depth 18, 1024 for 50); the first tokenizer has learnt filters, each later one takes them from
+the tokens before it. ``width`` sets another width, which takes a matrix from the map to the tokens and one back: the
+experiments of the paper have 1024 (``vt_r18_1024``). What an implementation made of it, with value matrices and scaled
+scores, is ``vt_resnet18``.
 
 Every attention is a softmax over the last axis, so ``attention.capture`` sees, of each visual transformer in turn, the
 pixels of each token (B, L, HW), the tokens of each token (B, L, L) and, but for the last one, the tokens of each pixel
