@@ -17,7 +17,7 @@ FOLDERS = ["vlass_explorer", "train", "ui", "pages", "benchmarks", "tests"]
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
     {"schema", "progress", "foreign", "options", "devices", "private", "quantities"},
-    {"attribution", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
+    {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes"},
     {"checkpoints", "archives", "match", "sessions"},
     {"validity", "predict", "explainers", "evaluation", "calibration", "segmentation"},

@@ -38,6 +38,7 @@ __all__ = [
     "export",
     "figures",
     "foreign",
+    "front",
     "headed",
     "launchers",
     "layers",

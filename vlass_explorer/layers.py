@@ -18,6 +18,7 @@ from timm.models.hiera import Hiera
 from timm.models.nest import Nest, deblockify
 from torch import Tensor, nn
 
+from .front import OFF, is_fronted
 from .private import differentiable
 from .schema import UnsupportedError
 
@@ -84,6 +85,8 @@ class _Call:
 
 def supports(model: nn.Module) -> tuple[bool, str]:
     """Does the model have a layer over image positions, and if not why (one sentence)."""
+    if is_fronted(model):
+        return False, OFF
     spatial = (nn.Conv2d, nn.BatchNorm2d)
     if hasattr(model, "patch_embed") or any(isinstance(module, spatial) for module in model.modules()):
         return True, ""

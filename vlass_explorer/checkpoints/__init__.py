@@ -7,7 +7,7 @@ wrong number of classes.
 """
 
 from .config import CONFIG, WEIGHTS
-from .heads import MLP_HEAD, classifiers, with_mlp_head
+from .heads import FRONT, MLP_HEAD, classifiers, completed, plain_arguments, with_mlp_head
 from .model_card import model_card
 from .saving import round_to_stored, save, update
 from .seen_list import SEEN, merged, seen
@@ -17,7 +17,7 @@ from .transfer import import_weights, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CONFIG", "MLP_HEAD", "SEEN", "WEIGHTS", "import_weights", "round_to_stored", "check_name", "classifiers", "create", "delete",
-    "find", "folder", "inherited_options", "listing", "load", "merged", "model_card", "pack", "problems", "read", "rename", "save",
+    "CONFIG", "FRONT", "MLP_HEAD", "SEEN", "WEIGHTS", "import_weights", "round_to_stored", "check_name", "classifiers", "completed", "create", "delete",
+    "find", "folder", "inherited_options", "listing", "load", "merged", "model_card", "pack", "plain_arguments", "problems", "read", "rename", "save",
     "seen", "starting_checkpoint", "with_inherited", "unpack", "update", "with_mlp_head",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..schema import INHERITED, Ancestor, Checkpoint, CheckpointError, RunConfig
 from .config import WEIGHTS, read_config
-from .heads import MLP_HEAD
+from .heads import FRONT, MLP_HEAD, NONE
 from .shelf import find, read
 
 SUFFIX = ".safetensors"
@@ -55,11 +55,12 @@ def file_of(config: RunConfig) -> Ancestor | None:
 
 
 def inherited_options(card: Checkpoint) -> dict[str, Any]:
-    """Options of a run that start as a checkpoint has them: its architecture, its head and its input."""
+    """Options of a run that start as a checkpoint has them: its architecture, its head, its front and its input."""
     patch = card.model_args.get("patch_size", 0)
     own = {
         "architecture": card.architecture,
         "head": "mlp" if card.model_args.get(MLP_HEAD) else "simple",
+        "front": str(card.model_args.get(FRONT, NONE)),
         "patch_size": patch if isinstance(patch, int) else 0,
     }
     return {key: own[key] if key in own else getattr(card.input_spec, key) for key in INHERITED}

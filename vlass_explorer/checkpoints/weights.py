@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..foreign import mapped, reason
 from ..schema import RENAMED, Checkpoint, CheckpointError, TakesNoArgument
 from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
-from .heads import MLP_HEAD, with_mlp_head
+from .heads import completed, plain_arguments
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,7 +22,8 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
     """An untrained model of timm or of ``vlass_explorer.backbones``, without any download.
 
     ``model_args`` are the keyword arguments of ``timm.create_model`` that shape it (img_size, patch_size, in_chans);
-    ``mlp_head`` among them puts an MLP in the place of the classifier, see ``heads``.
+    ``mlp_head`` among them puts an MLP in the place of the classifier, ``front`` something before the model; see
+    ``heads.completed``.
     Raises CheckpointError for an unknown architecture (with the nearest names) or arguments that it does not take.
     """
     # Here and not above: cards are listed without torch.
@@ -32,11 +33,9 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
     if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
         raise CheckpointError(f"model_args may not hold {', '.join(forbidden)}.")
     make: Callable[..., nn.Module] = headed.build if backbones.is_plain(architecture) else _of_timm(architecture)
-    arguments = dict(model_args)
-    has_mlp = arguments.pop(MLP_HEAD, False)
     with mapped(lambda error: _refusal(error, architecture, model_args)):
-        model = make(architecture, num_classes=num_classes, **arguments)
-        return with_mlp_head(model, num_classes) if has_mlp else model
+        model = make(architecture, num_classes=num_classes, **plain_arguments(model_args))
+        return completed(model, num_classes, model_args)
 
 
 def _of_timm(architecture: str) -> Callable[..., nn.Module]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .. import checkpoints
 from ..checkpoints.weights import named
 from ..foreign import mapped, reason
+from ..front import backbone, is_fronted
 from ..schema import Checkpoint, ConfigError
 
 State = Mapping[str, Tensor]
@@ -28,8 +29,15 @@ def check_architecture(card: Checkpoint, architecture: str) -> None:
 
 
 def from_checkpoint(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> None:
-    """Copy a checkpoint's weights; the head is fresh where the classes or the kind of head differ."""
+    """Copy a checkpoint's weights; the head is fresh where the classes or the kind of head differ.
+
+    A front that the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
+    """
     start = checkpoints.load(card)
+    if is_fronted(start) and not is_fronted(model):
+        raise ConfigError(f"Checkpoint {card.name} was trained behind a front; set front={card.model_args['front']}.")
+    if not is_fronted(start):
+        model = backbone(model)
     keeps_head = card.label_names == label_names and _head_keys(model) == _head_keys(start)
     _copy(model, start.state_dict(), f"Checkpoint {card.name}", card.architecture, keeps_head)
 
@@ -43,6 +51,8 @@ def from_file(model: nn.Module, path: Path, architecture: str) -> None:
         raise ConfigError(f"There is no file {path} to take the weights from.")
     with mapped(lambda error: ConfigError(f"{path} is no safetensors file: {reason(error)}.")):
         state = safetensors.torch.load_file(path)
+    if is_fronted(model) and not any(key.startswith("body.") for key in state):
+        model = backbone(model)
     own = model.state_dict()
     keeps_head = all(key in state and state[key].shape == own[key].shape for key in _head_keys(model))
     _copy(model, _as_timm_reads(model, state, path), path.name, architecture, keeps_head)

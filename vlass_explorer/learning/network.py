@@ -13,10 +13,11 @@ from torch import nn
 from .. import backbones, checkpoints
 from ..checkpoints import starting
 from ..foreign import mapped, reason
+from ..front import SMALLEST, backbone
 from ..schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
 from . import fill, mimetic
 
-OWN = ("in_chans", "img_size", "patch_size", checkpoints.MLP_HEAD)
+OWN = ("in_chans", "img_size", "patch_size", checkpoints.MLP_HEAD, checkpoints.FRONT)
 """Arguments of an architecture that options of a run decide."""
 
 
@@ -26,6 +27,8 @@ def _wishes(config: RunConfig, start: Checkpoint | None) -> dict[str, Any]:
     wishes: dict[str, Any] = {**passed_on, "in_chans": config.in_chans, "img_size": config.img_size}
     if config.head == "mlp":
         wishes[checkpoints.MLP_HEAD] = True
+    if config.front != "none":
+        wishes[checkpoints.FRONT] = config.front
     if config.patch_size:
         wishes["patch_size"] = config.patch_size
     for rate in ("drop_rate", "drop_path_rate"):
@@ -40,6 +43,8 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
     ``img_size`` is left out for architectures that take any size; an architecture that cannot take another wish of
     the configuration is a ConfigError.
     """
+    if config.front != "none" and config.img_size < SMALLEST:
+        raise ConfigError(f"front={config.front} needs an img_size of at least {SMALLEST}, not {config.img_size}.")
     start = starting.starting_checkpoint(config)
     if start is not None:
         fill.check_architecture(start, config.architecture)
@@ -61,7 +66,7 @@ def build(config: RunConfig, label_names: tuple[str, ...]) -> tuple[nn.Module, d
     elif starting.is_file(config.weights):
         fill.from_file(model, Path(config.weights).expanduser(), config.architecture)
     elif config.initialise == "mimetic" and config.weights != "imagenet":
-        mimetic.initialise(model)
+        mimetic.initialise(backbone(model))
     freeze(model, config)
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)
@@ -75,7 +80,7 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int) -> nn.Modu
         return model
     backbones.register()  # so that timm's own sentence names what it lacks
     torch.manual_seed(config.seed)
-    plain = {key: value for key, value in arguments.items() if key != checkpoints.MLP_HEAD}
+    plain = checkpoints.plain_arguments(arguments)
     with mapped(
         lambda error: ConfigError(
             f"The ImageNet weights of {config.architecture} cannot be had ({reason(error)}): connect to the "
@@ -83,7 +88,7 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int) -> nn.Modu
         )
     ):
         model = timm.create_model(config.architecture, pretrained=True, num_classes=count, **plain)
-    return checkpoints.with_mlp_head(model, count) if arguments.get(checkpoints.MLP_HEAD) else model
+    return checkpoints.completed(model, count, arguments)
 
 
 def classifier_names(model: nn.Module) -> set[str]:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..front import backbone
 from ..schema import ConfigError
 
 JITTER = 0.3
@@ -68,6 +69,7 @@ class BrightPatchesOfConViT(BrightPatches):
 
 def keep_brightest(model: nn.Module, count: int) -> None:
     """Let a ViT or ConViT train on its ``count`` brightest patches; ConfigError for other architectures."""
+    model = backbone(model)
     if type(model).__name__ == "ConVit":
         chooser: BrightPatches = BrightPatchesOfConViT(model, count)
         model.pos_drop = chooser

@@ -28,6 +28,7 @@ Phase = Literal[
 INHERITED = (
     "architecture",
     "head",
+    "front",
     "patch_size",
     "img_size",
     "in_chans",
@@ -75,6 +76,9 @@ class RunConfig:
     """Patch side in pixels for architectures that take one (0: the architecture's own)."""
     head: Literal["simple", "mlp"] = "simple"
     """The architecture's own head, or in its place the one of DeepLense: 1024, 512 and 128 units, PReLU, batch norm."""
+    front: Literal["none", "stn"] = "none"
+    """What stands before the architecture: nothing, or a spatial transformer (stn) that learns to turn, shift and scale
+    the image, starting from the image as it is."""
     drop_rate: ShareBelowOne = 0.0
     """Dropout before the head."""
     drop_path_rate: ShareBelowOne = 0.0

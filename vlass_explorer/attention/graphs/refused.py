@@ -13,12 +13,15 @@ from timm.models.lowformer import LowFormer
 from timm.models.swiftformer import SwiftFormer
 from torch import nn
 
+from ...front import OFF, Fronted
+
 UPSAMPLED = (
     "attends between groups of patches and spreads the answer by learned filters: no row of attention is a patch's"
 )
 CHANNELS = "attends between channels, not between patches: there is no map to draw"
 
 REFUSED = {
+    Fronted: OFF,
     EdgeNeXt: f"EdgeNeXt {CHANNELS}.",
     DaVit: f"Every second layer of DaViT {CHANNELS}.",
     CoaT: "CoaT factorises attention: its softmax runs over all positions for one channel of the keys at a time, so "
