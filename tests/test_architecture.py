@@ -29,6 +29,7 @@ RANKS = [
 # Some are still to come: calibration, segmentation.
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 TOUCHES_FILES = {
+    "devices",  # what the system says of its processor
     "archives",
     "catalogue",
     "cutouts",

@@ -70,6 +70,16 @@ def test_evaluating_shows_the_report_and_opens_a_mistake(place: Path) -> None:
     assert entry.kind == "data set" and entry.source is not None
 
 
+def test_the_cost_of_an_image_is_measured_on_request(place: Path) -> None:
+    page = checkpoints_page()
+    assert "GFLOPs" not in page.dataframe[0].value
+    page.toggle(key="board_cost").set_value(True).run()
+    row = page.dataframe[0].value.iloc[0]
+    assert not page.exception and "One image in 32-bit floats on" in texts(page)
+    assert row["forward (ms)"] > 0 and row["forward and backward (ms)"] > 0 and row["GFLOPs"] > 0
+    assert row["memory (MB)"] > 8 * checkpoints.find("tiny").parameters / 1e6  # weights and their gradients
+
+
 def evaluate(page: AppTest) -> AppTest:
     next(button for button in page.button if button.label == "Evaluate").click().run()
     assert not page.exception

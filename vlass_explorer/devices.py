@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+from pathlib import Path
 
 from .schema import ConfigError, RunConfig
 
@@ -35,6 +37,26 @@ def resolve(name: str) -> str:
         raise ConfigError("This machine has no Apple GPU; set device=cpu.")
     count = sum(device.startswith("cuda") for device in known)
     raise ConfigError(f"There is no {name}: PyTorch sees {count} CUDA devices here; set device=cpu or another.")
+
+
+def words(device: str) -> str:
+    """What a device of this machine is called, a CPU with the number of threads that torch takes on it."""
+    import torch  # here, so that names can be checked without
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device == "mps":
+        return "Apple GPU"
+    count = torch.get_num_threads()
+    return f"{count} thread{'s' if count > 1 else ''} of {_processor()}"
+
+
+def _processor() -> str:
+    """Name of the processor as the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def device_names(device: str, count: int = 1) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
 from vlass_explorer import predict
 from vlass_explorer.evaluation import cost, leaderboard
+from vlass_explorer.evaluation.cost import Cost
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.schema import Checkpoint, ExplorerError
 
@@ -19,6 +21,10 @@ SCORES = ("macro F1", "accuracy", "macro AUROC")
 WIDE = {"checkpoint": "Checkpoint", "architecture": "Architecture", "95 %": "95 % interval of macro F1"}
 
 
+COST_HELP = (
+    "Measured here when this is on: operations by torch's counter, a multiplication and an addition as two; medians of "
+    "ten passes; weights, gradients and activations of the backward pass. On the command line: profile."
+)
 NOTES = {
     "trained": "These checkpoints were trained on cutouts that they are measured on here: this is no test.",
     "selected": "Each was validated on these cutouts while it was made and trained on none of them: a validation, "
@@ -46,10 +52,8 @@ def draw(cards: list[Checkpoint]) -> None:
         st.badge("Simulated data", icon=":material/science:", color="orange")
     if told := NOTES.get(leaderboard.status(chosen[0])):
         (st.warning if leaderboard.status(chosen[0]) == "trained" else st.caption)(told)
-    if st.toggle("Cost of one forward pass", key="board_cost", help="FLOPs by torch's counter, time measured here."):
-        by_name = {card.name: _cost_or_reason(card) for card in chosen}
-        frame.insert(3, "GFLOPs", [by_name[name][0] for name in frame["checkpoint"]])
-        frame.insert(4, "forward (ms)", [by_name[name][1] for name in frame["checkpoint"]])
+    if st.toggle("Cost of one image", key="board_cost", help=COST_HELP):
+        _insert_cost(frame, {card.name: _cost_or_reason(card) for card in chosen})
     numbers = [name for name in frame.columns if frame[name].dtype.kind == "f"]
     st.dataframe(
         frame,
@@ -102,17 +106,33 @@ def _plots(frame: pd.DataFrame) -> None:
         )
 
 
-def _cost_or_reason(card: Checkpoint) -> tuple[float, float]:
-    """NaN for a checkpoint that cannot be loaded; the reason is drawn."""
+def _insert_cost(frame: pd.DataFrame, by_name: dict[str, Cost | None]) -> None:
+    """Columns of what one image costs, behind the parameters; the device is named above the table."""
+    known = [found for found in by_name.values() if found is not None]
+    if known:
+        st.caption(f"One image in 32-bit floats on {plain(known[0].device)}.")
+    costs = [by_name[name] for name in frame["checkpoint"]]
+    columns: dict[str, Callable[[Cost], float]] = {
+        "GFLOPs": lambda cost: cost.flops / 1e9,
+        "forward (ms)": lambda cost: 1e3 * cost.forward_seconds,
+        "forward and backward (ms)": lambda cost: 1e3 * cost.both_seconds,
+        "memory (MB)": lambda cost: cost.peak_bytes / 1e6,
+    }
+    for place, (name, value) in enumerate(columns.items()):
+        frame.insert(3 + place, name, [math.nan if cost is None else value(cost) for cost in costs])
+
+
+def _cost_or_reason(card: Checkpoint) -> Cost | None:
+    """None for a checkpoint that cannot be loaded; the reason is drawn."""
     try:
         return _cost(card)
     except ExplorerError as error:
         st.warning(f"{plain(card.name)} has no cost. {plain(error)}")
-        return math.nan, math.nan
+        return None
 
 
-@st.cache_data(show_spinner="Measuring one forward pass", max_entries=200, hash_funcs=loaders.HASHES)
-def _cost(card: Checkpoint) -> tuple[float, float]:
+@st.cache_data(show_spinner="Measuring one image", max_entries=200, hash_funcs=loaders.HASHES)
+def _cost(card: Checkpoint) -> Cost:
     model = loaders.model(card)
     with predict.model_errors(card):
-        return cost.flops(model, card.input_spec) / 1e9, 1e3 * cost.forward_seconds(model, card.input_spec)
+        return cost.profile(model, cost.shape_of(card.input_spec))
