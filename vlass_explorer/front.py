@@ -55,7 +55,7 @@ class SpatialTransformer(nn.Module):
         """Images as the backbone sees them."""
         # In whole precision: a position in bfloat16 would be off by a pixel.
         with torch.autocast(x.device.type, enabled=False):
-            x = x.to(self.regressor[0].weight.dtype)
+            x = x.to(next(self.regressor.parameters()).dtype)
             grid = F.affine_grid(self.theta(x), list(x.shape), align_corners=False)
             return F.grid_sample(x, grid, align_corners=False)
 
@@ -96,7 +96,7 @@ class Fronted(nn.Module):
     @torch.jit.ignore
     def no_weight_decay(self) -> set[str]:
         """Parameters that weight decay leaves alone, as the backbone says."""
-        own = getattr(self.body, "no_weight_decay", set)()
+        own: set[str] = getattr(self.body, "no_weight_decay", set)()
         return {f"body.{name}" for name in own}
 
     @torch.jit.ignore

@@ -78,8 +78,7 @@ def _measured(
     from ..evaluation import cost
 
     subject = _subject(name, size, classes)
-    chans, *own = subject.shape
-    shape = (chans, *(size or tuple(own)))
+    shape = subject.shape if size is None else (subject.shape[0], *size)
     with mapped(
         lambda error: ConfigError(f"{name} does not take {' × '.join(map(str, shape))} inputs ({reason(error)}).")
     ):
@@ -116,6 +115,8 @@ def _subject(name: str, size: tuple[int, int] | None, classes: int | None) -> _S
         if not timm.is_model(name):
             raise unknown from None
         known = timm.get_pretrained_cfg(name)
+        if known is None:
+            raise ConfigError(f"timm does not say of {name} what input it was made for.")
         torch.manual_seed(0)
         count = classes or known.num_classes
         try:
