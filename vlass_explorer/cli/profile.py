@@ -116,7 +116,7 @@ def _subject(name: str, size: tuple[int, int] | None, classes: int | None) -> _S
             raise unknown from None
         known = timm.get_pretrained_cfg(name)
         if known is None:
-            raise ConfigError(f"timm does not say of {name} what input it was made for.")
+            raise ConfigError(f"timm does not say of {name} what input it was made for.") from None
         torch.manual_seed(0)
         count = classes or known.num_classes
         try:
