@@ -55,6 +55,7 @@ __all__ = [
     "recipes",
     "runs",
     "schema",
+    "segmentation",
     "sessions",
     "trust",
     "validity",

@@ -75,7 +75,10 @@ class TokenTransformer(nn.Module):
 
 
 class Projector(nn.Module):
-    """Writes tokens back onto the pixels: equation 5; a matrix narrows tokens that are wider than the map."""
+    """Writes tokens back onto the pixels: equation 5; a matrix narrows tokens that are wider than the map.
+
+    (X W_Q)(T W_K)ᵀ is computed as X (T W_K W_Qᵀ)ᵀ: there are fewer tokens than pixels.
+    """
 
     def __init__(self, chans: int, width: int) -> None:
         super().__init__()
@@ -84,7 +87,7 @@ class Projector(nn.Module):
 
     def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
         """Pixels (B, HW, C) and tokens (B, L, D) to pixels (B, HW, C)."""
-        weights = (self.query(x) @ self.key(tokens).transpose(1, 2)).softmax(-1)
+        weights = (x @ (self.key(tokens) @ self.query.weight).transpose(1, 2)).softmax(-1)
         return x + weights @ self.narrow(tokens)
 
 
