@@ -19,7 +19,7 @@ def channels(image: Image.Image, data: bytes) -> NDArray[np.uint16] | None:
         return None
     if image.format == "PNG":
         import torch  # only here: reading needs it for nothing else
-        from torchvision.io import ImageReadMode, decode_png  # type: ignore[import-untyped]
+        from torchvision.io import ImageReadMode, decode_png
 
         found = decode_png(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.UNCHANGED)
         return np.ascontiguousarray(np.moveaxis(found.numpy(), 0, -1)) if found.dtype == torch.uint16 else None

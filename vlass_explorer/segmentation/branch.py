@@ -43,7 +43,8 @@ class SemanticBranch(nn.Module):
         sizes = [each.shape[-2:] for each in maps]
         total: Tensor | None = None
         for level, (x, steps) in enumerate(zip(maps, self.levels, strict=True)):
-            for number, step in enumerate(steps, start=1):  # type: ignore[arg-type]
+            assert isinstance(steps, nn.ModuleList)
+            for number, step in enumerate(steps, start=1):
                 x = step(x)
                 if level:
                     x = resized(x, sizes[level - number])

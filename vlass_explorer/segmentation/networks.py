@@ -92,7 +92,7 @@ def create(name: str, num_classes: int, *, encoder: str = ENCODER, in_chans: int
     if name not in NETWORKS:
         raise ConfigError(f"There is no segmentation network {name!r}, only {', '.join(NETWORKS)}.")
     with mapped(lambda error: ConfigError(f"{encoder} cannot be the encoder of {name} ({reason(error)}).")):
-        body = timm.create_model(encoder, pretrained=False, features_only=True, in_chans=in_chans, **options)
+        body: Any = timm.create_model(encoder, pretrained=False, features_only=True, in_chans=in_chans, **options)
         strides = list(body.feature_info.reduction())
     if not set(STRIDES) <= set(strides):
         raise ConfigError(
