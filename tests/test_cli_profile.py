@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from cli_call import Run
 
-from vlass_explorer import checkpoints
+from vlass_explorer import checkpoints, segmentation
 
 
 def test_a_checkpoint_a_recipe_and_an_architecture_are_measured_alike(run: Run, shelf: Path) -> None:
@@ -42,9 +43,20 @@ def test_sizes_and_classes_can_be_asked_for(run: Run, shelf: Path) -> None:
     assert "median of 1" in out and "3×64×96" in out and "thread" in out
 
 
+def test_networks_for_segmentation_take_an_encoder(run: Run, shelf: Path) -> None:
+    words = ["panoptic_fpn:test_resnet", "vt_fpn:test_resnet", "--repeats", "1", "--img-size", "64", "96", "--json"]
+    code, out, _ = run("profile", *words, "--classes", "5")
+    fpn, tokens = json.loads(out)
+    assert code == 0 and (fpn["rows"], fpn["columns"], fpn["channels"]) == (64, 96, 3)
+    with torch.device("meta"):
+        built = segmentation.create("vt_fpn", 5, encoder="test_resnet")
+    assert tokens["parameters"] == sum(p.numel() for p in built.parameters()) > fpn["parameters"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["vt_fpn:vit_tiny_patch16_224"], "vit_tiny_patch16_224 cannot be the encoder of vt_fpn"),
         (["nonsense"], "There is no checkpoint 'nonsense'"),
         (["tiny", "--img-size", "50"], "tiny does not take 1 × 50 × 50 inputs"),
         (["stn_cnn", "--img-size", "9"], "stn_cnn cannot be built with {'img_size': (9, 9)}"),

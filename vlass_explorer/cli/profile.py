@@ -1,4 +1,7 @@
-"""``profile``: parameters, operations, time and memory of checkpoints, recipes and architectures, on this machine."""
+"""``profile``: parameters, operations, time and memory of checkpoints, recipes and architectures, on this machine.
+
+Networks for segmentation, panoptic_fpn and vt_fpn, take the name of their encoder after a colon: vt_fpn:resnet18.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from ..evaluation.cost import Cost, Shape
 
 
+COCO_STUFF, SEGMENTED = 91, (3, 512, 512)
+"""Classes and input of a network for segmentation where nothing is said: those of AndreyBocharnikov's training."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Subject:
     """A model to measure, and the input that it was made for."""
@@ -33,7 +40,9 @@ class _Subject:
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     command = commands.add_parser("profile", help="what a model costs: operations, time, memory", description=__doc__)
-    command.add_argument("names", nargs="+", metavar="NAME", help="a checkpoint, a recipe or an architecture")
+    command.add_argument(
+        "names", nargs="+", metavar="NAME", help="a checkpoint, a recipe, an architecture or NETWORK:ENCODER"
+    )
     command.add_argument(
         "--img-size", nargs="+", type=int, metavar="N", help="pixels of the input, one side or rows and columns"
     )
@@ -86,13 +95,19 @@ def _measured(
 
 
 def _subject(name: str, size: tuple[int, int] | None, classes: int | None) -> _Subject:
-    """A checkpoint, a recipe with random weights, or an architecture with random weights, in that order."""
+    """A checkpoint, or with random weights a recipe, a network for segmentation or an architecture."""
     # Here and not above: --help and wrong options are answered without torch.
     import torch
 
+    from .. import segmentation
     from ..evaluation.cost import shape_of
-    from ..learning import network
+    from ..learning.network import build
 
+    network, _, encoder = name.partition(":")
+    if network in segmentation.NETWORKS:
+        torch.manual_seed(0)
+        model = segmentation.create(network, classes or COCO_STUFF, encoder=encoder or segmentation.ENCODER)
+        return _Subject(model, name, SEGMENTED)
     if name in recipes.names():
         from dataclasses import replace
 
@@ -102,7 +117,7 @@ def _subject(name: str, size: tuple[int, int] | None, classes: int | None) -> _S
                 raise ConfigError(f"{name} is a recipe: its input is square.")
             config = replace(config, img_size=size[0])
         labels = tuple(map(str, range(classes or recipes.classes(name))))
-        model, _ = network.build(config, labels)
+        model, _ = build(config, labels)
         return _Subject(model, config.architecture, (config.in_chans, config.img_size, config.img_size))
     try:
         card = checkpoints.find(name)
