@@ -196,7 +196,7 @@ def test_credentials_are_nowhere(
     assert [row.verdict for row in rows] == ["found", "service failed"] and "403" in str(rows[1].reason)
     told = [caplog.text.encode(), repr(rows).encode(), json.dumps([row.values() for row in rows]).encode()]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    for content in (*told, *(path.read_bytes() for path in files if b"<VOTABLE" not in path.read_bytes()[:99])):
+    for content in (*told, *(path.read_bytes() for path in files)):
         assert not any(secret.encode() in content for secret in SECRETS)
     assert "GET /caom2ops/sync" in caplog.text and any(path.name == "manifest.json" for path in files)
 

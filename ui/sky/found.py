@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from vlass_explorer import archives, cutouts
-from vlass_explorer.archives import fetching, survey_noise
+from vlass_explorer.archives import fetching, room, survey_noise
 from vlass_explorer.schema import ArchiveError, Cutout, CutoutError, Found
 
 from .. import loaders, slow, state
@@ -73,8 +73,9 @@ def _ask(request: Request) -> Answer:
         )
     services = tuple(archives.service(name) for name in request.services)
     order = fetching.Order(services, request.size, FETCHED * request.size)
-    out = client.store.folder / "pages" / request.key
+    out = client.store.folder / room.PAGES / request.key
     journal = fetching.run(typed, order, out, client)
+    room.used(out)
     rows = tuple(journal.rows(typed, [service.SERVICE for service in services]))
     journal.manifest(rows)
     return Answer(rows, out)

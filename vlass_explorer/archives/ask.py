@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ class Ask(requests.Session):
     """One question to one service; pyvo speaks through it, too. ``last`` is the answer of the latest request.
 
     ``key`` names product and position; what is asked twice with the same key and parameters is asked once, or again
-    when the answer is older than ``keep`` seconds and the service can be reached.
+    when the answer is older than ``keep`` seconds and the service can be reached. What is kept on disk holds no signed
+    links: ``last`` is the answer as it came only where it was asked for just now.
     """
 
     def __init__(self, client: Client, service: str, key: str, check: Check, *, keep: float = math.inf) -> None:
@@ -115,7 +117,8 @@ class Ask(requests.Session):
             if known is None or known.origin.age > self.keep:
                 try:
                     data, address = self._whole(method, str(url), options)
-                    known = self.client.store.put(self.service, key, clean.url(address), data)
+                    kept = self.client.store.put(self.service, key, clean.url(address), clean.answer(data))
+                    known = replace(kept, data=data)
                 except ServiceError:
                     if known is None:
                         raise

@@ -25,6 +25,12 @@ PAIR = re.compile(
     r"(?i)\b(authorization|api[_-]?key|access[_-]?token|token|password|passwd|secret|signature|cookie|bearer|basic)"
     r"(\s*[:=]\s*|\s+)(bearer\s+|basic\s+)?[^\s,;&\"']+"
 )
+PARAM = re.compile(
+    r"(<PARAM\b(?=[^>]*\bname=[\"'][^\"']*(?:token|secret|signature|password|passwd|credential|authorization|api_?key))"
+    r"[^>]*\bvalue=[\"'])([^\"']+)([\"'])",
+    re.IGNORECASE,
+)
+"""A parameter of a service descriptor that is named as a secret, with its value."""
 LONGEST = 160
 
 
@@ -59,6 +65,28 @@ def words(text: str, hidden: frozenset[str] = frozenset()) -> str:
     text = PAIR.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", URL.sub(lambda match: url(match[0]), text))
     text = TOKEN.sub(HIDDEN, " ".join("".join(c if c.isprintable() else " " for c in text).split()))
     return (text if len(text) <= LONGEST else text[: LONGEST - 3] + HIDDEN).rstrip(". ")
+
+
+def answer(data: bytes) -> bytes:
+    """A table as it may be kept: each address in it as ``url`` writes it, secret parameters hidden; others unchanged.
+
+    Links of DataLink are sometimes signed for the one who asked. The same bytes where nothing is hidden, so that an
+    answer without such links stays what the service sent.
+    """
+    if b"VOTABLE" not in data[:4000]:
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    text = URL.sub(lambda found: _link(found[0]), text)
+    return PARAM.sub(lambda found: f"{found[1]}{HIDDEN}{found[3]}", text).encode("utf-8", "surrogateescape")
+
+
+def _link(found: str) -> str:
+    """An address inside a table, escaped as there; as it was where nothing in it is secret."""
+    address = html.unescape(found)
+    kept = url(address)
+    if "@" in urlsplit(address).netloc:  # that somebody was named stays to be seen, so that the link is asked for again
+        kept = kept.replace("://", f"://{HIDDEN}@", 1)
+    return html.escape(kept, quote=False) if HIDDEN in kept else found
 
 
 class Filter(logging.Filter):

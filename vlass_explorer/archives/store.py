@@ -1,7 +1,8 @@
 """The cache of answers: atomic, one file an answer with its provenance beside it, never trusted without its hash.
 
-It lies in ``archives`` of the cache folder (``VLASS_EXPLORER_CACHE``; off: until the process ends). An answer stays
-until somebody deletes it, so that a second run needs no network; it is fetched again where its file was changed.
+It lies in ``archives`` of the cache folder (``VLASS_EXPLORER_CACHE``; off: until the process ends). An answer stays, so
+that a second run needs no network, until all together exceed ``VLASS_EXPLORER_CACHE_GB``: then those used longest ago
+go (``room``). It is fetched again where its file was changed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import platformdirs
 
 from ..schema import ArchiveError
+from . import room
 
 FOLDER = "VLASS_EXPLORER_CACHE"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -69,6 +71,7 @@ class Store:
             )
             folder = home / "archives"
         self.folder = folder
+        self._room = room.Room(folder)
 
     def get(self, service: str, key: str) -> Answer | None:
         """The answer, None where there is none or its file is not what was fetched."""
@@ -79,8 +82,10 @@ class Store:
             known = Origin(**values)
         except (OSError, ValueError, TypeError):
             return None
-        whole = known.key == key and hashlib.sha256(content).hexdigest() == known.sha256
-        return Answer(content, known, data) if whole else None
+        if known.key != key or hashlib.sha256(content).hexdigest() != known.sha256:
+            return None
+        room.used(origin)
+        return Answer(content, known, data)
 
     def put(self, service: str, key: str, url: str, data: bytes) -> Answer:
         """Keep an answer; raises ArchiveError where the disk refuses, and leaves nothing half done."""
@@ -91,6 +96,7 @@ class Store:
             to.parent.mkdir(parents=True, exist_ok=True)
             write(to, data)
             write(beside, json.dumps(asdict(origin)).encode())  # last: an answer without it is none
+            self._room.added(len(data), keep=to)
         except OSError as error:
             raise ArchiveError(
                 f"The cache {self.folder} cannot be written ({error.strerror or error}): make room, or name another "

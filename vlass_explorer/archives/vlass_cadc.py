@@ -17,7 +17,7 @@ from pyvo.dal.adhoc import DatalinkRecord, DatalinkResults
 from pyvo.dal.tap import TAPQuery
 
 from ..schema import Product, ServiceError
-from . import answers
+from . import answers, clean
 from .ask import ANSWERS, Ask, Client, spoken
 from .contract import Outside, Position, circle, key
 from .store import Answer
@@ -99,14 +99,21 @@ def _links(client: Client, base: str, names: Sequence[str]) -> Iterator[tuple[st
     """Publisher id, and the addresses of the cutouts of its image and of its noise image ("" for none)."""
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
-        url = f"{base}/caom2ops/datalink"
-        # The key holds no position: the answer is the same all over a tile.
-        ask = Ask(client, SERVICE, key(links=batch), answers.is_votable(SERVICE), keep=ANSWERS)
-        data = ask.get(url, params={"ID": batch}).content
-        links = DatalinkResults(answers.table(SERVICE, data), url=url)
-        for name in batch:
-            rows = [links.getrecord(row) for row in range(len(links)) if links.getrecord(row).id == name]
-            yield name, _addresses(rows)
+        found = _asked(client, base, batch, ANSWERS)
+        if any(clean.HIDDEN in address for pair in found.values() for address in pair):
+            found = _asked(client, base, batch, 0.0)  # signed links were not kept: they are asked for again
+        yield from found.items()
+
+
+def _asked(client: Client, base: str, names: Sequence[str], keep: float) -> dict[str, tuple[str, str]]:
+    """Addresses of the cutouts of a batch of planes, from the cache where it is younger than ``keep`` seconds."""
+    url = f"{base}/caom2ops/datalink"
+    # The key holds no position: the answer is the same all over a tile.
+    ask = Ask(client, SERVICE, key(links=names), answers.is_votable(SERVICE), keep=keep)
+    data = ask.get(url, params={"ID": names}).content
+    links = DatalinkResults(answers.table(SERVICE, data), url=url)
+    rows = [links.getrecord(row) for row in range(len(links))]
+    return {name: _addresses([row for row in rows if row.id == name]) for name in names}
 
 
 def _addresses(rows: list[DatalinkRecord]) -> tuple[str, str]:
