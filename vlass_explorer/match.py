@@ -19,7 +19,7 @@ from .cutouts import to_pixels
 from .cutouts.bounds import MAX_PIXELS
 from .foreign import mapped, reason
 from .measure.geometry import FWHM, sky_covariance, to_sky
-from .schema import Beam, Cutout, InputSpec, MatchError, Native
+from .schema import Beam, Cutout, InputSpec, MatchError, Native, pixel_shape
 
 ALIKE = 0.01  # beams and pixels that differ by less than this are taken for the same
 NARROWEST = 1.4  # pixels (FWHM); a Gaussian sampled more coarsely is up to a third narrower than it should be
@@ -116,6 +116,33 @@ def regrid(cutout: Cutout, pixel: float) -> Cutout:
         row0="south" if wcs is not None else cutout.row0,
         declared_scale=pixel if wcs is None else None,
     )
+
+
+def onto(cutout: Cutout, wcs: WCS, shape: tuple[int, int], shift: tuple[float, float] = (0.0, 0.0)) -> Cutout:
+    """The cutout in the pixels (ny, nx) of another WCS, by cubic splines; blank as in ``regrid``, its noise kept.
+
+    ``shift`` (east, north) in arcsec is how far sources lie from where they should: it is taken back. Brightness is
+    that at the new pixel centres: the new pixels are fine enough where the beam is two of them or more.
+
+    Raises MatchError without a WCS, or where the two cannot be followed.
+    """
+    matrix = _matrix(cutout)
+    if cutout.wcs is None:
+        raise MatchError("The image has no sky coordinates (WCS): it cannot be laid over another.")
+    rows, columns = np.indices(shape, float)
+    with mapped(lambda error: MatchError(f"The image's coordinates cannot be followed ({reason(error)}).")):
+        x, y = to_pixels(cutout.wcs, wcs.pixel_to_world(columns, rows))
+    moved = np.linalg.solve(matrix, shift)
+    note = f"Laid onto pixels of {quantities.angle(float(np.sqrt(pixel_shape(wcs, *_middle(shape)).area)))}."
+    if any(shift):
+        note = f"{note[:-1]}, moved by {-shift[0]:+.2f}″ east and {-shift[1]:+.2f}″ north."
+    pixels = _sampled(cutout.pixels, y + moved[1], x + moved[0])
+    found = _changed(cutout, pixels, note, wcs=wcs, row0=cutout.row0, declared_scale=None)
+    return replace(found, noise=cutout.noise)
+
+
+def _middle(shape: tuple[int, int]) -> tuple[float, float]:
+    return (shape[0] - 1) / 2, (shape[1] - 1) / 2
 
 
 def _beam(cutout: Cutout) -> Beam:

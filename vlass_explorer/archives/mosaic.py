@@ -10,21 +10,17 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-import radio_beam
-from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 from reproject import reproject_interp
 from scipy import ndimage
 
-from .. import match
+from ..common_beam import to_common_beam
 from ..foreign import mapped, reason
-from ..measure.geometry import sky_covariance
 from ..schema import ArchiveError, Beam, Cutout, MatchError
 from .contract import Position
 
-ALIKE = match.ALIKE
 FEATHER = 20.0  # pixels from its edge over which a tile gains its full weight
 KEPT = ("BUNIT", "BTYPE", "OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS", "RESTFRQ", "SURVEY", "PROPCODE")
 
@@ -35,11 +31,7 @@ def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[byte
     A pixel is the weighted mean of the tiles that have data there (bicubic, each smoothed to the common beam), NaN
     where none has. Raises ArchiveError where beams or coordinates do not let them be put together.
     """
-    beam, said = common_beam(tiles)
-    try:
-        alike = [tile if beam is None else match.smooth(tile, beam) for tile in tiles]
-    except MatchError as error:
-        raise ArchiveError(f"The tiles cannot be brought to one beam: {error}") from error
+    alike, beam, said = _one_beam(tiles)
     scale = tiles[0].pixel_scale
     assert scale is not None
     pixel = float(np.sqrt(scale[0] * scale[1]))
@@ -56,40 +48,22 @@ def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[byte
     return _packed(pixels, wcs, tiles[0], beam, [tile.name for tile in tiles], notes), notes
 
 
-def common_beam(tiles: Sequence[Cutout]) -> tuple[Beam | None, tuple[str, ...]]:
-    """The beam to bring tiles to, None where they share one or none says its own, and what is told of it."""
-    beams = [tile.beam for tile in tiles if tile.beam is not None]
-    if len(beams) < len(tiles):
-        return None, ("Not every tile says its beam: they are taken as they are.",)
-    first = beams[0]
-    if all(_differ(first, other) <= ALIKE for other in beams):
-        return None, ()
-    # With one beam twice radio-beam takes the way of many beams: of just two its answer can be a quarter too large.
-    rows = [*beams, beams[-1]]
-    axes = ([getattr(beam, name) for beam in rows] for name in ("major", "minor", "pa"))
-    major, minor, pa = axes
-    with mapped(lambda error: ArchiveError(f"The tiles have no common beam ({reason(error)}).")):
-        found = radio_beam.Beams(major * u.arcsec, minor * u.arcsec, pa * u.deg).common_beam()
-        common = Beam(
-            float(found.major.to_value(u.arcsec)),
-            float(found.minor.to_value(u.arcsec)),
-            float(found.pa.to_value(u.deg)),
-        )
-    told = f"Tiles with beams of {', '.join(dict.fromkeys(map(str, beams)))}"
+def _one_beam(tiles: Sequence[Cutout]) -> tuple[Sequence[Cutout], Beam | None, tuple[str, ...]]:
+    """The tiles at one beam, that beam where it is not the first one's own, and what is told of it."""
+    if any(tile.beam is None for tile in tiles):
+        return tiles, None, ("Not every tile says its beam: they are taken as they are.",)
     try:
-        for tile in tiles:
-            match.smooth(tile, common)
-    except MatchError:
-        narrowest = match.NARROWEST * 1.01 * max(max(tile.pixel_scale or (0.0,)) for tile in tiles)
-        common = Beam(float(np.hypot(common.major, narrowest)), float(np.hypot(common.minor, narrowest)), common.pa)
-        return common, (f"{told} smoothed to {common}, the smallest one that these pixels can sample the kernels to.",)
-    return common, (f"{told} smoothed to their smallest common beam, {common}.",)
-
-
-def _differ(one: Beam, other: Beam) -> float:
-    """Largest relative difference of two beams in any direction."""
-    here, there = (sky_covariance(beam.major, beam.minor, beam.pa) for beam in (one, other))
-    return float(np.abs(np.sqrt(np.linalg.eigvals(np.linalg.solve(there, here)).real) - 1.0).max())
+        together = to_common_beam(tiles)
+    except MatchError as error:
+        raise ArchiveError(f"The tiles cannot be brought to one beam: {error}") from error
+    if not together.smoothed:
+        return tiles, None, ()
+    told = f"Tiles with beams of {', '.join(dict.fromkeys(str(tile.beam) for tile in tiles))} smoothed to"
+    if together.widened:
+        said = f"{told} {together.beam}, the smallest one that these pixels can sample the kernels to."
+    else:
+        said = f"{told} their smallest common beam, {together.beam}."
+    return together.cutouts, together.beam, (said,)
 
 
 def _grid(position: Position, pixel: float, side: int) -> WCS:

@@ -48,6 +48,10 @@ class MatchError(InputError):
     """A cutout cannot be brought to another beam or to other pixels; the sentence says why."""
 
 
+class PairError(InputError):
+    """Two images of a source cannot be compared; the sentence says why."""
+
+
 class CheckpointError(ExplorerError):
     """A checkpoint folder cannot be listed, loaded or saved."""
 
