@@ -18,12 +18,13 @@ PAGES = {  # file in pages/: title, icon
     "explain": ("Explain", ":material/troubleshoot:"),
     "compare": ("Compare", ":material/compare:"),
     "sky": ("Sky", ":material/travel_explore:"),
+    "source": ("Source", ":material/layers:"),
     "train": ("Train", ":material/model_training:"),
     "runs": ("Runs", ":material/monitoring:"),
     "checkpoints": ("Checkpoints", ":material/inventory_2:"),
     "data": ("Data", ":material/dataset:"),
 }
-LOOK = ("explore", "attention", "explain", "compare", "sky")  # the other pages are about training
+LOOK = ("explore", "attention", "explain", "compare", "sky", "source")  # the other pages are about training
 
 groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from vlass_explorer import epochs, match  # noqa: E402
 from vlass_explorer.epochs import Comparison  # noqa: E402
 from vlass_explorer.schema import Cutout  # noqa: E402
 
-SHIFT, QUIET = 0.5, 1e-9
+SHIFT, QUIET = 0.5, 1e-6
 BOX = 6  # pixels around the source
 UNCERTAIN = 0.15  # of each flux scale of Quick Look
 
@@ -119,22 +121,25 @@ def main() -> None:
     parser.add_argument("--shifts", type=int, default=50)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    few = epochs.compare(*pair(0, Truth(neighbours=4)))
-    found = {
-        f"shift of {SHIFT} arcsec, {options.shifts} fields": shifted(options.shifts),
-        f"constant source of S/N 100, beams {BEAMS[0]} and {BEAMS[1]}": residual(max(options.draws // 10, 10)),
-        f"constant sources, flux scales drawn by {UNCERTAIN:.0%} each, {options.draws} draws: flagged": alarms(
-            options.draws, 0.0
+    parts: dict[str, Callable[[], dict[str, float]]] = {
+        f"shift of {SHIFT} arcsec, {options.shifts} fields": partial(shifted, options.shifts),
+        f"constant source of S/N 100, beams {BEAMS[0]} and {BEAMS[1]}": partial(residual, max(options.draws // 10, 10)),
+        f"constant sources, scales drawn by {UNCERTAIN:.0%} each, {options.draws} draws: flagged": partial(
+            alarms, options.draws, 0.0
         ),
-        f"changed by 20 % at S/N 50 to 150, {options.draws} draws: flagged": alarms(options.draws, 0.2),
+        f"changed by 20 % at S/N 50 to 150, {options.draws} draws: flagged": partial(alarms, options.draws, 0.2),
     }
+    few = epochs.words.scale(epochs.compare(*pair(0, Truth(neighbours=4))))
+    found = {}
+    for title, part in parts.items():
+        found[title] = part()
+        if not options.json:
+            lines = (f"| {key} | {value:.4f} |" for key, value in found[title].items())
+            print(f"| {title} | |\n|---|---|", *lines, "", sep="\n", flush=True)
     if options.json:
-        print(json.dumps(found | {"four neighbours": epochs.words.scale(few)}, indent=1))
-        return
-    for title, rows in found.items():
-        print(f"| {title} | |\n|---|---|")
-        print("\n".join(f"| {key} | {value:.4f} |" for key, value in rows.items()), end="\n\n")
-    print(f"Four neighbours, noise {1e6 * RMS:.0f} µJy/beam: {epochs.words.scale(few)}")
+        print(json.dumps(found | {"four neighbours": few}, indent=1))
+    else:
+        print(f"Four neighbours, noise {1e6 * RMS:.0f} µJy/beam: {few}")
 
 
 if __name__ == "__main__":

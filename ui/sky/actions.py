@@ -33,6 +33,16 @@ def draw(answer: Answer, chosen: Sequence[state.Entry]) -> None:
             args=(chosen,),
         ):
             st.switch_page("pages/explore.py")
+        if st.button(
+            "In all surveys",
+            key="sky_source",
+            icon=":material/layers:",
+            disabled=not chosen,
+            on_click=state.take,
+            args=(chosen,),
+            help="Takes them to Explore's list and shows the first on the Source page, beside all others that show it.",
+        ):
+            st.switch_page("pages/source.py")
         for suffix, label, mime in ((".vot", "VOTable", "application/x-votable+xml"), (".csv", "CSV", "text/csv")):
             st.download_button(
                 label,

@@ -10,7 +10,8 @@ change that could be seen without them. Fluxes are in Jy, places (y, x) in pixel
 arcsec.
 """
 
-from . import groups, words
+from . import agreement, groups, words
+from .aligned import aligned, levels
 from .changes import Change, Measured
 from .checks import name
 from .difference import Comparison, compare
@@ -25,8 +26,11 @@ __all__ = [
     "Scale",
     "Shift",
     "SpectralIndex",
+    "agreement",
+    "aligned",
     "compare",
     "groups",
+    "levels",
     "name",
     "spectral_index",
     "words",

@@ -19,6 +19,7 @@ from ..measure.geometry import beam_covariance, to_sky
 from ..schema import Cutout, PairError
 from .neighbours import Scale
 
+NEAR = 22.0  # arcsec from a position within which a source begins, as far as islands are linked
 DIFFERS = 3.0  # sigma from which a difference is called one
 
 Array = NDArray[np.float64]
@@ -100,15 +101,22 @@ class Target:
 
 
 def own_pixels(mean: Cutout, place: tuple[float, float]) -> NDArray[np.bool_]:
-    """Pixels (ny, nx) of the source at a place of an image, as ``measure.source_mask`` finds it at a centre."""
+    """Pixels (ny, nx) of the source at a place of an image, as ``measure.source_mask`` finds it at a centre.
+
+    None of them where the nearest source begins more than 22 arcsec (or a beam) away: that is another one.
+    """
     (y, x), (ny, nx) = (round(place[0]), round(place[1])), mean.shape
     pads = [(max(n - 1 - 2 * at, 0), max(2 * at - (n - 1), 0)) for at, n in ((y, ny), (x, nx))]
-    if not any(map(any, pads)):
-        return measure.source_mask(mean)
-    padded = np.pad(mean.pixels, pads, constant_values=np.nan)
-    centred = replace(mean, pixels=padded, sha256="-", declared_scale=None)
-    found = measure.source_mask(centred)
-    return found[pads[0][0] : pads[0][0] + ny, pads[1][0] : pads[1][0] + nx]
+    centred = mean
+    if any(map(any, pads)):
+        padded = np.pad(mean.pixels, pads, constant_values=np.nan)
+        centred = replace(mean, pixels=padded, sha256="-", declared_scale=None)
+    found = measure.source_mask(centred)[pads[0][0] : pads[0][0] + ny, pads[1][0] : pads[1][0] + nx]
+    if not found.any() or mean.pixel_shape is None or mean.beam is None:
+        return found
+    steps = (np.argwhere(found) - np.array(place)) @ mean.pixel_shape.steps
+    is_here = np.hypot(*steps.T).min() <= max(NEAR, mean.beam.major)
+    return found if is_here else np.zeros_like(found)
 
 
 def target(

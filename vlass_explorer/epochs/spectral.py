@@ -137,7 +137,7 @@ def _warnings(
                 f"Flux resolved out: the source is {quantities.angle(size)} large, and {title} loses flux from about "
                 f"{quantities.angle(most)} on. What {title} lacks is taken for spectrum."
             )
-    told.append(f"A flux scale that is off by {OFF:.0%} shifts the index by {shift:.2f}.")
+    told.append(f"A flux scale that is off by {100 * OFF:.0f} % shifts the index by {shift:.2f}.")
     for measured, title in zip(fluxes, names, strict=True):
         if measured.flux_scale is None:
             told.append(f"The flux scale of {title} is not known here.")

@@ -42,7 +42,9 @@ def scale(found: Comparison) -> str:
             f"the difference image holds it. {_least(found)}"
         )
     ratio = quantities.rounded(found.scale.value, found.scale.value * found.scale.error)
-    scatter = f"; they scatter by {found.scale.scatter:.1%} beyond their noise" if found.scale.scatter > 0.001 else ""
+    scatter = (
+        f"; they scatter by {100 * found.scale.scatter:.1f} % beyond their noise" if found.scale.scatter > 0.001 else ""
+    )
     left = sum(not one.used for one in found.neighbours)
     varies = f"; {left} that vary are left out" if left else ""
     return f"Flux scale {ratio} of the first's by {found.scale.count} compact neighbours{scatter}{varies}."
@@ -74,7 +76,7 @@ def _change(change: Change, what: str) -> str:
         return f"{what}: {value} ({change.sigma:+.1f}σ), {verdict}."
     share = f"{100 * change.share:+.0f} ± {100 * change.error / abs(change.first):.0f} % ({change.sigma:+.1f}σ)"
     if change.is_real:
-        return f"{what}: {share}, **it differs**."
+        return f"{what}: {share}, it differs."
     return f"{what}: {share}, no more than the errors allow; {_told(change)}."
 
 

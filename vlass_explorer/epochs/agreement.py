@@ -1,0 +1,48 @@
+"""What one checkpoint says of a source in each of its images, and whether these answers agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..schema import Prediction
+
+
+@dataclass(frozen=True)
+class Said:
+    """The answer to one image, as it is and at the beam of training; None where there is none that counts."""
+
+    name: str
+    native: str | None
+    matched: str | None
+
+
+def said(name: str, native: Prediction | None, matched: Prediction | None) -> Said:
+    """Labels of two predictions; one that is outside what the checkpoint is for counts as none.
+
+    An image that is as the training data (validity ok) counts as matched where it cannot be made more so.
+    """
+    native_label, matched_label = (
+        None if each is None or each.validity.level == "outside" else each.label for each in (native, matched)
+    )
+    if matched is None and native is not None and native.validity.level == "ok":
+        matched_label = native_label
+    return Said(name, native_label, matched_label)
+
+
+def sentences(answers: Sequence[Said]) -> list[str]:
+    """Whether the images agree as they are, and matched; nothing where fewer than two answers count."""
+    told = []
+    for what, labels in (
+        ("As they are", {one.name: one.native for one in answers}),
+        ("Matched to the beam of training", {one.name: one.matched for one in answers}),
+    ):
+        counted = {name: label for name, label in labels.items() if label is not None}
+        if len(counted) < 2:
+            continue
+        if len(set(counted.values())) == 1:
+            told.append(f"{what}, all {len(counted)} images say {next(iter(counted.values()))}.")
+        else:
+            listed = ", ".join(f"{name} {label}" for name, label in counted.items())
+            told.append(f"{what}, the images do not agree: {listed}.")
+    return told
