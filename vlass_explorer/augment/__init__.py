@@ -9,6 +9,17 @@ or loader processes.
 from .brightness import beam_noise
 from .draws import Draw, draw
 from .geometry import reach, within
-from .pipeline import Prepared, augment, prepare, preview
+from .pipeline import Prepared, augment, augment_masks, prepare, preview
 
-__all__ = ["Draw", "Prepared", "augment", "beam_noise", "draw", "prepare", "preview", "reach", "within"]
+__all__ = [
+    "Draw",
+    "Prepared",
+    "augment",
+    "augment_masks",
+    "beam_noise",
+    "draw",
+    "prepare",
+    "preview",
+    "reach",
+    "within",
+]

@@ -29,8 +29,30 @@ def within(window: Window, outer: Window) -> Window:
 
 def sample(images: Tensor, window: Window, draws: Sequence[Draw]) -> Tensor:
     """One affine resampling, bilinear; a pixel with less than half of its weight on data is NaN."""
-    ny, nx = images.shape[-2:]
-    (height, width), device = window.shape, images.device
+    (ny, nx), device = images.shape[-2:], images.device
+    table, grid = _positions((ny, nx), window, draws, device)
+    # On a GPU, asking would make the processor wait for it.
+    if device.type == "cpu" and not bool(torch.isnan(images.sum())) and _is_inside(table, (ny, nx), window):
+        return F.grid_sample(images, grid, align_corners=False)
+    values = F.grid_sample(torch.nan_to_num(images, nan=0.0), grid, align_corners=False)
+    weight = F.grid_sample((~torch.isnan(images)).to(images.dtype), grid, align_corners=False)
+    values = torch.where(weight > 0.999, values, values / weight.clamp_min(0.5))
+    return torch.where(weight < 0.5, torch.full_like(values, torch.nan), values)
+
+
+def sample_labels(masks: Tensor, window: Window, draws: Sequence[Draw], outside: int) -> Tensor:
+    """The same resampling of labels (B, ny, nx): each pixel that of the nearest, ``outside`` beyond the image."""
+    grid = _positions((masks.shape[-2], masks.shape[-1]), window, draws, masks.device)[1]
+    # Beyond the image is 0, which is a label: so labels count from 1 while they move.
+    moved = F.grid_sample(masks[:, None].float() + 1, grid, mode="nearest", align_corners=False)[:, 0] - 1
+    return torch.where(moved < 0, torch.full_like(moved, outside), moved).to(masks.dtype)
+
+
+def _positions(
+    shape: tuple[int, int], window: Window, draws: Sequence[Draw], device: torch.device
+) -> tuple[NDArray[np.float64], Tensor]:
+    """Affine terms (6, B) of each draw, and where each pixel of the window comes from (B, h, w, 2), as torch has it."""
+    (ny, nx), (height, width) = shape, window.shape
     turn = np.array([[np.cos(d.angle), np.sin(d.angle), *d.mirror, *d.shift, d.zoom] for d in draws])
     cos, sin, mirror_y, mirror_x, shift_y, shift_x, zoom = turn.T
     # Pixel edges of the source per unit of the window's half sides: rotation acts on the sky, so on the unit square.
@@ -47,15 +69,7 @@ def sample(images: Tensor, window: Window, draws: Sequence[Draw]) -> Tensor:
     x0, xx, xy, y0, yx, yy = torch.from_numpy(table).to(device, torch.float32)[..., None, None]
     x = (torch.arange(width, device=device) * 2 + 1 - width)[None, None] / width
     y = (torch.arange(height, device=device) * 2 + 1 - height)[None, :, None] / height
-    grid = torch.stack([x0 + xx * x + xy * y, y0 + yx * x + yy * y], dim=-1)  # (B, h, w, 2)
-
-    # On a GPU, asking would make the processor wait for it.
-    if device.type == "cpu" and not bool(torch.isnan(images.sum())) and _is_inside(table, (ny, nx), window):
-        return F.grid_sample(images, grid, align_corners=False)
-    values = F.grid_sample(torch.nan_to_num(images, nan=0.0), grid, align_corners=False)
-    weight = F.grid_sample((~torch.isnan(images)).to(images.dtype), grid, align_corners=False)
-    values = torch.where(weight > 0.999, values, values / weight.clamp_min(0.5))
-    return torch.where(weight < 0.5, torch.full_like(values, torch.nan), values)
+    return table, torch.stack([x0 + xx * x + xy * y, y0 + yx * x + yy * y], dim=-1)
 
 
 def _is_inside(table: NDArray[np.float64], shape: tuple[int, int], window: Window) -> bool:

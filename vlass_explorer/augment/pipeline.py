@@ -12,7 +12,7 @@ from .. import preprocess
 from ..schema import Cutout, InputSpec, RunConfig, Window
 from .brightness import blurred, reclipped, with_noise
 from .draws import draw
-from .geometry import cut, reach, sample, within
+from .geometry import cut, reach, sample, sample_labels, within
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ def augment(
     if config.reclip > 0:
         crops = reclipped(crops, spec, draws)
     return crops
+
+
+def augment_masks(
+    masks: Tensor, window: Window, config: RunConfig, *, epoch: int, indices: Sequence[int], outside: int
+) -> Tensor:
+    """Labels (B, h, w) of masks (B, ny, nx), moved as ``augment`` moves the images of the same epoch and indices.
+
+    No label is mixed with its neighbour; what lies beyond the image, or where the image has no pixel, is ``outside``.
+    """
+    return sample_labels(masks, window, [draw(config, epoch, index) for index in indices], outside)
 
 
 def preview(

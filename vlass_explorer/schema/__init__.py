@@ -22,6 +22,7 @@ from .errors import (
 )
 from .found import VERDICTS, ArchiveError, Found, Product, ServiceError, Target, Verdict
 from .learning import (
+    IGNORE,
     RENAMED,
     Checkpoint,
     Explanation,
@@ -41,6 +42,7 @@ from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
 from .training import INHERITED, Phase, Run, RunConfig, Split
 
 __all__ = [
+    "IGNORE",
     "INHERITED",
     "RENAMED",
     "VERDICTS",

@@ -74,6 +74,8 @@ class InputSpec:
         return None if self.beam_arcsec is None else Beam(max(self.beam_arcsec), min(self.beam_arcsec))
 
 
+IGNORE = 255
+"""Label of pixels without a label, in masks of classes as 8-bit files hold them."""
 RENAMED = {"first_cnn": "vlass_vision_cnn"}
 """Names of architectures in older checkpoints and configurations, and what they are called now."""
 

@@ -5,7 +5,8 @@
 one image after the other, so that its figures are those of the set and not means of batches.
 """
 
-from .losses import IGNORE, LOSSES, cross_entropy, dice, focal
+from ..schema import IGNORE
+from .losses import LOSSES, cross_entropy, dice, focal
 from .networks import ENCODER, NETWORKS, create
 from .score import Score
 

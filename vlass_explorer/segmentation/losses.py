@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = 255
-"""Label of pixels without a label, as in 8-bit masks."""
+from ..schema import IGNORE
 
 
 def cross_entropy(logits: Tensor, masks: Tensor, *, weight: Tensor | None = None) -> Tensor:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schema import FloatArray
-from .losses import IGNORE
+from ..schema import IGNORE, FloatArray
 
 Mask = NDArray[np.integer]
 
