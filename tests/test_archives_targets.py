@@ -225,6 +225,17 @@ def test_the_command_line(
     capsys.readouterr()
     assert main(["cutouts", "3.3 -9.3", "--survey", "vlas", *common]) == 2
     assert "nearest name is 'vlass'" in capsys.readouterr().err.lower()
+    lobes = tmp_path / "lobes.csv"
+    lobes.write_text("name,ra,dec,S\na,3.3,-9.3055556,20\nb,3.3,-9.2944444,30\n")
+    assert main(["cutouts", str(lobes), "--columns", "flux=S", *common]) == 0
+    assert "Grouping is off (--group): 2 of the 2 positions are parts of 1 source" in capsys.readouterr().out
+    assert main(["cutouts", str(lobes), "--columns", "flux=S", "--group", *common]) == 0
+    assert "Grouping is on: 2 of the 2 positions" in capsys.readouterr().out
+    with (out / "catalogue.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["id"], row["components"], row["component_ids"], row["placed_on"]) == ("b", "2", "a | b", "middle")
+    assert float(row["dec"]) == pytest.approx(-9.3) and float(row["offset"]) == pytest.approx(20.0, abs=0.01)
+    assert float(row["extent"]) == pytest.approx(40.0, abs=0.01) and "may lie outside" in row["cautions"]
     monkeypatch.setenv(allowed.SETTING, "off")
     assert main(["cutouts", "3.3 -9.3", *common]) == 2
     assert "switched off here" in capsys.readouterr().err

@@ -96,6 +96,26 @@ def test_a_labelled_table_becomes_a_data_set(page: AppTest, tmp_path: Path) -> N
     assert (tmp_path / "uploads" / "mine" / "cutouts.vot").is_file()
 
 
+def _told(page: AppTest) -> str:
+    return " ".join(one.value for one in page.markdown).replace("\\", "")
+
+
+def test_parts_of_one_source_are_one_row(page: AppTest, sky: Replay) -> None:
+    table = b"name,ra,dec,flux\na,3.3,-9.3055556,20\nb,3.3,-9.2944444,30\nalone,3.5,-9.1,900\n"
+    page.file_uploader(key="sky_table").upload("t.csv", table)
+    page.run()
+    look(page, "")
+    rows = page.dataframe[0].value
+    assert list(rows["target"]) == ["a", "b", "alone"]
+    assert "Not taken together: 2 of the 3 positions are parts of 1 source" in _told(page)
+    page.toggle(key="sky_group").set_value(True)
+    look(page, "")
+    rows = page.dataframe[0].value
+    assert list(rows["target"]) == ["b", "alone"] and rows["verdict"][0] == "found"
+    assert "by distances and fluxes: 2 targets" in _told(page)
+    assert "parts of it may lie outside" in rows["why"][0]  # 40 arcsec in a square of 30
+
+
 def test_what_cannot_be_asked_is_one_sentence(page: AppTest) -> None:
     look(page, " ")
     assert page.error[0].value.replace("\\", "") == "Type a position or a name, or give a table."

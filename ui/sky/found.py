@@ -15,6 +15,7 @@ import streamlit as st
 
 from vlass_explorer import archives, cutouts
 from vlass_explorer.archives import fetching, room, survey_noise
+from vlass_explorer.catalogue import grouping
 from vlass_explorer.schema import ArchiveError, Cutout, CutoutError, Found
 
 from .. import loaders, slow, state
@@ -44,6 +45,8 @@ class Answer:
 
     rows: tuple[Found, ...]
     folder: Path
+    grouped: str = ""
+    """What was, or would be, taken together as one source; empty for a single position."""
 
 
 def look(request: Request, place: Any) -> Answer | None:
@@ -71,20 +74,32 @@ def _ask(request: Request) -> Answer:
         raise ArchiveError(
             f"These are {len(typed):,} positions; a page looks up {MOST}. For more: python -m vlass_explorer cutouts."
         )
+    made = grouping.group(typed)
+    targets = made.targets if request.group else typed
     services = tuple(archives.service(name) for name in request.services)
     order = fetching.Order(services, request.size, FETCHED * request.size)
     out = client.store.folder / room.PAGES / request.key
-    journal = fetching.run(typed, order, out, client)
+    journal = fetching.run(targets, order, out, client)
     room.used(out)
-    rows = tuple(journal.rows(typed, [service.SERVICE for service in services]))
+    found = list(journal.rows(targets, [service.SERVICE for service in services]))
+    if request.group:
+        found = list(grouping.annotated(found, made))
+    rows = tuple(grouping.near_bright(found, typed, made if request.group else None))
     journal.manifest(rows)
-    return Answer(rows, out)
+    return Answer(rows, out, _told(made, on=request.group) if len(typed) > 1 else "")
+
+
+def _told(made: grouping.Grouping, *, on: bool) -> str:
+    """What grouping did, or would do."""
+    if on or not made.joined:
+        return made.sentence
+    return f"Not taken together: {made.sentence[0].lower()}{made.sentence[1:]}"
 
 
 def table(answer: Answer, *, use_survey_noise: bool) -> list[state.Entry]:
     """Draw the table and return the entries of the chosen rows that have an image."""
     entries = [entry_of(row, answer.folder, use_survey_noise=use_survey_noise) for row in answer.rows]
-    st.markdown(plain(_summary(answer.rows)))
+    st.markdown(plain(" ".join(filter(None, (_summary(answer.rows), answer.grouped)))))
     chosen = st.dataframe(
         pd.DataFrame([_row(row, answer.folder) for row in answer.rows], columns=list(COLUMNS)),
         column_config=COLUMNS,
@@ -140,7 +155,7 @@ def _row(row: Found, folder: Path) -> dict[str, Any]:
         "verdict": row.verdict or "not asked",
         "rms": None if row.rms is None else 1e6 * row.rms,
         "survey rms": None if row.rms_survey is None else 1e6 * row.rms_survey,
-        "why": " ".join(filter(None, (row.error, row.reason, *row.notes))),
+        "why": " ".join(filter(None, (row.error, row.reason, *row.cautions, *row.notes))),
     }
 
 

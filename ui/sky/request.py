@@ -29,6 +29,7 @@ MOST = state.MOST_FILES
 ASKED = "sky_asked"
 """Session key: the request whose answers are in view."""
 FETCHED = 2.0
+COLUMNS = ("ra", "dec", "name", "label", "flux", "peak", "major", "pa")
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class Request:
     services: tuple[str, ...]
     size: float
     tiles: Path | None
+    group: bool = False
+    """Take positions that are parts of one source together."""
 
     @property
     def key(self) -> str:
         """The same for the same request."""
         table = None if self.table is None else (self.table[0], hashlib.sha256(self.table[1]).hexdigest())
-        parts = (self.typed, table, self.columns, self.services, self.size, str(self.tiles))
+        parts = (self.typed, table, self.columns, self.services, self.size, str(self.tiles), self.group)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -74,12 +77,18 @@ def draw() -> Request | None:
         )
         with st.container(width=310, gap="small"):
             st.pills("Surveys", list(allowed), selection_mode="multi", key="sky_surveys", default=list(allowed)[:1])
+            st.toggle(
+                "Parts of one source together",
+                key="sky_group",
+                help="Rows that are lobes or core of one source become one, placed on the core or between the ends: by "
+                "distance, flux and axes, as far as a table has them.",
+            )
             st.number_input("Side of the square in arcmin", 0.2, 30.0, 3.0, 0.5, key="sky_size")
     if TILES in st.session_state.get("sky_surveys", []):
         st.text_input("Folder of tiles", key="sky_tiles", width=420, help="Below a data root.")
     if table is not None:
         with st.expander("Columns of the table"), st.container(horizontal=True):
-            for name in ("ra", "dec", "name", "label"):
+            for name in COLUMNS:
                 st.text_input(name, key=f"sky_column_{name}", placeholder="found by UCD or name", width=200)
             st.selectbox("Unit of ra", ["as it says", "deg", "hour"], key="sky_ra_unit", width=140)
     st.button(
@@ -98,7 +107,7 @@ def _send(table: Any) -> None:
         raise ArchiveError("Type a position or a name, or give a table.")
     if not services:
         raise ArchiveError("Choose a survey.")
-    columns = {name: st.session_state.get(f"sky_column_{name}", "").strip() for name in ("ra", "dec", "name", "label")}
+    columns = {name: st.session_state.get(f"sky_column_{name}", "").strip() for name in COLUMNS}
     unit = st.session_state.get("sky_ra_unit")
     tiles = None
     if "local_tiles" in services:
@@ -110,6 +119,7 @@ def _send(table: Any) -> None:
         services,
         60.0 * float(st.session_state["sky_size"]),
         tiles,
+        bool(st.session_state.get("sky_group", False)),
     )
 
 

@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,12 @@ DEC = ("dec", "dec_deg", "dej2000", "_dej2000", "decj2000", "de_icrs", "dec_icrs
 NAME = ("name", "id", "source", "source_name", "component_name", "object", "target", "main_id", "designation")
 HOURS = ("ra_h", "ra_hours", "rah")
 LABEL = ("label", "class")
+FLUX = ("total_flux", "flux", "flux_total", "int_flux", "flux_int", "fint", "s_int", "integrated_flux")
+PEAK = ("peak_flux", "peak", "flux_peak", "fpeak", "s_peak")
+# Sizes without the beam alone: the fitted ones of an unresolved component lie along the beam.
+MAJOR = ("dc_maj", "deconv_maj", "maj_dc", "major", "deconvolved_major")
+PA = ("dc_pa", "deconv_pa", "pa_dc", "posang", "deconvolved_pa")
+FLUX_UCD = ("phot.flux.density;em.radio", "phot.flux.density;em.radio.3-6ghz", "phot.flux.density")
 MOST_ROWS = 2_000_000
 Parse = Callable[[str], Position | None]
 
@@ -55,6 +61,10 @@ class Columns:
     dec: str = ""
     name: str = ""
     label: str = ""
+    flux: str = ""
+    peak: str = ""
+    major: str = ""
+    pa: str = ""
     ra_unit: Literal["", "deg", "hour"] = ""
 
 
@@ -104,8 +114,34 @@ def read(path: Path, said: Columns, parse: Parse, resolve: Callable[[str], Posit
     scale = 15.0 if hours else _degrees(ra)
     down = _degrees(dec)
     found = []
-    for one, label, first, second in zip(ids, classes, ra.values, dec.values, strict=True):
-        found.append(_target(one, label, partial(_place, first, second, scale, down, parse)))
+    more = _sizes(table, said, count, path)
+    for one, label, first, second, known in zip(ids, classes, ra.values, dec.values, more, strict=True):
+        target = _target(one, label, partial(_place, first, second, scale, down, parse))
+        found.append(target if target.error else replace(target, **known))
+    return found
+
+
+def _sizes(table: dict[str, Read], said: Columns, count: int, path: Path) -> list[dict[str, Any]]:
+    """Flux, peak, major axis (arcsec) and position angle of each row, as far as the table has them and they are any.
+
+    A flux or peak that is not above zero is none: source finders write 0 for what they could not fit.
+    """
+    usual = {"flux": FLUX, "peak": PEAK, "major": MAJOR, "pa": PA}
+    picked = {
+        key: _pick(table, getattr(said, key), FLUX_UCD if key == "flux" else (), names, path)
+        for key, names in usual.items()
+    }
+    found: list[dict[str, Any]] = [{} for _ in range(count)]
+    for key, column in picked.items():
+        if column is None:
+            continue
+        factor = (
+            _degrees(column) * 3600.0 if key == "major" and column.unit.lower() in ("deg", "degree", "rad") else 1.0
+        )
+        for row, value in enumerate(column.values):
+            number = _number(value)
+            if number is not None and math.isfinite(number) and (number > 0 or key in ("major", "pa")):
+                found[row][key] = number * factor
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from astropy import units as u
@@ -91,5 +92,5 @@ def unique(targets: Sequence[Target]) -> list[Target]:
             seen[target.id] += 1
             name = f"{target.id}#{seen[target.id]}"
         seen[name] = 1
-        result.append(target if name == target.id else Target(name, target.ra, target.dec, target.label, target.error))
+        result.append(target if name == target.id else replace(target, id=name))
     return result

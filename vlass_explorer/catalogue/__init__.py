@@ -1,5 +1,3 @@
-"""Tables of many cutouts: what is known of one becomes a row."""
+"""Tables of many cutouts: what is known of one becomes a row; rows of a list that are one source are taken together."""
 
-from . import rows
-
-__all__ = ["rows"]
+__all__ = ["grouping", "rows"]

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Literal
 from tqdm import tqdm
 
 from ..progress import watch
-from ..schema import ArchiveError, Found
+from ..schema import ArchiveError, Found, Target
 from .terminal import FAILED, complain, say, shown
 
 if TYPE_CHECKING:
     from ..archives import Columns
+    from ..catalogue.grouping import Grouping
 
 UNITS = {"arcsec": 1.0, '"': 1.0, "″": 1.0, "arcmin": 60.0, "'": 60.0, "′": 60.0, "deg": 3600.0}
 LARGEST = 3600.0
+KEYS = ("ra", "dec", "name", "label", "flux", "peak", "major", "pa")
+HINTED = 5000  # positions up to which a list that is not grouped is looked at for what belongs together
 FETCHED = 2.0  # times the size: edges of a smoothing kernel, neighbours, and sky to measure the noise on
 
 
@@ -50,7 +53,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--table", default=".parquet", choices=(".parquet", ".csv", ".vot", ".fits"), help="format of the table"
     )
     command.add_argument(
-        "--columns", default="", metavar="KEY=NAME,…", help="columns of the tables: ra=…,dec=…,name=…,label=…"
+        "--columns",
+        default="",
+        metavar="KEY=NAME,…",
+        help=f"columns of the tables: {', '.join(f'{key}=…' for key in KEYS)}",
+    )
+    command.add_argument(
+        "--group",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="take positions that are parts of one source together (off by default)",
     )
     command.add_argument("--ra-unit", choices=("deg", "hour"), default="", help="unit of right ascension in tables")
     command.add_argument("--tiles", type=Path, metavar="DIR", help="folder of VLASS tiles, for --survey tiles")
@@ -62,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Fetch, write table and manifest, and say how many of each verdict."""
     from .. import archives
     from ..archives import fetching
+    from ..catalogue import grouping
     from ..export import tables
 
     chosen = [archives.service(name.strip()) for name in args.survey.split(",") if name.strip()]
@@ -73,14 +86,34 @@ def run(args: argparse.Namespace) -> int:
         targets = archives.given(args.positions, client, _columns(args.columns, args.ra_unit))
     if not targets:
         raise ArchiveError("There is no position: the tables are empty.")
+    asked, made = targets, grouping.group(targets) if args.group else None
+    if made is not None:
+        targets = list(made.targets)
+    if told := _grouped(asked, made):
+        say(shown(told))
     with _bar("cutouts", len(targets) * len(order.services)):
         journal = fetching.run(targets, order, args.out, client)
     rows = list(journal.rows(targets, [service.SERVICE for service in order.services]))
+    if made is not None:
+        rows = list(grouping.annotated(rows, made))
+    rows = list(grouping.near_bright(rows, asked, made))
     _tell(rows)
     tables.write_found(table, rows, overwrite=True)
     journal.manifest(rows)
     say(shown(f"{table}: {_counts(rows)}"))
     return FAILED if any(row.failed for row in rows) else 0
+
+
+def _grouped(targets: list[Target], made: Grouping | None) -> str:
+    """Whether and how rows were taken together, and of a short list that they were not; "" for one position."""
+    from ..catalogue import grouping
+
+    if made is not None:
+        return f"Grouping is on: {made.sentence}"
+    if not 1 < len(targets) <= HINTED:
+        return ""
+    would = grouping.group(targets)
+    return f"Grouping is off (--group): {would.sentence}" if would.joined else ""
 
 
 def _tell(rows: list[Found], most: int = 20) -> None:
@@ -111,9 +144,9 @@ def _size(text: str) -> float:
 
 def _columns(text: str, ra_unit: Literal["", "deg", "hour"]) -> Columns:
     pairs = [part.partition("=") for part in text.split(",") if part]
-    wrong = [key for key, _, value in pairs if key.strip() not in ("ra", "dec", "name", "label") or not value]
+    wrong = [key for key, _, value in pairs if key.strip() not in KEYS or not value]
     if wrong:
-        raise ArchiveError(f"--columns takes ra=…, dec=…, name=…, label=…, not {wrong[0]!r}.")
+        raise ArchiveError(f"--columns takes {', '.join(f'{key}=…' for key in KEYS)}, not {wrong[0]!r}.")
     from ..archives import Columns as Said
 
     return Said(ra_unit=ra_unit, **{key.strip(): value.strip() for key, _, value in pairs})

@@ -12,6 +12,7 @@ from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
 from .measurements import Measurements, measure
 from .photometry import Flux, Forced, forced, integrate
+from .sidelobes import caution as sidelobe_caution
 from .sources import Source, sources
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "integrate",
     "measure",
     "noise",
+    "sidelobe_caution",
     "source_mask",
     "sources",
     "thresholds",

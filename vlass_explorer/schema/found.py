@@ -39,6 +39,14 @@ class Target:
     label: str = ""
     """Class of a source in a table that says it."""
     error: str = ""
+    flux: float | None = None
+    """Flux density in the table's own unit; only ratios within a table are used."""
+    peak: float | None = None
+    """Peak brightness in the table's own unit."""
+    major: float | None = None
+    """Full width at half maximum of the major axis without the beam in arcsec; 0 where not resolved."""
+    pa: float | None = None
+    """Position angle of that axis in degrees, north through east."""
 
     @property
     def position(self) -> tuple[float, float]:
@@ -110,6 +118,14 @@ class Found:
     bytes: int | None = column("phys.size;meta.file", "Size of the file", "byte")
     sha256: str | None = column("meta.checksum;meta.file", "SHA-256 of the file")
     label: str | None = column("src.class", "Class that the list of positions says")
+    components: int | None = column("meta.number", "Rows of the list that were taken together as this source")
+    component_ids: str | None = column("meta.id.assoc", "Identifiers of those rows, separated by |")
+    placed_on: str | None = column("meta.code", "What ra, dec are where rows were taken together: core, middle, asked")
+    offset: float | None = column(
+        "pos.angDistance", "Distance of ra, dec from the position of id in the list", "arcsec"
+    )
+    extent: float | None = column("phys.angSize", "Largest distance between those rows, their sizes added", "arcsec")
+    cautions: tuple[Sentence, ...] = column("meta.note", "What speaks against this source, separated by |", default=())
     notes: tuple[Sentence, ...] = column("meta.note", "What to know about the image, separated by |", default=())
     error: Sentence | None = column("meta.code.error", "Why nothing could be asked or kept")
     version: str | None = column("meta.version;meta.software", "Version of the program that wrote this row")
@@ -138,7 +154,7 @@ class Found:
     def of(cls, values: Mapping[str, Any]) -> Found:
         """The row that ``values`` gave; keys that are no column are left out."""
         known = {name: value for name, value in values.items() if name in _ANNOTATIONS}
-        return cls(**known | {"notes": tuple(known.get("notes", ()))})
+        return cls(**known | {name: tuple(known.get(name, ())) for name in ("notes", "cautions")})
 
 
 _ANNOTATIONS = {item.name: str(item.type) for item in fields(Found) if item.metadata}

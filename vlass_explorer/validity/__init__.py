@@ -13,6 +13,7 @@ outside: the answer means nothing. caution: it may mean something, nobody has te
 | data missing in the field of view | over 5 % | over 50 % of its central quarter |
 | source larger than 80 % of the field of view | yes | |
 | brightest pixel over 30 arcsec away, not of the source | yes | |
+| VLASS: a neighbour in the cutout so bright that the source may be its artefact | yes | |
 
 A source smaller than the beam is said to have no morphology, which changes no verdict.
 """
@@ -74,6 +75,7 @@ def check(cutout: Cutout, spec: InputSpec) -> Validity:
         *_survey(cutout, spec),
         *_pixels(cutout, spec),
         *field.resolved(cutout),
+        *field.artefact(cutout),
         *field.reasons(cutout, spec),
     ]
     reasons.sort(key=lambda reason: -LEVELS.index(reason[0]))

@@ -33,6 +33,13 @@ def resolved(cutout: Cutout) -> Iterator[Reason]:
         yield "ok", f"The source is not resolved, {angle(limit)} at most: no morphology to rely on."
 
 
+def artefact(cutout: Cutout) -> Iterator[Reason]:
+    """A source so much fainter than a neighbour that it may be a sidelobe; the whole cutout is looked at."""
+    told = measure.sidelobe_caution(cutout)
+    if told is not None:
+        yield "caution", told
+
+
 def reasons(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     """What the model's field of view holds."""
     try:
