@@ -115,9 +115,9 @@ def read(path: Path, said: Columns, parse: Parse, resolve: Callable[[str], Posit
     down = _degrees(dec)
     found = []
     more = _sizes(table, said, count, path)
-    for one, label, first, second, known in zip(ids, classes, ra.values, dec.values, more, strict=True):
+    for one, label, first, second, sizes in zip(ids, classes, ra.values, dec.values, more, strict=True):
         target = _target(one, label, partial(_place, first, second, scale, down, parse))
-        found.append(target if target.error else replace(target, **known))
+        found.append(target if target.error else replace(target, **sizes))
     return found
 
 
