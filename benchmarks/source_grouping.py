@@ -27,7 +27,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from vlass_explorer.catalogue import grouping, pairs  # noqa: E402
+from vlass_explorer.catalogue import cautions, grouping, pairs  # noqa: E402
 from vlass_explorer.schema import Found, Target  # noqa: E402
 
 DENSITY = 56.0  # components a square degree
@@ -149,7 +149,7 @@ def flagged(found: Sky, numbers: np.ndarray) -> np.ndarray:
         )
     ]
     made = grouping.group(targets)
-    rows = grouping.annotated([Found(target.id, target.ra, target.dec, size=180.0) for target in made.targets], made)
+    rows = cautions.annotated([Found(target.id, target.ra, target.dec, size=180.0) for target in made.targets], made)
     said = {member: bool(row.cautions) for row in rows for member in (row.component_ids or "").split(" | ")}
     wide = np.flatnonzero((found.size > 150.0) & whole(found, numbers))
     return np.array([said[str(int(np.flatnonzero(found.double == i)[0]))] for i in wide], bool)

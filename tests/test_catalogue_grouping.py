@@ -10,7 +10,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from vlass_explorer.catalogue import grouping, pairs
+from vlass_explorer.catalogue import cautions, grouping, pairs
 from vlass_explorer.measure import sidelobes
 from vlass_explorer.schema import ArchiveError, Found, Target
 
@@ -143,7 +143,7 @@ def test_what_a_square_does_not_show_is_said() -> None:
     def said(size: float, square: float = 180.0) -> str:
         made = grouping.group(double((30.0, -10.0), size))
         row = Found(made.targets[0].id, *made.targets[0].position, size=square)
-        (told,) = grouping.annotated([row], made)
+        (told,) = cautions.annotated([row], made)
         assert (told.components, told.component_ids, told.placed_on) == (2, "a | b", "middle")
         return " ".join(told.cautions)
 
@@ -162,19 +162,19 @@ def test_a_faint_row_beside_a_bright_one_may_be_an_artefact() -> None:
         one = component(centre, 90.0 if "near" in name else 30.0, away, peak, name)
         rows.append(replace(one, peak=peak))
     found = [Found(one.id, one.ra, one.dec, survey="VLASS", kind="Quick Look") for one in rows]
-    cautions = {row.id: row.cautions for row in grouping.near_bright(found, rows)}
-    assert {name for name, told in cautions.items() if told} == {"near", "far"}
-    assert cautions["near"][0].startswith("A source 67 times as bright lies 12 arcsec away: VLASS Quick Look")
+    told = {row.id: row.cautions for row in cautions.near_bright(found, rows)}
+    assert {name for name, said in told.items() if said} == {"near", "far"}
+    assert told["near"][0].startswith("A source 67 times as bright lies 12 arcsec away: VLASS Quick Look")
     single = [replace(row, kind="Single Epoch") for row in found]
-    assert not any(row.cautions for row in grouping.near_bright(single, rows) if row.id == "near")
-    assert not any(row.cautions for row in grouping.near_bright([replace(r, survey="FIRST") for r in found], rows))
+    assert not any(row.cautions for row in cautions.near_bright(single, rows) if row.id == "near")
+    assert not any(row.cautions for row in cautions.near_bright([replace(r, survey="FIRST") for r in found], rows))
     # One source with the bright one: nothing to compare it with.
     made = grouping.group(rows)
     assert "near" in made.sources[made.targets[0].id].members
-    told = {row.id: row.cautions for row in grouping.near_bright(found, rows, made)}
+    told = {row.id: row.cautions for row in cautions.near_bright(found, rows, made)}
     assert not told[made.targets[0].id]
     assert not any(
-        row.cautions for row in grouping.near_bright(found, [replace(r, peak=None, flux=None) for r in rows])
+        row.cautions for row in cautions.near_bright(found, [replace(r, peak=None, flux=None) for r in rows])
     )
 
 

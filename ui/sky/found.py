@@ -15,7 +15,7 @@ import streamlit as st
 
 from vlass_explorer import archives, cutouts
 from vlass_explorer.archives import fetching, room, survey_noise
-from vlass_explorer.catalogue import grouping
+from vlass_explorer.catalogue import cautions, grouping
 from vlass_explorer.schema import ArchiveError, Cutout, CutoutError, Found
 
 from .. import loaders, slow, state
@@ -83,8 +83,8 @@ def _ask(request: Request) -> Answer:
     room.used(out)
     found = list(journal.rows(targets, [service.SERVICE for service in services]))
     if request.group:
-        found = list(grouping.annotated(found, made))
-    rows = tuple(grouping.near_bright(found, typed, made if request.group else None))
+        found = list(cautions.annotated(found, made))
+    rows = tuple(cautions.near_bright(found, typed, made if request.group else None))
     journal.manifest(rows)
     return Answer(rows, out, _told(made, on=request.group) if len(typed) > 1 else "")
 

@@ -1,3 +1,3 @@
 """Tables of many cutouts: what is known of one becomes a row; rows of a list that are one source are taken together."""
 
-__all__ = ["grouping", "rows"]
+__all__ = ["cautions", "grouping", "rows"]

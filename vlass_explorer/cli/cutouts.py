@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Fetch, write table and manifest, and say how many of each verdict."""
     from .. import archives
     from ..archives import fetching
-    from ..catalogue import grouping
+    from ..catalogue import cautions, grouping
     from ..export import tables
 
     chosen = [archives.service(name.strip()) for name in args.survey.split(",") if name.strip()]
@@ -95,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
         journal = fetching.run(targets, order, args.out, client)
     rows = list(journal.rows(targets, [service.SERVICE for service in order.services]))
     if made is not None:
-        rows = list(grouping.annotated(rows, made))
-    rows = list(grouping.near_bright(rows, asked, made))
+        rows = list(cautions.annotated(rows, made))
+    rows = list(cautions.near_bright(rows, asked, made))
     _tell(rows)
     tables.write_found(table, rows, overwrite=True)
     journal.manifest(rows)
