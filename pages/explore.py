@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import cursor, explain, facts, field, files, first_sight, matched, reading, verdict
+from ui.look import cursor, explain, facts, field, files, first_sight, flips, matched, reading, story, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -30,6 +30,7 @@ else:
         st.caption(plain(origin_text(cutout)))
     with header:
         field.draw(entry, screen)
+        story.draw(entry, cutout, card)
 
     prediction = seen = window = refusal = None
     if card is not None:
@@ -57,6 +58,7 @@ else:
                 results.downloads(result.explanation, cutout, result.provenance)
         if prediction is not None and card is not None:
             matched.draw(card, cutout, prediction, result, view, whole_cutout=whole_cutout, screen=screen)
+            flips.draw(card, cutout, prediction)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")

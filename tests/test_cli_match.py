@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from astropy.io import fits
@@ -58,8 +59,8 @@ def expected(path: Path) -> tuple[Cutout, Cutout, list[Prediction]]:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_both_answers_as_json(run: Run, sky: Path, batch: int) -> None:
     files = [sky / "a.fits", sky / "beamless.fits", sky / "a.fits"]
-    code, told, _ = run("predict", *files, "--checkpoint", "first", "--match", "--json", "--batch-size", batch)
-    first, second, third = map(json.loads, told.splitlines())
+    code, out, _ = run("predict", *files, "--checkpoint", "first", "--match", "--json", "--batch-size", batch)
+    first, second, third = map(json.loads, out.splitlines())
     native, matched, (here, there) = expected(files[0])
     assert code == 0
     assert (first["label"], first["matched"]["label"]) == (here.label, there.label)
@@ -70,7 +71,20 @@ def test_both_answers_as_json(run: Run, sky: Path, batch: int) -> None:
     assert first["matched"]["pixel_scale_arcsec"] == pytest.approx([1.8, 1.8], rel=1e-6)
     assert first["matched"]["rms"] == matched.noise.rms != native.noise.rms
     assert first["matched"]["notes"][:2] == list(matched.native.steps)
+    # The same number of beams across: the field of view shrinks by the ratio of the beams, and nothing is smoothed.
+    card = checkpoints.find("first")
+    side = 64.0 * float(np.sqrt(native.beam.major * native.beam.minor)) / 5.4
+    view = replace(card, input_spec=replace(card.input_spec, field_of_view=side))
+    (beams,) = predict.predict(checkpoints.load(card), view, [native])
+    told = first["matched"]["in_beams"]
+    assert list(told["probabilities"].values()) == pytest.approx(beams.probabilities.tolist(), abs=1e-6)
+    assert told["label"] == beams.label and told["agrees_with_matched"] is (beams.label == there.label)
+    assert "has not been measured for first" in told["meaning"]
     assert second["matched"] == {"error": REFUSAL}
+    # In other company a score differs in its last digits.
+    first, third = (
+        json.loads(json.dumps(each), parse_float=lambda text: round(float(text), 5)) for each in (first, third)
+    )
     assert third == first | {"file": third["file"]}
 
 
@@ -80,11 +94,12 @@ def test_both_answers_as_text_and_csv(run: Run, sky: Path) -> None:
     code, told, _ = run("predict", *files, "--checkpoint", "first", "--match")
     lines = told.splitlines()
     same = "the same label" if here.label == there.label else "another label"
-    assert code == 0 and len(lines) == 4
+    assert code == 0 and len(lines) == 5
+    assert lines[2].startswith(f"{files[0]}  at the same scale in beams: ")
     assert lines[1].startswith(
         f"{files[0]}  matched, {same}: {there.label}  softmax score {max(there.probabilities):.3f}"
     )
-    assert lines[3].startswith(f"{files[1]}  not matched: The image cannot be smoothed")
+    assert lines[4].startswith(f"{files[1]}  not matched: The image cannot be smoothed")
     code, told, _ = run("predict", *files, "--checkpoint", "first", "--match", "--csv")
     one, other = csv.DictReader(io.StringIO(told))
     assert (one["matched label"], one["not matched"], other["matched label"]) == (there.label, "", "")
@@ -103,6 +118,8 @@ def test_columns_of_the_table(run: Run, sky: Path, tmp_path: Path) -> None:
     assert good.matched_score == pytest.approx(max(there.probabilities))
     assert (good.matched_beam_major, good.matched_beam_minor, good.matched_beam_pa) == (5.4, 5.4, 0.0)
     assert good.matched_pixel_scale == pytest.approx(1.8) and good.matched_rms == pytest.approx(matched.noise.rms)
+    assert good.views_agree == ("yes" if good.in_beams_label == there.label else "no")
+    assert 0.25 < good.in_beams_score <= 1.0 and "not been measured" in good.views_agree_meaning
     assert good.matched_validity == there.validity.level and good.not_matched is None
     assert (bad.matched_label, bad.label_changes, bad.error) == (None, None, None)
     assert bad.not_matched == REFUSAL

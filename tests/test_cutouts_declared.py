@@ -92,6 +92,25 @@ def test_validity_names_the_declaration() -> None:
     assert "A picture: how its brightness was stretched is unknown." in validity.check(undeclared, spec).reasons
 
 
+def test_a_clip_gives_a_picture_its_unit() -> None:
+    content = png(np.round(255 * LogStretch(99.0)(X)).astype(np.uint8))
+    found = cutouts.read(content, stretch="log:100", clip=(-0.5, 20.0), pixel_scale=1.0, beam=declared.beam((2.5,)))
+    assert found.unit == "mJy/beam" and found.notes[0].startswith(
+        "Declared, not read from the file: stretch log:100, clip at -0.5 and 20 mJy/beam, beam 2.5″"
+    )
+    assert float(found.pixels.min()) == pytest.approx(-0.5) and float(found.pixels.max()) == pytest.approx(20.0)
+    shown = np.round(255 * LogStretch(99.0)(X)) / 255
+    np.testing.assert_allclose(found.pixels, 20.5 * (100**shown - 1) / 99 - 0.5, atol=1e-5)
+    plain = cutouts.read(png(np.round(255 * X).astype(np.uint8)), stretch="linear", clip=(0.0, 2.0))
+    np.testing.assert_allclose(plain.pixels, 2.0 * np.round(255 * X) / 255, atol=1e-6)
+    assert found.sha256 != cutouts.read(content, stretch="log:100", clip=(0.0, 20.0)).sha256
+    with pytest.raises(CutoutError, match="A clip needs the stretch"):
+        cutouts.read(content, clip=(0.0, 20.0))
+    for values in ((1.0,), (2.0, 1.0), (0.0, float("inf"))):
+        with pytest.raises(CutoutError, match="A clip is LOW,HIGH"):
+            declared.limits(values)
+
+
 def test_fits_holds_what_it_says(data_dir: Path) -> None:
     path = next((data_dir / "cutouts" / "vlass").glob("VLASS__3.1.ql*"))
     plain, said = cutouts.read(path), cutouts.read(path, stretch="log:100", beam=Beam(9.0, 9.0), survey="FIRST")
@@ -137,7 +156,7 @@ def test_a_declared_picture_on_the_command_line(run: Run, tmp_path: Path) -> Non
     assert "declare how it was stretched" in json.loads(told)["matched"]["error"]
 
 
-@pytest.mark.parametrize("said", [("--stretch", "gamma:2"), ("--beam", "2.5,x"), ("--beam", "2,3")])
+@pytest.mark.parametrize("said", [("--stretch", "gamma:2"), ("--beam", "2.5,x"), ("--beam", "2,3"), ("--clip", "3,2")])
 def test_bad_words_on_the_command_line(run: Run, capsys: pytest.CaptureFixture[str], said: tuple[str, str]) -> None:
     with pytest.raises(SystemExit) as left:
         run("predict", "a.png", "--checkpoint", "tiny", *said)

@@ -93,7 +93,10 @@ def _cutout(entry: Entry, reading: Reading) -> Cutout | CutoutError:
             size_arcsec=reading.size_arcsec,
             keep_zeros=reading.keep_zeros,
             pixel_scale=reading.pixel_scale,
-            beam=Beam(*reading.beam) if reading.beam else None,
+            beam=Beam(*reading.beam, source="declared") if reading.beam else None,
+            stretch=reading.stretch,
+            clip=reading.clip,
+            survey=reading.survey,
         )
     except CutoutError as error:
         return error
@@ -131,6 +134,19 @@ def _matched(card: Checkpoint, cutout: Cutout) -> Cutout | MatchError:
 def matched(card: Checkpoint, cutout: Cutout) -> Cutout:
     """The cutout at the beam and pixel scale of a checkpoint's training data; raises MatchError with the reason."""
     return _made(_matched(card, cutout))
+
+
+@MEMORY.cached
+def _in_beams(card: Checkpoint, cutout: Cutout) -> Prediction | ExplorerError:
+    try:
+        return predicting.in_beams(model(card), card, cutout)
+    except ExplorerError as error:
+        return error
+
+
+def in_beams(card: Checkpoint, cutout: Cutout) -> Prediction:
+    """What the model says of the cutout at the same scale in beams; raises MatchError or InputError."""
+    return _made(_in_beams(card, cutout))
 
 
 @MEMORY.cached

@@ -42,6 +42,7 @@ KEPT = (
     "overlay",
     "opacity",
     "matched",
+    "flips",
     "field_at",
 )
 """Session keys of the choices that are kept."""
@@ -63,6 +64,11 @@ class Reading:
     """Arcsec a pixel of a picture or array."""
     beam: tuple[float, float, float] | None = None
     """Axes in arcsec and position angle in degrees of a picture or array."""
+    stretch: str | None = None
+    """Of a picture or array, as ``cutouts.declared`` writes it."""
+    clip: tuple[float, float] | None = None
+    """Brightness of its black and white in mJy/beam."""
+    survey: str | None = None
 
     @property
     def is_part(self) -> bool:
@@ -239,7 +245,7 @@ def _choices() -> str:
 
 
 def _reading(how: dict[str, Any]) -> Reading:
-    for key in ("position", "box", "beam"):
+    for key in ("position", "box", "beam", "clip"):
         how[key] = tuple(how[key]) if how.get(key) else None
     return Reading(**how)
 

@@ -39,6 +39,7 @@ __all__ = [
     "explainers",
     "export",
     "figures",
+    "flips",
     "foreign",
     "front",
     "headed",
@@ -49,6 +50,7 @@ __all__ = [
     "measure",
     "memory",
     "options",
+    "pictures",
     "predict",
     "preprocess",
     "private",
@@ -59,6 +61,7 @@ __all__ = [
     "schema",
     "segmentation",
     "sessions",
+    "stretches",
     "trust",
     "validity",
 ]

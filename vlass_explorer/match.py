@@ -40,6 +40,19 @@ def to_training(cutout: Cutout, spec: InputSpec) -> Cutout:
     return smoothed if spec.pixel_scale_arcsec is None else regrid(smoothed, spec.pixel_scale_arcsec)
 
 
+def in_beams(cutout: Cutout, spec: InputSpec) -> InputSpec:
+    """The input description with a field of view as many beams wide as that of training: 2.5″ shown as if it were 5.4″.
+
+    The other way to look with a finer beam: nothing is smoothed, the source looks larger than it is on the sky instead.
+    Raises MatchError where beam, pixel size or a brightness per beam is not known, or the checkpoint names no beam.
+    """
+    if spec.beam is None:
+        raise MatchError("The checkpoint does not say with which beam it was trained: nothing to match.")
+    own = starting_beam(cutout)
+    _matrix(cutout)
+    return replace(spec, field_of_view=spec.field_of_view * float(np.sqrt(own.solid_angle / spec.beam.solid_angle)))
+
+
 def smooth(cutout: Cutout, beam: Beam) -> Cutout:
     """The cutout convolved to a larger beam on its own pixels (ny, nx), brightness per the new beam.
 
@@ -50,7 +63,7 @@ def smooth(cutout: Cutout, beam: Beam) -> Cutout:
     Raises MatchError where the beam is smaller in any direction, the kernel is narrower than 1.4 pixels or wider than
     the image, and where beam, pixel size or a brightness per beam is not known.
     """
-    own, matrix = _beam(cutout), _matrix(cutout)
+    own, matrix = starting_beam(cutout), _matrix(cutout)
     here, there = (sky_covariance(b.major, b.minor, b.pa) for b in (own, beam))
     ratios = np.sqrt(np.linalg.eigvals(np.linalg.solve(there, here)).real)
     if np.abs(ratios - 1.0).max() <= ALIKE:
@@ -110,7 +123,7 @@ def regrid(cutout: Cutout, pixel: float) -> Cutout:
     words = f"Regridded from pixels of {_sides(shape.scale)} to {quantities.angle(pixel)}{turned}."
     return _changed(
         cutout,
-        _sampled(cutout.pixels, y, x),
+        sampled(cutout.pixels, y, x),
         words,
         wcs=wcs,
         row0="south" if wcs is not None else cutout.row0,
@@ -136,7 +149,7 @@ def onto(cutout: Cutout, wcs: WCS, shape: tuple[int, int], shift: tuple[float, f
     note = f"Laid onto pixels of {quantities.angle(float(np.sqrt(pixel_shape(wcs, *_middle(shape)).area)))}."
     if any(shift):
         note = f"{note[:-1]}, moved by {-shift[0]:+.2f}″ east and {-shift[1]:+.2f}″ north."
-    pixels = _sampled(cutout.pixels, y + moved[1], x + moved[0])
+    pixels = sampled(cutout.pixels, y + moved[1], x + moved[0])
     found = _changed(cutout, pixels, note, wcs=wcs, row0=cutout.row0, declared_scale=None)
     return replace(found, noise=cutout.noise)
 
@@ -145,8 +158,8 @@ def _middle(shape: tuple[int, int]) -> tuple[float, float]:
     return (shape[0] - 1) / 2, (shape[1] - 1) / 2
 
 
-def _beam(cutout: Cutout) -> Beam:
-    """The beam to start from, where brightness is per this beam."""
+def starting_beam(cutout: Cutout) -> Beam:
+    """The beam of a cutout whose brightness is per this beam; raises MatchError with the reason where there is none."""
     if cutout.beam is None:
         is_cube = str(cutout.header.get("CASAMBM", "")).upper() in ("T", "TRUE")
         why = "each plane has a beam of its own and this one's is not known" if is_cube else "its beam is not known"
@@ -203,8 +216,8 @@ def _upright(old: WCS, size: tuple[int, int], pixel: float, shape: tuple[int, in
     return wcs
 
 
-def _sampled(image: NDArray[np.float32], y: Array, x: Array) -> NDArray[np.float32]:
-    """Image (ny, nx) at places between its pixels; NaN where the nearest pixel is, or is none."""
+def sampled(image: NDArray[np.float32], y: Array, x: Array) -> NDArray[np.float32]:
+    """Image (ny, nx) at places between its pixels, by cubic splines; NaN where the nearest pixel is, or is none."""
     has_data = np.isfinite(image)
     # A spline knows no blanks: they are filled from the nearest data for it, and none of the fill is shown.
     filled = image.astype(np.float64)

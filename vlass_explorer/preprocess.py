@@ -6,7 +6,7 @@ mean and std, channels. Nothing here reads a file or measures noise: ``Cutout.no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -200,10 +200,21 @@ def finish(crops: Tensor, spec: InputSpec, field_maximum: Tensor | None = None) 
 
 def to_tensor(cutout: Cutout, spec: InputSpec) -> Tensor:
     """Model input (1, C, S, S) of one cutout, float32, row 0 at the bottom; raises InputError as its steps do."""
-    image = stretched(cutout, spec)
-    planes = image.reshape(-1, *cutout.shape)
-    crops = torch.from_numpy(crop(planes, window(cutout, spec)))[None]
-    return finish(crops, spec, maximum(torch.from_numpy(planes)[None]))
+    return to_tensors([cutout], spec)
+
+
+def to_tensors(cutouts: Sequence[Cutout], spec: InputSpec) -> Tensor:
+    """Model inputs (B, C, S, S) of cutouts that are alike: as large, in pixels of one size, all grey or all in colour.
+
+    Each row is as ``to_tensor`` makes it. Raises InputError for the first that its steps refuse.
+    """
+    crops, maxima = [], []
+    for cutout in cutouts:
+        planes = stretched(cutout, spec).reshape(-1, *cutout.shape)
+        crops.append(torch.from_numpy(crop(planes, window(cutout, spec))))
+        if spec.normalisation == "field":
+            maxima.append(maximum(torch.from_numpy(planes)[None]))
+    return finish(torch.stack(crops), spec, torch.cat(maxima) if maxima else None)
 
 
 def input_image(x: Tensor, spec: InputSpec) -> Image:

@@ -64,6 +64,28 @@ def test_a_real_cutout_at_the_beam_of_the_training_data(page: Page, data_dir: Pa
     expect(page.get_by_test_id("stMain")).to_contain_text("structure resolved out by VLASS stays missing")
 
 
+def test_a_picture_whose_stretch_is_declared(page: Page, data_dir: Path) -> None:
+    open_page(page, "/?checkpoint=first-d4-resnet")
+    upload(page, data_dir / "vlass-fr" / "FRII_000.png")
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("The label depends on the stretch")
+    page.get_by_text("How this picture was made").click()
+    choose(page, "Stretch", "Logarithmic")
+    expect(main).to_contain_text("The stretch (log:100) is what was declared")
+    expect(page.get_by_text("The label depends on the stretch")).to_have_count(0)
+
+
+def test_the_panel_that_says_when_the_label_flips(page: Page) -> None:
+    open_page(page, "/?checkpoint=first-cnn&example=sim_three_points_1.fits")
+    page.get_by_text("When would it change its mind?").click()
+    settle(page)
+    expect(page.locator("[class*=st-key-flips_] .js-plotly-plot")).to_have_count(4)
+    expect(page.get_by_test_id("stMain")).to_contain_text("Larger beam: Bent instead of FRI from 1.75 times the beam")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="JSON").last.click()
+    assert got.value.suggested_filename == "sim_three_points_1.flips.json"
+
+
 def test_a_link_opens_the_checkpoint_and_the_example(page: Page, app: App) -> None:
     name = cards(app)[-1].name
     open_page(page, f"/?checkpoint={name}&example=sim_three_points_1.fits")

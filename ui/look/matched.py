@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from vlass_explorer import validity
+from vlass_explorer import match, pictures, validity
 from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.quantities import angle
 from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Prediction
 
 from .. import loaders, results
@@ -55,10 +56,26 @@ def draw(
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         said = f"{where}: {plain(there.label)} {there.probabilities.max():.2f}."
-        st.markdown(f"{said} {_change(prediction, there)}", width="stretch")
+        with st.container(gap="xxsmall", width="stretch"):
+            st.markdown(f"{said} {_change(prediction, there)}")
+            _second_view(card, cutout, there)
         if not st.toggle("Side by side", key="matched", persist_state="session"):
             return
     _side_by_side(card, matched, there, prediction, result, view, whole_cutout=whole_cutout, screen=screen)
+
+
+def _second_view(card: Checkpoint, cutout: Cutout, there: Prediction) -> None:
+    """Draw the label at the same scale in beams, and what it means that both views agree or do not, as measured."""
+    try:
+        other = loaders.in_beams(card, cutout)
+        side = match.in_beams(cutout, card.input_spec).field_of_view
+    except ExplorerError as error:
+        st.caption(f"Not shown at the same scale in beams. {plain(error)}")
+        return
+    st.caption(
+        f"Unsmoothed at the same scale in beams ({plain(angle(side))} across): {plain(other.label)} "
+        f"{other.probabilities.max():.2f}. {plain(pictures.on_agreement(card, other.label == there.label))}"
+    )
 
 
 def _change(native: Prediction, there: Prediction) -> str:

@@ -70,47 +70,12 @@ def _cut_out(entry: state.Entry) -> None:
     state.read_as(entry, how)
 
 
-def _scale_and_beam(entry: state.Entry, old: state.Reading) -> tuple[float | None, tuple[float, float, float] | None]:
-    """Draw what a picture does not say of itself: its pixels and its beam, in arcsec."""
-    with st.container(horizontal=True):
-        scale = st.number_input(
-            "Pixel (″)",
-            1e-6,
-            3600.0,
-            old.pixel_scale,
-            format="%g",
-            placeholder="unknown",
-            key=f"pixel_{entry.key}",
-            help="Arcsec a pixel: the field of view and sizes are then those on the sky.",
-        )
-        axes = [
-            st.number_input(label, 1e-6, 36000.0, value, format="%g", placeholder="unknown", key=f"{label}_{entry.key}")
-            for label, value in zip(("Beam, major (″)", "Beam, minor (″)"), (old.beam or (None, None))[:2], strict=True)
-        ]
-    major, minor = axes
-    if major is None or minor is None:
-        return scale, None
-    return scale, (max(major, minor), min(major, minor), old.beam[2] if old.beam else 0.0)
-
-
 def choices(entry: state.Entry, cutout: Cutout) -> None:
-    """Draw what the file leaves open: the plane of a cube, which row of a picture is south, whether zeros are data."""
+    """Draw what the file leaves open: the plane of a cube, whether zeros are data; for a picture see ``story``."""
     old = state.reading(entry)
-    plane, row0, keep_zeros = old.plane, old.row0, old.keep_zeros
-    scale, beam = old.pixel_scale, old.beam
+    plane, keep_zeros = old.plane, old.keep_zeros
     if cutout.planes > 1:
         plane = _plane(entry, cutout.planes)
-    if cutout.kind != "fits":
-        first = st.segmented_control(
-            "First row of the file",
-            ["Top", "Bottom"],
-            default="Bottom" if old.row0 == "south" else "Top",
-            required=True,
-            key=f"row0_{entry.key}",
-            help="Pictures have their first row on top. Some data sets store them as FITS does, bottom row first.",
-        )
-        row0 = "south" if first == "Bottom" else None
-        scale, beam = _scale_and_beam(entry, old)
     if cutout.blanked or old.keep_zeros:
         keep_zeros = st.toggle(
             "Keep zeros",
@@ -118,7 +83,7 @@ def choices(entry: state.Entry, cutout: Cutout) -> None:
             key=f"keep_zeros_{entry.key}",
             help="An edge where every pixel has one value is taken as no data; keep it where it was measured.",
         )
-    chosen = replace(old, plane=plane, row0=row0, keep_zeros=keep_zeros, pixel_scale=scale, beam=beam)
+    chosen = replace(old, plane=plane, keep_zeros=keep_zeros)
     if chosen != old:
         state.read_as(entry, chosen)
         st.rerun()

@@ -13,12 +13,12 @@ from scipy import ndimage
 from .. import __version__
 from ..datasets import identity
 from ..evaluation import unseen
+from ..flips import Flips
 from ..foreign import mapped
 from ..measure import TO_JY_BEAM, Measurements, source_mask
 from ..predict import Matched, Outcome
-from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Prediction, Row, Seen
-
-MATCHED = ("beam_major", "beam_minor", "beam_pa", "pixel_scale")
+from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
+from . import answers
 
 
 def of(
@@ -32,12 +32,14 @@ def of(
     group: int | None = None,
     seen: Seen | None = None,
     matched: Matched | None = None,
+    flips: Flips | ExplorerError | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
-    ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training.
+    ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
+    ``flips`` when the label flips, or why that is not known.
     """
     failed = isinstance(prediction, ExplorerError)
     return Row(
@@ -51,11 +53,12 @@ def of(
         error=str(prediction) if failed else None,
         **_sky(cutout, measurements, position),
         **_origin(cutout),
-        **_instrument(cutout),
+        **answers.instrument(cutout),
         **_model(card),
         **_seen(cutout, seen),
-        **({} if isinstance(prediction, ExplorerError) else _answer(prediction)),
-        **({} if matched is None else _matched(matched, prediction)),
+        **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
+        **({} if matched is None else answers.matched(card, matched, prediction)),
+        **({} if flips is None else answers.flips(flips)),
         **_measured(cutout, measurements),
     )
 
@@ -83,31 +86,6 @@ def _seen(cutout: Cutout, seen: Seen | None) -> dict[str, Any]:
     content = identity.content(cutout)
     place = _centre(cutout) or (np.nan, np.nan)
     return {"content": content, "seen": unseen.count(seen, Cutouts(np.array([content]), np.array([place]))).status}
-
-
-def _answer(prediction: Prediction) -> dict[str, Any]:
-    scores = dict(zip(prediction.label_names, map(float, prediction.probabilities), strict=True))
-    return {
-        "label": prediction.label,
-        "score": max(scores.values()),
-        "scores": scores,
-        "validity": prediction.validity.level,
-        "reasons": prediction.validity.reasons,
-    }
-
-
-def _matched(matched: Matched, native: Outcome) -> dict[str, Any]:
-    """The answer at the beam of training, or why there is none."""
-    found: dict[str, Any] = {"label_changes": {None: None, True: "yes", False: "no"}[matched.changes(native)]}
-    if matched.cutout is not None:
-        there = _instrument(matched.cutout)
-        found |= {f"matched_{key}": value for key, value in there.items() if key in MATCHED}
-        factor, noise = TO_JY_BEAM.get(matched.cutout.unit or ""), matched.cutout.noise
-        found["matched_rms"] = factor * noise.rms if factor is not None and noise is not None else None
-    if isinstance(matched.outcome, ExplorerError):
-        return found | {"not_matched": str(matched.outcome)}
-    answer = _answer(matched.outcome)
-    return found | {f"matched_{key}": answer[key] for key in ("label", "score", "validity", "reasons")}
 
 
 def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:
@@ -169,17 +147,6 @@ def _origin(cutout: Cutout) -> dict[str, Any]:
         "quick_look": origin.quick_look,
         "simulated": origin.simulated,
     }
-
-
-def _instrument(cutout: Cutout) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if cutout.beam is not None:
-        beam = cutout.beam
-        found |= {"beam_major": beam.major, "beam_minor": beam.minor, "beam_pa": beam.pa}
-        found |= {"beam_assumed": beam.assumed, "beam_source": beam.source}
-    if cutout.pixel_shape is not None:
-        found["pixel_scale"] = float(np.sqrt(cutout.pixel_shape.area))
-    return found
 
 
 def _measured(cutout: Cutout, measured: Measurements) -> dict[str, Any]:

@@ -44,6 +44,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--beam", type=_beam, metavar="ARCSEC[,ARCSEC,PA]", help="beam of pictures and arrays: width, or axes and angle"
     )
+    command.add_argument(
+        "--clip",
+        type=_clip,
+        metavar="LOW,HIGH",
+        help="brightness in mJy/beam of black and white in pictures and arrays, with --stretch",
+    )
     command.add_argument("--survey", metavar="NAME", help="survey of pictures and arrays, as VLASS")
     command.add_argument(
         "--keep-zeros", action="store_true", help="read edges that are filled with zeros as data, not as no data"
@@ -80,6 +86,7 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
         "stretch": args.stretch,
         "beam": args.beam,
         "survey": args.survey,
+        "clip": args.clip,
     }
 
 
@@ -153,6 +160,13 @@ def _stretch(text: str) -> str:
     except CutoutError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def _clip(text: str) -> tuple[float, float]:
+    try:
+        return declared.limits(tuple(float(value) for value in text.split(",")))
+    except (ValueError, CutoutError) as error:
+        raise argparse.ArgumentTypeError("a clip is LOW,HIGH in mJy/beam, the smaller one first") from error
 
 
 def _beam(text: str) -> Beam:

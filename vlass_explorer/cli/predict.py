@@ -17,11 +17,17 @@ from typing import TYPE_CHECKING, Any
 from .. import checkpoints, devices
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 from . import inputs
+from .record import record
 from .terminal import FAILED, complain, progress, say, shown
 
 if TYPE_CHECKING:
-    from ..predict import Matched
+    from torch import nn
+
+    from ..flips import Flips
+    from ..predict import Matched, Outcome
     from .table import Table
+
+    Writer = Callable[[str, Cutout, Prediction, Matched | None, Flips | ExplorerError | None], None]
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +35,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("predict", help="classify cutouts", description=__doc__)
     inputs.add_options(command)
     command.add_argument("--match", action="store_true", help=inputs.MATCH + ", beside the answer as it is")
+    command.add_argument(
+        "--flip",
+        action="store_true",
+        help="how much noise, smoothing, shift or rotation changes the label: some 280 more looks a file",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise of --flip")
     command.add_argument("--batch-size", type=int, default=32, metavar="N", help="cutouts a forward pass")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON Lines, one object a file")
@@ -84,14 +96,29 @@ def run(args: argparse.Namespace) -> int:
     for cutout, outcome, matched in both:
         place = waiting.popleft()
         file = entries[place][0]
+        turned = _flips(args, model, card, cutout, outcome, device) if args.flip else None
         if table is not None:
-            table.add(place, cutout, outcome, matched)
+            table.add(place, cutout, outcome, matched, turned)
         if isinstance(outcome, ExplorerError):
             complain(str(outcome), file)
             failed = True
         else:
-            write(file, cutout, outcome, matched)
+            write(file, cutout, outcome, matched, turned)
     return _finish(args, table, failed)
+
+
+def _flips(
+    args: argparse.Namespace, model: nn.Module, card: Checkpoint, cutout: Cutout, outcome: Outcome, device: str
+) -> Flips | ExplorerError:
+    """When the label flips, or why that is not known."""
+    from .. import flips
+
+    if isinstance(outcome, ExplorerError):
+        return outcome
+    try:
+        return flips.measure(model, card, cutout, seed=args.seed, batch_size=max(1, args.batch_size), device=device)
+    except ExplorerError as error:
+        return error
 
 
 def _table(args: argparse.Namespace, entries: list[tuple[str, str]], card: Checkpoint) -> Table | None:
@@ -118,52 +145,22 @@ def _finish(args: argparse.Namespace, table: Table | None, failed: bool) -> int:
     return FAILED if failed else 0
 
 
-def record(
-    file: str, card: Checkpoint, cutout: Cutout, prediction: Prediction, matched: Matched | None = None
-) -> dict[str, Any]:
-    """A prediction as JSON values; ``file`` is exactly what was given."""
-    values = {"file": file, "checkpoint": card.name, **_answer(cutout, prediction)}
-    if matched is not None:
-        values["matched"] = _matched(matched, prediction)
-    return values
-
-
-def _answer(cutout: Cutout, prediction: Prediction) -> dict[str, Any]:
-    scores = map(float, prediction.probabilities)
-    return {
-        "label": prediction.label,
-        "probabilities": dict(zip(prediction.label_names, scores, strict=True)),
-        "validity": prediction.validity.level,
-        "reasons": list(prediction.validity.reasons),
-        "notes": list(cutout.notes),
-        "more_notes": list(cutout.more_notes),
-    }
-
-
-def _matched(matched: Matched, native: Prediction) -> dict[str, Any]:
-    """The answer at the beam of training, with the beam (arcsec, degrees), pixels and noise it was asked at."""
-    if matched.cutout is None or isinstance(matched.outcome, ExplorerError):
-        return {"error": str(matched.outcome)}
-    cutout = matched.cutout
-    return {
-        "label_changes": matched.changes(native),
-        **_answer(cutout, matched.outcome),
-        "beam_arcsec": None if cutout.beam is None else [cutout.beam.major, cutout.beam.minor],
-        "beam_pa": None if cutout.beam is None else cutout.beam.pa,
-        "pixel_scale_arcsec": cutout.pixel_scale,
-        "rms": None if cutout.noise is None else cutout.noise.rms,
-        "unit": cutout.unit,
-    }
-
-
-def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout, Prediction, Matched | None], None]:
+def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
     if args.csv:
         columns = ["file", "checkpoint", "label", "validity", "reasons", "notes"]
         names = [*columns, *(f"probability {label}" for label in card.label_names)]
-        say(_csv_line([*names, *(["matched label", "matched score", "not matched"] if args.match else [])]))
+        names += ["matched label", "matched score", "not matched", "in beams label"] if args.match else []
+        say(_csv_line([*names, *(["flips"] if args.flip else [])]))
 
-    def write(file: str, cutout: Cutout, prediction: Prediction, matched: Matched | None) -> None:
-        values = record(file, card, cutout, prediction, matched)
+    def write(
+        file: str,
+        cutout: Cutout,
+        prediction: Prediction,
+        matched: Matched | None,
+        flips: Flips | ExplorerError | None,
+    ) -> None:
+        values = record(file, card, cutout, prediction, matched, flips)
+        turned = () if flips is None else (str(flips),) if isinstance(flips, ExplorerError) else flips.sentences
         other = values.get("matched", {})
         if args.json:
             say(json.dumps(values))
@@ -171,7 +168,9 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout
             joined = [" | ".join(values[key]) for key in ("reasons", "notes")]
             scores = [f"{score:.6f}" for score in values["probabilities"].values()]
             more = [other.get("label", ""), f"{_score(other):.6f}" if "label" in other else "", other.get("error", "")]
-            say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores, *(more if args.match else [])]))
+            more.append(other.get("in_beams", {}).get("label", ""))
+            last = [*(more if args.match else []), *([" | ".join(turned)] if args.flip else [])]
+            say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores, *last]))
         elif args.out is None:
             say(shown(f"{file}  {_line(values)}"))
             if "error" in other:
@@ -179,6 +178,11 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Callable[[str, Cutout
             elif other:
                 same = "another label" if other["label_changes"] else "the same label"
                 say(shown(f"{file}  matched, {same}: {_line(other)}"))
+                beams = other["in_beams"]
+                said = beams.get("error") or f"{beams['label']}  softmax score {_score(beams):.3f}. {beams['meaning']}"
+                say(shown(f"{file}  at the same scale in beams: {said}"))
+            for sentence in turned:
+                say(shown(f"{file}  {sentence}"))
 
     return write
 

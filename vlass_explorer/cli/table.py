@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import checkpoints, measure
 from ..catalogue import rows
 from ..export import tables
+from ..flips import Flips
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Row, Seen
 from ..schema.columns import printable
@@ -48,8 +49,15 @@ class Table:
         """The input could not be read."""
         self.rows[index] = rows.failed(self.ids[index], Path(name).name, error, self.card, position=self.position)
 
-    def add(self, index: int, cutout: Cutout, outcome: Outcome, matched: Matched | None = None) -> None:
-        """The input was read and asked about, perhaps at the beam of training, too."""
+    def add(
+        self,
+        index: int,
+        cutout: Cutout,
+        outcome: Outcome,
+        matched: Matched | None = None,
+        flips: Flips | ExplorerError | None = None,
+    ) -> None:
+        """The input was read and asked about, perhaps at the beam of training and until its label flips, too."""
         measured = measure.measure(cutout, local_background=self.local_background)
         self.rows[index] = rows.of(
             cutout,
@@ -60,6 +68,7 @@ class Table:
             position=self.position,
             seen=self.seen,
             matched=matched,
+            flips=flips,
         )
 
     def write(self) -> str:

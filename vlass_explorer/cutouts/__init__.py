@@ -42,6 +42,7 @@ def read(
     stretch: str | None = None,
     beam: Beam | None = None,
     survey: str | None = None,
+    clip: tuple[float, float] | None = None,
 ) -> Cutout:
     """Read one image from bytes or from a file, by its content, never by its name.
 
@@ -62,6 +63,7 @@ def read(
         stretch: how a picture or array was stretched (``declared``), which is undone; FITS holds brightness as it is.
         beam: beam of a picture or array.
         survey: survey of a picture or array.
+        clip: brightness in mJy/beam of black and white in a picture or array of a declared stretch.
 
     Raises:
         CutoutError: one sentence, without the file's name, on what is wrong and what to do.
@@ -70,6 +72,8 @@ def read(
         raise CutoutError("Give a position or a pixel box, not both.")
     if pixel_scale is not None and not (math.isfinite(pixel_scale) and pixel_scale > 0):
         raise CutoutError(f"A pixel of {pixel_scale:g}″ is impossible: give a positive size in arcsec.")
+    if clip is not None and stretch is None:
+        raise CutoutError("A clip needs the stretch between black and white: declare it, too, perhaps linear.")
     cut = Cut(position, box, size_arcsec)
     path = None if isinstance(source, bytes) else Path(source)
     shown = safe_name(name if name is not None else path.name if path is not None else "")
@@ -87,11 +91,12 @@ def read(
         *(["keep zeros"] if keep_zeros else []),
     )
     said = (stretch, beam, survey) if raw.kind != "fits" else (None, None, None)
+    clip = clip if raw.kind != "fits" else None
     if any(said):
-        options += said
+        options += said if clip is None else (*said, clip)
     digest = _digest(data, raw, options if options != (0, None, None, None, None, None) else None)
-    cutout = _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros, said[0])
-    return declared.apply(cutout, *said) if any(said) else cutout
+    cutout = _finish(raw, shown, digest, row0, cut, pixel_scale, keep_zeros, said[0], clip)
+    return declared.apply(cutout, *said, clip) if any(said) else cutout
 
 
 def _opened(path: Path) -> bytes | Path:
@@ -174,6 +179,7 @@ def _finish(
     pixel_scale: float | None,
     keep_zeros: bool,
     stretch: str | None,
+    clip: tuple[float, float] | None,
 ) -> Cutout:
     """The checks, notes and the noise that all formats share."""
     pixels = raw.pixels
@@ -193,7 +199,7 @@ def _finish(
     if stretch is not None:
         if raw.colour is not None:
             raise CutoutError("The stretch of a colour picture cannot be undone: declare none, or give a grey one.")
-        pixels = declared.linear(pixels, stretch)
+        pixels = declared.linear(pixels, stretch, clip)
         raw.notes[:] = [note for note in raw.notes if note != images.UNKNOWN]
     measured = noise(pixels)
     if measured is None:

@@ -7,7 +7,7 @@
 from .cube import cube_bytes
 from .files import safe_stem, unique_stem, write
 from .fits import covering_wcs, fits_bytes
-from .manifest import Item, Provenance, manifest, manifest_json, manifests_json
+from .manifest import Item, Provenance, flips_json, flips_manifest, manifest, manifest_json, manifests_json
 from .png import png_bytes
 from .regions import has_regions, regions_bytes, top_patches
 from .sheet import sheet_bytes
@@ -18,6 +18,8 @@ __all__ = [
     "covering_wcs",
     "cube_bytes",
     "fits_bytes",
+    "flips_json",
+    "flips_manifest",
     "has_regions",
     "manifest",
     "manifest_json",

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import __version__, preprocess
 from ..checkpoints.config import plain
+from ..flips import Flips
 from ..schema import Checkpoint, Cutout, Explanation, Prediction
 
 LIBRARIES = ("numpy", "torch", "timm", "captum", "astropy")
@@ -54,6 +55,35 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
         "signed": explanation.signed,
         "grid": list(explanation.maps.shape[1:]),
         "window": asdict(preprocess.window(cutout, card.input_spec)),
+        **_made_from(cutout, card),
+        "versions": versions(),
+    }
+    if provenance.prediction is not None:
+        record["prediction"] = _answer(provenance.prediction)
+    values: dict[str, Any] = plain(record)
+    return values
+
+
+def flips_manifest(flips: Flips, cutout: Cutout, card: Checkpoint, prediction: Prediction) -> dict[str, Any]:
+    """The record of curves against noise, smoothing, shift and rotation as JSON values; what is not finite is null."""
+    record = {
+        "flips": flips.record(),
+        "prediction": _answer(prediction),
+        **_made_from(cutout, card),
+        "versions": versions(),
+    }
+    values: dict[str, Any] = plain(record)
+    return values
+
+
+def flips_json(flips: Flips, cutout: Cutout, card: Checkpoint, prediction: Prediction) -> bytes:
+    """The manifest of the curves as a JSON file."""
+    return (json.dumps(flips_manifest(flips, cutout, card, prediction), indent=1, allow_nan=False) + "\n").encode()
+
+
+def _made_from(cutout: Cutout, card: Checkpoint) -> dict[str, Any]:
+    """The cutout and the checkpoint that a result was made from."""
+    return {
         "cutout": {
             "name": cutout.name,
             "sha256": cutout.file_sha256,
@@ -64,6 +94,7 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
             "noise": asdict(cutout.noise) if cutout.noise else None,
             "origin": asdict(cutout.origin),
             "row0": cutout.row0,
+            "stretch": cutout.stretch,
             "native": asdict(cutout.native) if cutout.native else None,
             "notes": [*cutout.notes, *cutout.more_notes],
         },
@@ -75,18 +106,17 @@ def manifest(explanation: Explanation, cutout: Cutout, provenance: Provenance) -
             "input_spec": asdict(card.input_spec),
             "simulated": card.provenance.simulated,
         },
-        "versions": versions(),
     }
-    if provenance.prediction is not None:
-        scores = map(float, provenance.prediction.probabilities)
-        record["prediction"] = {
-            "label": provenance.prediction.label,
-            "softmax_scores": dict(zip(provenance.prediction.label_names, scores, strict=True)),
-            "validity": provenance.prediction.validity.level,
-            "reasons": list(provenance.prediction.validity.reasons),
-        }
-    values: dict[str, Any] = plain(record)
-    return values
+
+
+def _answer(prediction: Prediction) -> dict[str, Any]:
+    scores = map(float, prediction.probabilities)
+    return {
+        "label": prediction.label,
+        "softmax_scores": dict(zip(prediction.label_names, scores, strict=True)),
+        "validity": prediction.validity.level,
+        "reasons": list(prediction.validity.reasons),
+    }
 
 
 def manifest_json(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> bytes:

@@ -88,7 +88,31 @@ class Row:
     matched_beam_pa: float | None = column("pos.posAng;instr.beam", "Its position angle, north through east", "deg")
     matched_pixel_scale: float | None = column("instr.scale", "Side of a pixel of the matched cutout", "arcsec")
     matched_rms: float | None = column("instr.det.noise", "Noise of the whole matched cutout", "Jy/beam")
+    in_beams_label: str | None = column(
+        "src.class", "Class of the highest score, not smoothed, at the same scale in beams as the training data"
+    )
+    in_beams_score: float | None = column(
+        "stat.confidenceLevel;src.class;stat.max", "Highest softmax score at the same scale in beams, not calibrated"
+    )
+    views_agree: str | None = column("meta.code", "yes where in_beams_label is matched_label, else no")
+    views_agree_meaning: Sentence | None = column(
+        "meta.note", "How often matched_label is right where the views agree and where not, as measured"
+    )
     not_matched: Sentence | None = column("meta.code.error", "Why the cutout could not be matched, or not asked about")
+
+    flip_noise: float | None = column(
+        "instr.det.noise", "Total noise of the image's beam at which label flips in half of 16 draws", "Jy/beam"
+    )
+    flip_noise_times: float | None = column("instr.det.noise;arith.ratio", "The same over the measured rms")
+    flip_beam_major: float | None = column(
+        "phys.angSize;instr.beam;stat.fwhm", "Major FWHM of the larger beam at which label flips", "arcsec"
+    )
+    flip_beam_times: float | None = column("phys.angSize;instr.beam;arith.ratio", "The same over the cutout's beam")
+    flip_shift: float | None = column("pos.angDistance", "Distance off centre at which label flips", "arcsec")
+    flip_rotation: float | None = column("pos.posAng", "Turn, also mirrored, at which label flips", "deg")
+    flip_notes: tuple[Sentence, ...] = column(
+        "meta.note", "A sentence each on noise, smoothing, shift and rotation: where label flips", default=()
+    )
 
     rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
     rms_source: Sentence | None = column("meta.note", "How the noise was measured")
