@@ -29,7 +29,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--row0", choices=("south", "north"), help="where the first row of a PNG, JPEG, TIFF or NPY lies"
     )
     command.add_argument(
-        "--position", type=_position, metavar="RA,DEC", help="cut around this position (degrees), for mosaics"
+        "--position", type=position, metavar="RA,DEC", help="cut around this position (degrees), for mosaics"
     )
     command.add_argument("--size", type=_positive, metavar="ARCSEC", help="side of the cut around --position")
     command.add_argument(
@@ -137,7 +137,8 @@ def _below(folder: str) -> list[str]:
     return [str(path) for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
 
 
-def _position(text: str) -> tuple[float, float]:
+def position(text: str) -> tuple[float, float]:
+    """RA and Dec in degrees; ArgumentTypeError for what is none."""
     try:
         ra, dec = (float(value) for value in text.replace(",", " ").split())
     except ValueError as error:

@@ -10,7 +10,7 @@ change that could be seen without them. Fluxes are in Jy, places (y, x) in pixel
 arcsec.
 """
 
-from . import agreement, groups, words
+from . import agreement, checks, groups, words
 from .aligned import aligned, levels
 from .changes import Change, Measured
 from .checks import name
@@ -28,6 +28,7 @@ __all__ = [
     "SpectralIndex",
     "agreement",
     "aligned",
+    "checks",
     "compare",
     "groups",
     "levels",

@@ -2,7 +2,7 @@
 
 Two questions are told apart. *Relative*: does it differ from the other sources of the field, whose ratio takes out what
 the flux scales of the images have in common? *Absolute*: does it differ by more than the published errors of both flux
-scales allow? Brightness at one pixel and the sum over one footprint are compared, both drawn from the mean of the two
+scales allow? Brightness at one place and the sum over one footprint are compared, both drawn from the mean of the two
 images, so that no image chooses its own noise.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from .. import measure
 from ..measure import Blank, FluxScale, Footprint, blank_sky, flux_scale
@@ -20,6 +21,7 @@ from ..schema import Cutout, PairError
 from .neighbours import Scale
 
 NEAR = 22.0  # arcsec from a position within which a source begins, as far as islands are linked
+FINE, MARGIN = 10, 8  # steps to half a pixel in which the peak is looked for; pixels around it that a spline needs
 DIFFERS = 3.0  # sigma from which a difference is called one
 
 Array = NDArray[np.float64]
@@ -133,7 +135,8 @@ def target(
     covariance = beam_covariance(mean.beam, matrix)
     image = np.where(own, mean.pixels, -np.inf)
     peak = tuple(int(i) for i in np.unravel_index(int(np.argmax(image)), image.shape))
-    seen = [_seen(each, footprint, covariance, area, (peak[0], peak[1])) for each in (first, second)]
+    top = _top(mean, (peak[0], peak[1]))
+    seen = [_seen(each, footprint, covariance, area, top) for each in (first, second)]
     whole = np.zeros(mean.shape, bool)
     whole[footprint.box] = footprint.mask
     notes = []
@@ -164,7 +167,7 @@ class _Seen:
     error: float
 
 
-def _seen(image: Cutout, footprint: Footprint, covariance: Array, area: float, peak: tuple[int, int]) -> _Seen:
+def _seen(image: Cutout, footprint: Footprint, covariance: Array, area: float, top: tuple[float, float]) -> _Seen:
     assert image.noise is not None
     pixels = image.pixels[footprint.box].astype(np.float64)
     blank: Blank = blank_sky(pixels, footprint.blank & np.isfinite(pixels), image.noise.rms, covariance, footprint.mask)
@@ -172,13 +175,29 @@ def _seen(image: Cutout, footprint: Footprint, covariance: Array, area: float, p
     weights = (footprint.mask & np.isfinite(pixels)).astype(np.float64)
     middle = blank.autocorrelation.shape[0] // 2
     measured = Measured(
-        peak=float(image.pixels[peak]),
+        peak=float(_between(image, np.array(top)[:, None])[0]),
         peak_error=float(np.sqrt(blank.autocorrelation[middle, middle])),
         flux=flux.value,
         flux_error=flux.error,
         flux_scale=flux_scale(image.origin),
     )
     return _Seen(measured, flux.raw, float(np.sqrt(blank.variance(weights))) / area)
+
+
+def _top(mean: Cutout, peak: tuple[int, int]) -> tuple[float, float]:
+    """Where an image is brightest between its pixels, around its brightest one: that alone is up to 15 % too low."""
+    steps = np.arange(-FINE, FINE + 1) / (2.0 * FINE) + np.array(peak)[:, None]
+    y, x = (each.ravel() for each in np.meshgrid(*steps, indexing="ij"))
+    best = int(np.argmax(_between(mean, np.stack([y, x]))))
+    return float(y[best]), float(x[best])
+
+
+def _between(image: Cutout, places: Array) -> Array:
+    """Brightness (n) at places (2, n) between the pixels, by cubic splines of the pixels around; blanks are 0."""
+    low = np.maximum(np.floor(places.min(axis=1)).astype(int) - MARGIN, 0)
+    high = np.ceil(places.max(axis=1)).astype(int) + MARGIN + 1
+    part = np.nan_to_num(image.pixels[low[0] : high[0], low[1] : high[1]].astype(np.float64))
+    return np.asarray(ndimage.map_coordinates(part, places - low[:, None], order=3, mode="nearest"))
 
 
 def _unseen(first: Cutout, second: Cutout, place: tuple[float, float], scale: Scale | None) -> Target:
