@@ -18,7 +18,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import attribution, checkpoints, cutouts, explainers, match, memory, preprocess
+from vlass_explorer import attribution, checkpoints, cutouts, explainers, match, memory, preprocess, private
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -206,6 +206,18 @@ def contrast_model(card: Checkpoint, against: int | None) -> nn.Module:
     return model(card) if against is None else _contrast(card, against)
 
 
+@MEMORY.cached
+def _unrolled(card: Checkpoint, against: int | None) -> nn.Module | None:
+    whole = contrast_model(card, against)
+    made = private.unrolled(whole)
+    return None if made is whole else made
+
+
+def asked_model(card: Checkpoint, against: int | None) -> nn.Module:
+    """The same made ready for many passes, see ``private.unrolled``; shared, so never change it."""
+    return _unrolled(card, against) or contrast_model(card, against)
+
+
 def explanation(
     card: Checkpoint, cutout: Cutout, method: str, target: int, options: Options = (), against: int | None = None
 ) -> Explanation:
@@ -217,7 +229,7 @@ def explanation(
 
     def work() -> Explanation:
         found: Explanation = explainers.EXPLAINERS[method].explain(
-            contrast_model(card, against), tensor(card, cutout), target, **dict(options)
+            asked_model(card, against), tensor(card, cutout), target, **dict(options)
         )
         return explainers.caption_zero_maps(method, found)
 

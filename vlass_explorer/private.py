@@ -31,8 +31,25 @@ def private_copy(model: nn.Module) -> nn.Module:
     return copy
 
 
+def unrolled(model: nn.Module) -> nn.Module:
+    """The model itself, or a private copy for many passes where it prepares its weights anew at each of them.
+
+    A module with a method ``plain`` is replaced by the ordinary one of torch that it gives, of the same name: values
+    are the same but for rounding. The copy does not follow when the weights of the model change. A model in training
+    is left as it is.
+    """
+    makers = {name: make for name, module in model.named_modules() if (make := getattr(module, "plain", None))}
+    if not makers or model.training:
+        return model
+    with torch.inference_mode(False), torch.no_grad():
+        copy = private_copy(model)
+        for name, make in makers.items():
+            copy.set_submodule(name, make())
+    return copy
+
+
 @contextmanager
 def differentiable(model: nn.Module) -> Iterator[nn.Module]:
-    """A private copy of the model where gradients flow, whatever mode the caller is in."""
+    """A private, unrolled copy of the model where gradients flow to its input, whatever mode the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
-        yield private_copy(model)
+        yield private_copy(unrolled(model))

@@ -114,7 +114,7 @@ def _emission(cutout: Cutout, request: Request, explanation: Explanation) -> str
 def _faithfulness(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Faithfulness:
     _, target, _, against = request.key
     return trust.faithfulness(
-        loaders.contrast_model(request.card, against),
+        loaders.asked_model(request.card, against),
         loaders.tensor(request.card, cutout),
         target,
         explanation.maps[0],
@@ -123,14 +123,17 @@ def _faithfulness(cutout: Cutout, request: Request, explanation: Explanation) ->
 
 
 def _symmetry(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Symmetry:
-    model = loaders.contrast_model(request.card, request.key[3])
-    return trust.symmetry(lambda x: _map(request, model, x), loaders.tensor(request.card, cutout))
+    model = loaders.asked_model(request.card, request.key[3])
+    x = loaders.tensor(request.card, cutout)
+    return trust.symmetry(lambda moved: _map(request, model, moved), x, known=explanation.maps[0])
 
 
 def _randomisation(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Randomisation:
     x = loaders.tensor(request.card, cutout)
     return trust.randomisation(
-        loaders.contrast_model(request.card, request.key[3]), lambda model: _map(request, model, x)
+        loaders.contrast_model(request.card, request.key[3]),
+        lambda model: _map(request, model, x),
+        known=explanation.maps[0],
     )
 
 

@@ -55,10 +55,22 @@ class OrientedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, fields * depth, H, W) to (B, out * 8, H, W)."""
+        return F.conv2d(x, self.kernels(), padding=self.size // 2)
+
+    def kernels(self) -> Tensor:
+        """Every kernel in its eight orientations, (out * 8, fields * depth, size, size)."""
         out, fields, _ = self.weight.shape
         kernels = self.weight[:, :, self.index].permute(0, 2, 1, 3)
-        kernels = kernels.reshape(out * ORIENTATIONS, fields * self.depth, self.size, self.size)
-        return F.conv2d(x, kernels, padding=self.size // 2)
+        return kernels.reshape(out * ORIENTATIONS, fields * self.depth, self.size, self.size)
+
+    def plain(self) -> nn.Conv2d:
+        """The same as an ordinary convolution, which holds all kernels of these weights."""
+        # Channels last: the layout in which torch convolves fastest on a processor.
+        kernels = self.kernels().detach().contiguous(memory_format=torch.channels_last)
+        out, chans = kernels.shape[:2]
+        made = nn.Conv2d(chans, out, self.size, padding=self.size // 2, bias=False, device="meta")
+        made.weight = nn.Parameter(kernels, requires_grad=False)
+        return made
 
 
 class OrientedNorm(nn.BatchNorm2d):
@@ -68,6 +80,14 @@ class OrientedNorm(nn.BatchNorm2d):
         """(B, fields * 8, H, W), same out."""
         batch, chans, height, width = x.shape
         return super().forward(x.reshape(batch, chans // ORIENTATIONS, ORIENTATIONS * height, width)).view_as(x)
+
+    def plain(self) -> nn.BatchNorm2d:
+        """The same for evaluation as an ordinary norm of all channels."""
+        made = nn.BatchNorm2d(self.num_features * ORIENTATIONS, self.eps, device="meta").eval()
+        for name, values in (*self.named_parameters(), *self.named_buffers()):
+            each = values.detach().repeat_interleave(ORIENTATIONS) if values.ndim else values
+            setattr(made, name, nn.Parameter(each, requires_grad=False) if name in self._parameters else each)
+        return made
 
 
 class OrientedBlock(nn.Module):
@@ -121,7 +141,8 @@ class D4ResNet(Headed):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Feature map (B, fields * 8, H / 16, W / 16)."""
-        features: Tensor = self.stages(F.max_pool2d(torch.relu(self.norm(self.stem(x))), 2))
+        # The largest of four is cut at zero, not all four: the same, on a quarter of the values.
+        features: Tensor = self.stages(torch.relu(F.max_pool2d(self.norm(self.stem(x)), 2)))
         return features
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:

@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from ..attribution import BASELINE_WORDS, BATCH_SIZE, Baseline, background, baseline_image, supports, with_progress
-from ..private import private_copy
+from ..private import private_copy, unrolled
 from ..schema import Explanation, FloatArray, UnsupportedError
 from ..schema.bounds import Count
 
@@ -61,7 +61,7 @@ def explain(
     count = int(labels.max()) + 1
     with torch.inference_mode(False), torch.no_grad():
         x = x.detach().clone()
-        attribution = FeatureAblation(with_progress(private_copy(model), count + 1)).attribute(
+        attribution = FeatureAblation(with_progress(private_copy(unrolled(model)), count + 1)).attribute(
             x,
             target=target,
             feature_mask=torch.from_numpy(labels)[None, None].to(x.device),

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..attribution import BASELINE_WORDS, Baseline, baseline_image
+from ..private import unrolled
 from ..progress import report
 from ..schema import FloatArray, UnsupportedError
 
@@ -73,11 +74,12 @@ def faithfulness(
         raise UnsupportedError("Deletion and insertion need at least one step and one random map.")
     shape = relevance.shape
     maps = [relevance, *(np.random.default_rng(seed).random(shape, np.float32) for seed in seeds)]
+    asked = unrolled(model)
     with torch.inference_mode():
         start = baseline_image(model, x, baseline)
         answers = []
         for number, one in enumerate(maps):
-            answers.append(_curves(model, x, start, target, *_order(one, x, steps), score))
+            answers.append(_curves(asked, x, start, target, *_order(one, x, steps), score))
             report(number + 1, len(maps))
     areas = [[float(torch.trapezoid(curve, at)) for curve in curves] for at, *curves in answers]
     fractions, deletion, insertion = (part.cpu().numpy() for part in answers[0])

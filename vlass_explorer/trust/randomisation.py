@@ -51,10 +51,12 @@ def randomisation(
     points: int | None = 8,
     similarity: Similarity = "spearman",
     seed: int = 42,
+    known: FloatArray | None = None,
 ) -> Randomisation:
     """Randomise a copy of the model layer by layer and compare its maps; ``explain`` gives the map (gy, gx) of a model.
 
     ``points`` places of the cascade are explained, evenly spread and with the last; None explains after each layer.
+    ``known``: the map of the model itself, where it was made already.
     Spearman's correlation of absolute values, or structural similarity. The model itself is not touched. Raises
     UnsupportedError where there is nothing to randomise.
     """
@@ -65,7 +67,7 @@ def randomisation(
     wanted = {len(names) - 1 - i * len(names) // count for i in range(count)}
     compare = spearman if similarity == "spearman" else ssim
     with part(0, len(wanted) + 1):
-        original = explain(model)
+        original = explain(model) if known is None else known
     layers: list[str] = []
     values: list[float] = []
     for number, (name, copy) in enumerate(cascade(model, names, seed)):

@@ -29,15 +29,16 @@ class Symmetry:
         return float(np.mean(self.correlations))
 
 
-def symmetry(explain: Callable[[Tensor], FloatArray], x: Tensor) -> Symmetry:
+def symmetry(explain: Callable[[Tensor], FloatArray], x: Tensor, *, known: FloatArray | None = None) -> Symmetry:
     """Explain one image (1, C, H, W) in every orientation; ``explain`` gives the map (gy, gx) of an image.
 
-    Pearson's correlation, 1 between two equal maps without contrast and 0 where only one has none.
+    ``known``: the map of the image as it is, where it was made already. Pearson's correlation, 1 between two equal maps
+    without contrast and 0 where only one has none.
     """
     square = x.shape[-2] == x.shape[-1]
     moves = [move for move in MOVES if square or move[1] % 2 == 0]
-    maps = []
-    for number, move in enumerate(moves):
+    maps = [] if known is None else [known]
+    for number, move in enumerate(moves[len(maps) :], start=len(maps)):
         with part(number, len(moves)):
             maps.append(_back(explain(_moved(x, move)), move))
     return Symmetry(tuple(correlation(maps[0], other) for other in maps[1:]))
