@@ -13,10 +13,11 @@ from captum.attr import GradientShap
 from captum.attr import Occlusion as CaptumOcclusion
 from torch import nn
 
+from vlass_explorer import checkpoints
 from vlass_explorer.attribution import background, baseline_image, contrast, gradient
 from vlass_explorer.explainers import EXPLAINERS
 from vlass_explorer.explainers.feature_ablation import islands
-from vlass_explorer.private import private_copy
+from vlass_explorer.private import private_copy, unrolled
 from vlass_explorer.progress import Cancelled, watch
 from vlass_explorer.schema import InputSpec, UnsupportedError
 
@@ -102,6 +103,67 @@ def test_occlusion_is_that_of_captum_and_shows_one_channel() -> None:
     with torch.no_grad():
         theirs = CaptumOcclusion(model).attribute(x, (3, 8, 8), strides=(3, 3, 3), target=1, baselines=0)
     assert np.allclose(answer.maps[0], theirs[0, 0], atol=1e-6) and answer.numbers["windows"] == 81
+
+
+def test_occlusion_asks_once_about_equal_images() -> None:
+    asked: list[int] = []
+
+    class Counting(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            asked.append(len({image.numpy().tobytes() for image in images}))
+            return super().forward(images)
+
+    model = Counting(*linear(1, 32, 32), nn.GELU(), nn.Linear(3, 3)).eval()
+    model.input_spec = InputSpec(mean=(0.00867,), std=(0.062658,))
+    x = baseline_image(model, torch.zeros(1, 1, 32, 32), "zero")  # empty sky but for two sources
+    x[..., 9:12, 10:13], x[..., 20, 21] = 1.5, 0.7
+    answer = EXPLAINERS["occlusion"].explain(model, x, 1)
+    count, asked[:] = sum(asked), []
+    theirs = CaptumOcclusion(model).attribute(
+        x, (1, 4, 4), strides=(1, 2, 2), target=1, baselines=baseline_image(model, x, "zero")
+    )
+    assert np.allclose(answer.maps[0], theirs.detach()[0, 0], atol=1e-6)
+    assert answer.numbers["windows"] == 225 and count < 12 < sum(asked)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_gradient_shap_is_its_sum_one_by_one(noise: float) -> None:
+    model, x = vit(), torch.zeros(1, 1, 32, 32)
+    x[..., 10:14, 12:20] = 1.0  # without noise all empty skies are one
+    x += noise * torch.randn(x.shape, generator=torch.Generator().manual_seed(5))
+    answer = EXPLAINERS["gradient_shap"].explain(model, x, 1, samples=30)
+    draws, total, change = torch.Generator().manual_seed(0), torch.zeros_like(x), 0.0
+    rms = float(background(x.numpy())[1][0, 0, 0, 0])
+    for done, count in ((0, 25), (25, 5)):
+        starts = rms * torch.randn((count, 1, 32, 32), generator=draws)
+        ways = (torch.arange(done, done + count).view(-1, 1, 1, 1) + torch.rand((count, 1, 1, 1), generator=draws)) / 30
+        for start, way in zip(starts.split(1), ways, strict=True):
+            total += gradient(private_copy(model), start + way * (x - start), 1) * (x - start) / 30
+            with torch.no_grad():
+                change += float((model(x) - model(start))[0, 1]) / 30
+    assert np.allclose(answer.maps[0], total[0, 0], atol=1e-6 * float(total.abs().max()) + 1e-9)
+    assert answer.numbers["target_score_difference"] == pytest.approx(change, rel=1e-5)
+
+
+def test_a_network_unrolled_is_the_same_and_leaves_the_model() -> None:
+    torch.manual_seed(0)
+    model, x = checkpoints.create("d4_resnet", 3, {}).eval(), torch.rand(2, 1, 32, 32)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, 0.0, 0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+    whole, before, drawn = unrolled(model), model(x), torch.random.get_rng_state()
+    assert not any(hasattr(module, "plain") for module in whole.modules()) and unrolled(whole) is whole
+    assert [name for name, _ in whole.named_modules()] == [name for name, _ in model.named_modules()]
+    assert torch.allclose(whole(x), before, atol=1e-6)
+    with torch.no_grad():
+        assert torch.equal(model(x), before)  # kernels are turned another way without gradients
+    assert torch.allclose(gradient(whole, x, 1), gradient(model, x, 1), atol=1e-6)
+    assert any(hasattr(module, "plain") for module in model.modules()) and whole.head.weight is model.head.weight
+    assert unrolled(model.train()) is model
+    model.eval()
+    unrolled(model)
+    assert torch.equal(drawn, torch.random.get_rng_state())
 
 
 def test_regions_answer_with_one_number_each() -> None:

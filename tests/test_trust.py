@@ -64,6 +64,24 @@ def test_an_explanation_that_stays_is_compared_with_its_own_turns() -> None:
     assert answer.mean == pytest.approx(np.mean(expected[1:])) and len(MOVES) == 8
 
 
+def test_a_map_that_is_known_is_not_made_again() -> None:
+    model, x, made = cnn(), torch.rand(1, 1, 16, 16), []
+
+    def explain(one: nn.Module, image: torch.Tensor) -> np.ndarray:
+        made.append(saliency(one, image, 1))
+        return made[-1]
+
+    known = saliency(model, x, 1)
+    answers = [
+        (
+            symmetry(lambda moved: explain(model, moved), x, known=given).correlations,
+            randomisation(model, lambda one: explain(one, x), points=2, known=given).similarities,
+        )
+        for given in (None, known)
+    ]
+    assert answers[0] == answers[1] and len(made) == 8 + 3 + 7 + 2
+
+
 def test_oblong_images_keep_to_the_moves_that_fit() -> None:
     answer = symmetry(lambda image: image[0, 0].numpy(), torch.rand(1, 1, 8, 12))
     assert answer.correlations == pytest.approx((1.0, 1.0, 1.0))

@@ -84,8 +84,10 @@ def baseline_image(model: nn.Module, x: Tensor, kind: Baseline) -> Tensor:
     spec = getattr(model, "input_spec", None)
     if not isinstance(spec, InputSpec):
         return torch.zeros_like(x)
-    fill = (spec.nan_fill - np.asarray(spec.mean)) / np.asarray(spec.std)
-    return torch.as_tensor(fill, dtype=x.dtype, device=x.device).view(1, -1, 1, 1).expand_as(x).clone()
+    # In the steps and the precision of ``preprocess.finish``, so that empty sky is this very value.
+    mean, std = (torch.tensor(values, dtype=torch.float32) for values in (spec.mean, spec.std))
+    fill = (torch.full_like(mean, spec.nan_fill) - mean) / std
+    return fill.to(x).view(1, -1, 1, 1).expand_as(x).clone()
 
 
 def background(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
