@@ -48,16 +48,18 @@ DRAWN = """hash => {
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The app on a free port, with runs of its own; its address."""
+def served(folder: Path, root: Path = ROOT) -> Iterator[str]:
+    """The app of a build on a free port, as ``make app`` starts it, with runs and a cache of its own; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless", "true"]
+    script = next(file for file in (root / "serve.py", root / "app.py") if file.is_file())
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
     environment = os.environ | {"VLASS_EXPLORER_RUNS": str(folder / "runs")}
+    environment |= {"VLASS_EXPLORER_CACHE": str(folder / "cache"), "VLASS_EXPLORER_SESSIONS": str(folder / "sessions")}
     with (folder / "app.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         url = f"http://127.0.0.1:{port}"
         for _ in range(240):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
+
+from ui import boundary
 
 
 def app() -> None:
@@ -103,3 +109,24 @@ def test_a_bug_says_what_can_be_left_behind() -> None:
     (way_out,) = found.get("html")
     # A new browser session at the root of the app: what is in the browser's widgets is left, too.
     assert way_out.proto.body == '<a href="./" style="color: inherit">Forget and start again</a>'
+
+
+def test_the_first_visit_waits_for_one_import_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time\n\ntime.sleep(1.5)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(boundary, "HEAVY", "slow_to_import")
+    monkeypatch.setattr(boundary, "loading", cache(boundary.loading.__wrapped__))
+    said: list[str] = []
+    monkeypatch.setattr(DeltaGenerator, "caption", lambda self, text: said.append(text))
+
+    def visit() -> None:
+        from ui import boundary
+
+        boundary.opening()
+
+    page = AppTest.from_function(visit, default_timeout=30).run()
+    assert not page.exception and not page.title and "slow_to_import" in sys.modules
+    assert [text for text in said if "Loading PyTorch" in text][-1].endswith("after a start: 1 s …")
+    assert boundary.loading() is boundary.loading() and not boundary.loading().is_alive()
+    said.clear()
+    assert not page.run().exception and not said

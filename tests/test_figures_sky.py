@@ -1,6 +1,9 @@
 """The sky panels: what lies where, what is left out, and what the file cannot support."""
 
+import json
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from figure_cutouts import RMS, fits_cutout, noise_image, picture, sky_wcs
 
@@ -40,6 +43,24 @@ def test_the_array_is_drawn_as_stored():
     row, column = np.unravel_index(np.argmax(sky.customdata), cutout.shape)
     assert (row, column) == np.unravel_index(np.argmax(cutout.pixels), cutout.shape)
     assert sky.dx < 0 < sky.dy  # east to the left by its axis, not by flipping
+
+
+@pytest.mark.parametrize("contours", ["none", "explanation over sky", "sky over explanation"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_plotly_finds_no_fault_and_the_browser_gets_the_same(contours, signed):
+    blank = noise_image()
+    blank[:9] = np.nan
+    for cutout in (fits_cutout(), picture(), fits_cutout(blank)):
+        figure = drawn(
+            cutout,
+            view=SkyView(contours=True, colour_map="gray_r"),
+            seen=np.full((8, 8, 3), 0.5) if signed else np.eye(8),
+            explanation=explained(signed),
+            overlay=Overlay(0.5, contours),
+            stamp="a < b",
+        )
+        checked = go.Figure(figure.to_plotly_json())
+        assert json.loads(figure.to_json()) == json.loads(checked.to_json())
 
 
 def test_hover_tells_value_and_signal_to_noise():

@@ -10,10 +10,12 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from threading import Thread
 from typing import Any
 
 import streamlit as st
@@ -107,16 +109,33 @@ def _hear() -> None:
         st.session_state["viewport"] = Viewport(min(max(int(width), 240), 4000), kind == "narrow")
 
 
+@cache
+def loading() -> Thread:
+    """The thread that imports what is heavy, started with the first call."""
+    thread = Thread(target=importlib.import_module, args=(HEAVY,), name="loading", daemon=True)
+    thread.start()
+    return thread
+
+
 def opening() -> None:
-    """Say at once what the first visit after a start waits for, and import it; quick on every later one."""
+    """Say at once what the first visit after a start waits for, and wait for it; quick on every later one.
+
+    The import runs beside the script, so that the page is drawn meanwhile and a click is heard; whoever comes second
+    waits for the same one. An import that failed fails again, and loudly, where the page needs it.
+    """
     place = st.empty()  # always, so that nothing on the page moves to another place with the second run
-    if HEAVY in sys.modules:
+    work, began = loading(), time.monotonic()
+    if not work.is_alive():
         return
     with place.container():
         st.title("VLASS Explorer", anchor=False)
         st.caption("What trained vision models say of a radio cutout, and where they looked.")
-        st.caption(":material/progress_activity: Loading PyTorch and the models, once after a start: some 10 to 30 s.")
-    importlib.import_module(HEAVY)
+        line = st.empty()
+        while work.is_alive():
+            seconds = time.monotonic() - began
+            waited = f": {seconds:.0f} s" if seconds >= 1 else ""
+            line.caption(f":material/progress_activity: Loading PyTorch and the models, once after a start{waited} …")
+            work.join(1.0)
     place.empty()
 
 

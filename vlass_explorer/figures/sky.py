@@ -97,7 +97,8 @@ def sky_panels(
         panels.blink(layout, number, "" if len(kept) == 1 else str(len(kept)), overlay.opacity)
     panels.stamp(layout, f"grey: no data   {_drawn(cutout)}{stamp}")
     layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
-    return go.Figure({"data": traces, "layout": layout})
+    # Unchecked, which is most of the time of a figure; tests/test_figures_sky.py checks that plotly finds no fault.
+    return go.Figure({"data": traces, "layout": layout}, _validate=False)
 
 
 def _drawn(cutout: Cutout) -> str:
