@@ -1,10 +1,12 @@
 """Warm latency of the Explore page: from a file set in the input to its drawn rollout, in a real Chromium.
 
-    python benchmarks/explore_latency.py [--files 10] [--checkpoint first-vit-tiny] [--json]
+    python benchmarks/explore_latency.py [--before REVISION] [--files 10] [--checkpoint first-vit-tiny] [--json]
 
-Every file is new. The clock runs inside the browser: from the change event of the file input to the first frame in
+Every file is new. With ``--before`` a second server runs that revision, taken from git, and the two get each file in
+turns. The clock runs inside the browser: from the change event of the file input to the first frame in
 which the panels carry the stamp with that file's hash. Baseline: the same steps of the core (read, preprocess, predict,
-roll out) without a page, on the same files in the same run. Goal: a median below 1 s on two cores.
+roll out) without a page, on the same files in the same run. Goals: a median below 1 s on two cores, and below that of
+the build before.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import streamlit
@@ -84,6 +86,31 @@ def measured(page: Page, file: Path) -> float:
     return float(milliseconds) / 1000
 
 
+def latencies(roots: list[Path], files: list[Path], folder: Path, checkpoint: str, chromium: str) -> list[list[float]]:
+    """Seconds of each build on each file after the first ones; the builds take turns, one tab each."""
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        pages = []
+        for number, root in enumerate(roots):
+            own = folder / f"server{number}"
+            own.mkdir()
+            url = stack.enter_context(served(own, root))
+            page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+            page.goto(f"{url}/?checkpoint={checkpoint}")
+            page.wait_for_selector(".st-key-panels .js-plotly-plot", timeout=300_000)
+            page.wait_for_timeout(3000)
+            page.evaluate(CLOCK)
+            pages.append(page)
+        found: list[list[float]] = [[] for _ in pages]
+        for file in files:
+            for page, seconds in zip(pages, found, strict=True):
+                page.bring_to_front()
+                seconds.append(measured(page, file))
+        browser.close()
+    return [seconds[WARM_UP:] for seconds in found]
+
+
 def core_seconds(files: list[Path], checkpoint: str) -> list[float]:
     """Seconds of the same steps without a page, warm."""
     card = checkpoints.find(checkpoint)
@@ -102,6 +129,7 @@ def core_seconds(files: list[Path], checkpoint: str) -> list[float]:
 def main() -> int:
     """Print the latencies; 0 where the median meets the goal, else 1."""
     parser = argparse.ArgumentParser(description="Warm latency of the Explore page.")
+    parser.add_argument("--before", help="git revision of the build before")
     parser.add_argument("--files", type=int, default=10)
     parser.add_argument("--checkpoint", default="first-vit-tiny")
     parser.add_argument("--json", action="store_true")
@@ -115,15 +143,15 @@ def main() -> int:
         simulate = ["simulate", "--count", str(options.files + WARM_UP), "--out", str(folder / "sky"), "--seed", "7"]
         subprocess.run([sys.executable, "-m", "vlass_explorer", *simulate], cwd=ROOT, check=True, capture_output=True)
         files = sorted((folder / "sky").rglob("*.fits"))
-        with served(folder) as url, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(f"{url}/?checkpoint={options.checkpoint}")
-            page.wait_for_selector(".st-key-panels .js-plotly-plot", timeout=120_000)
-            page.wait_for_timeout(3000)
-            page.evaluate(CLOCK)
-            seconds = [measured(page, file) for file in files][WARM_UP:]
-            browser.close()
+        git = ["git", "-C", str(ROOT), "worktree"]
+        before = [folder / "before"] if options.before else []
+        for root in before:
+            subprocess.run([*git, "add", "--detach", "-q", str(root), options.before], check=True)
+        try:
+            seconds, *ago = latencies([ROOT, *before], files, folder, options.checkpoint, chromium)
+        finally:
+            for root in before:
+                subprocess.run([*git, "remove", "--force", str(root)], check=True)
         core = core_seconds(files, options.checkpoint)[WARM_UP:]
     median, baseline = statistics.median(seconds), statistics.median(core)
     machine = {
@@ -139,6 +167,7 @@ def main() -> int:
         "median": round(median, 3),
         "core": round(baseline, 3),
         "ratio": round(median / baseline, 2),
+        "before": [round(statistics.median(each), 3) for each in ago],
         "goal": GOAL_SECONDS,
         "machine": machine,
     }
@@ -149,7 +178,10 @@ def main() -> int:
         print("latency in s: " + " ".join(f"{value:.2f}" for value in seconds))
         print(f"median {median:.3f} s, goal {GOAL_SECONDS:.1f} s")
         print(f"core alone {baseline:.3f} s, ratio {median / baseline:.1f}")
-    return 0 if median < GOAL_SECONDS else 1
+        for each in ago:
+            middle = statistics.median(each)
+            print(f"{options.before}: median {middle:.3f} s, ratio {median / middle:.2f}")
+    return 0 if median < GOAL_SECONDS and all(median <= statistics.median(each) for each in ago) else 1
 
 
 if __name__ == "__main__":

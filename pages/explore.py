@@ -50,8 +50,10 @@ else:
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with lower if screen.narrow else upper:
         result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
-        cursor.draw(cutout, ["panels", "sky"])
+        place = st.container()  # above the panels, which are drawn first: they are what is waited for
         explain.panels_chart(cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen)
+        with place:
+            cursor.draw(cutout, ["panels", "sky"])
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(result.explanation.caption), width="stretch")

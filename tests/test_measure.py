@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,3 +195,22 @@ def test_the_whole_sum_of_the_vlass_cutout(data_dir: Path) -> None:
     total = float(cutout.pixels[near].sum(dtype=float))
     assert total == pytest.approx(2.248, rel=2e-3)  # Jy/beam summed over pixels is no flux
     assert total / measure.beam_pixels(cutout) == pytest.approx(0.299, rel=3e-3)  # type: ignore[operator]
+
+
+def test_a_cutout_is_measured_once_and_one_made_from_it_anew() -> None:
+    cutout = made(gaussian(60, 60, 0.01, 8.0), wcs=sky(), beam=Beam(5.0, 5.0, 0.0))
+    mask, found = measure.source_mask(cutout), measure.measure(cutout)
+    assert measure.source_mask(cutout) is mask and measure.measure(cutout) is found
+    with pytest.raises(ValueError, match="read-only"):
+        mask[0, 0] = True
+    assert measure.measure(cutout, local_background=True) is not found
+    other = replace(cutout, pixels=2 * cutout.pixels)
+    assert measure.measure(other).peak == pytest.approx(2 * found.peak)
+    again = replace(cutout)
+    assert measure.source_mask(again) is not mask and np.array_equal(measure.source_mask(again), mask)
+    assert repr(measure.measure(again)) == repr(found)
+    large = Cutout("mosaic.fits", np.zeros((2049, 2049), np.float32))
+    assert measure.source_mask(large) is not measure.source_mask(large)
+    lives = weakref.ref(cutout)
+    del cutout
+    assert lives() is None

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..schema import Cutout, FloatArray, Noise, PixelShape
+from .kept import kept
 
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
 FINEST_BEAM = 0.5  # pixels; pixels do not sample a finer one, and a sum over them is no flux
@@ -71,14 +72,21 @@ def beam_pixels(cutout: Cutout) -> float | None:
     return cutout.beam.solid_angle / cutout.pixel_shape.area
 
 
+@kept
 def source_mask(cutout: Cutout) -> NDArray[np.bool_]:
-    """Pixels (ny, nx) of the source at the centre; all False where there is none.
+    """Pixels (ny, nx) of the source at the centre; all False where there is none. To be read only.
 
     The source is the emission of at least 3 rms in islands that reach 5 rms, islands closer than 22 arcsec (or one
     beam) taken together, beginning with the island nearest to the centre, at most 60 arcsec away; within the central
     1024 x 1024 pixels. An image without noise (already clipped) counts every pixel above its most common value as
     emission. NaN is never emission.
     """
+    found = _source_mask(cutout)
+    found.flags.writeable = False
+    return found
+
+
+def _source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     found = np.zeros(cutout.shape, bool)
     (y0, y1), (x0, x1) = (_central(n) for n in cutout.shape)
     image = cutout.pixels[y0:y1, x0:x1]

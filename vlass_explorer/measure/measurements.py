@@ -16,6 +16,7 @@ from .flux_scale import flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
 from .geometry import beam_covariance, to_sky
+from .kept import kept
 from .photometry import Flux, forced, integrate
 
 BOWL = 3.0  # sigma below zero from which the sky around a source is called a bowl
@@ -83,6 +84,15 @@ def measure(cutout: Cutout, *, local_background: bool = False) -> Measurements:
     ``local_background`` subtracts the median of the sky around the source from its flux; by default the background of
     an interferometer's image is 0.
     """
+    return _measured(cutout, local=True) if local_background else _plain(cutout)
+
+
+@kept
+def _plain(cutout: Cutout) -> Measurements:
+    return _measured(cutout, local=False)
+
+
+def _measured(cutout: Cutout, *, local: bool) -> Measurements:
     off: dict[str, str] = {}
     source = source_mask(cutout)
     found = bool(source.any())
@@ -108,7 +118,7 @@ def measure(cutout: Cutout, *, local_background: bool = False) -> Measurements:
     numbers: dict[str, Any] = {}
     reason = _no_flux(cutout) or off.get("rms")
     if reason is None and found:
-        numbers, why = _photometry(cutout, source, peak, local_background)
+        numbers, why = _photometry(cutout, source, peak, local)
         off |= why
     elif reason is None:
         off |= dict.fromkeys(("flux", "flux_error", "major"), nothing)
