@@ -9,7 +9,7 @@ from ui import boundary
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "assets" / "icon.png")
-SIDEBAR: Literal["collapsed"] | int = "collapsed" if boundary.viewport().narrow else 360
+SIDEBAR: Literal["collapsed"] | int = "collapsed" if boundary.viewport().narrow else boundary.SIDEBAR
 st.set_page_config(page_title="VLASS Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR)
 
 PAGES = {  # file in pages/: title, icon
@@ -30,12 +30,16 @@ groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():
     page = st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon)
     groups["Look" if name in LOOK else "Train"].append(page)
-page = st.navigation(groups)
-with boundary.guarded():
+# Hidden until the window is known: in a narrow one the sidebar is closed from its first frame.
+page = st.navigation(groups, position="sidebar" if boundary.is_measured() else "hidden")
+body = st.container()
+boundary.probe()  # early, so that the browser keeps its word before anything can be dropped
+with body, boundary.guarded():
     boundary.opening()
     from ui import state  # here, so that something is drawn before torch is loaded
 
     state.restore()
+    boundary.wait_for_window()
     try:
         page.run()
     finally:

@@ -16,5 +16,3 @@ with page:
     if about is not None:
         st.caption(f"{sidebar.sentence(about)} Attention shows where information flowed, not why a class was chosen.")
         panels.draw(about.card, about.cutout, about.window, about.prediction, screen.width)
-
-boundary.probe()

@@ -10,11 +10,7 @@ from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints import words
 
 through_app()
-screen = boundary.viewport()
-if screen.narrow:
-    st.set_page_config(initial_sidebar_state="collapsed")
-page, foot = st.container(), st.container()
-choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+page, choice = sidebar.beside(boundary.viewport())
 may_change = settings.training_allowed()
 
 with page:
@@ -39,5 +35,3 @@ with page:
             actions.rename_and_delete(choice.card, may_change)
         st.subheader("Import", anchor=False)
         actions.import_form(may_change)
-
-boundary.probe()

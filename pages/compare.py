@@ -38,5 +38,3 @@ with page:
         maps.download_area(
             [(explanation, request.provenance) for request, _, explanation in explained], cutout, key="compare_get"
         )
-
-boundary.probe()

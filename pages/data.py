@@ -11,8 +11,6 @@ from vlass_explorer.schema import ExplorerError, RunConfig
 
 through_app()
 screen = boundary.viewport()
-if screen.narrow:
-    st.set_page_config(initial_sidebar_state="collapsed")
 sidebar.draw()
 st.title("Data", anchor=False)
 if not settings.data_roots():
@@ -32,5 +30,3 @@ try:
         gallery.copies(data, config, data_step.fitting_split(data, "authors"))
 except ExplorerError as error:
     st.error(plain(error))
-
-boundary.probe()

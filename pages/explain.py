@@ -49,5 +49,3 @@ with page:
             [(explanation, request.provenance) for request, _, explanation in explained], cutout, key="explain_get"
         )
         methods.draw_unsupported(card)
-
-boundary.probe()

@@ -4,17 +4,17 @@ import streamlit as st
 
 from ui import boundary, controls, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import cursor, explain, facts, field, files, first_sight, flips, matched, reading, story, verdict
+from ui.look import cursor, explain, facts, field, files, first_sight, flips, keys, matched, reading, story, verdict
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
 
 through_app()
 screen = boundary.viewport()
-header, upper, middle, lower, notes, foot = (st.container() for _ in range(6))
+top, header, upper, middle, lower, notes, foot = (st.container() for _ in range(7))
 with header:
     first_sight.draw()
-choice = sidebar.draw(foot if screen.narrow else st.sidebar)
+choice = sidebar.draw(top, foot) if screen.narrow else sidebar.draw()
 entry, cutout, card = choice.entry, choice.cutout, choice.card
 
 if entry is None:
@@ -44,15 +44,20 @@ else:
         with st.popover("Display", icon=":material/tune:"):
             view, whole_cutout = controls.sky_view(cutout)
         method_place = st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="stretch")
+    with upper.container(horizontal=True, vertical_alignment="center", gap="small"):
+        spot = st.container()
+        zoomed = keys.zoom(cutout)
+        keys.draw("panels")
     if screen.narrow:
         with upper:
-            results.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width)
+            results.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width, zoomed=zoomed)
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with lower if screen.narrow else upper:
         result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
-        place = st.container()  # above the panels, which are drawn first: they are what is waited for
-        explain.panels_chart(cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen)
-        with place:
+        explain.panels_chart(
+            cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen, zoomed=zoomed
+        )
+        with spot:  # drawn after the panels: they are what is waited for
             cursor.draw(cutout, ["panels", "sky"])
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -87,4 +92,3 @@ with choice.place:
 if problems:
     with header:
         files.draw_problems(problems)
-boundary.probe()

@@ -9,8 +9,6 @@ from vlass_explorer import runs
 REFRESH_SECONDS = 2.0
 
 boundary.through_app()
-if boundary.viewport().narrow:  # the pickers of the sidebar are for other pages
-    st.set_page_config(initial_sidebar_state="collapsed")
 sidebar.draw()
 st.title("Runs", anchor=False)
 if not settings.training_allowed():
@@ -39,4 +37,3 @@ def live() -> None:
 
 
 live()
-boundary.probe()

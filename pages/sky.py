@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from ui import boundary, sidebar
+from ui import sidebar
 from ui.boundary import through_app
 from ui.sky import actions, found, request
 from ui.text import plain
 from vlass_explorer.schema import ExplorerError
 
 through_app()
-page, _ = sidebar.beside(boundary.viewport())
+sidebar.draw()  # in the sidebar in a narrow window, too: this page is not about the chosen cutout
+page = st.container()
 with page:
     st.title("Sky", anchor=False)
     st.caption(
@@ -33,5 +34,3 @@ with page:
                 actions.draw(answer, chosen)
     except ExplorerError as error:
         st.error(plain(error))
-
-boundary.probe()

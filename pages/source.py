@@ -26,5 +26,3 @@ with page:
             slope.draw(found)
     except ExplorerError as error:
         st.error(plain(error))
-
-boundary.probe()

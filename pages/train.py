@@ -12,13 +12,10 @@ from vlass_explorer.schema import ExplorerError
 
 boundary.through_app()
 screen = boundary.viewport()
-if screen.narrow:  # the pickers of the sidebar are for other pages
-    st.set_page_config(initial_sidebar_state="collapsed")
 sidebar.draw()
 st.title("Train", anchor=False)
 if not settings.training_allowed():
     st.info("Training from the page is switched off here (VLASS_EXPLORER_TRAINING=off).")
-    boundary.probe()
     st.stop()
 
 st.caption("A run is a process of its own: it goes on when this page is closed. Its weights become a checkpoint.")
@@ -51,5 +48,3 @@ try:
     launch.area(config)
 except ExplorerError as error:
     st.error(plain(error))
-
-boundary.probe()

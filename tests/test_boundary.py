@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
 from ui import boundary
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def app() -> None:
@@ -130,3 +134,22 @@ def test_the_first_visit_waits_for_one_import_beside_it(tmp_path: Path, monkeypa
     assert boundary.loading() is boundary.loading() and not boundary.loading().is_alive()
     said.clear()
     assert not page.run().exception and not said
+
+
+def test_a_callback_that_is_cut_off_is_done_to_its_end_and_then_the_other_event_goes_on() -> None:
+    calls, other = [], RerunException(RerunData(query_string="other"))
+
+    def work(what: str) -> None:
+        calls.append(what)
+        if len(calls) < 3:
+            raise other
+
+    with pytest.raises(RerunException) as raised:
+        boundary.reported(work)("a")
+    assert calls == ["a"] * 3 and raised.value is other
+
+
+def test_a_browser_session_has_one_thread_at_a_time() -> None:
+    """With fastReruns, Streamlit 1.67 (AppSession.request_rerun) starts a second one beside it and ends callbacks."""
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["runner"]["fastReruns"] is False

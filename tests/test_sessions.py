@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import tiny_checkpoint
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
+from ui import state
 from vlass_explorer import sessions
 from vlass_explorer.sessions import Bounds, Sessions, Upload
 
@@ -31,7 +33,7 @@ def test_uploads_and_choices_come_back_in_another_process(tmp_path: Path) -> Non
     store = Sessions(tmp_path)
     assert not store.knows(WORD) and store.load(WORD) == ([], {})
     for name in ("../../a.fits", "b.fits", "b.fits"):
-        assert store.add(WORD, upload(name, b"sky"), b"sky")
+        assert store.add(WORD, (upload(name, b"sky"), b"sky")) == 0
     store.choose(WORD, {"stretch": "log"})
     found, choices = Sessions(tmp_path).load(WORD)
     assert [(each.name, path.read_bytes()) for each, path in found] == [("../../a.fits", b"sky"), ("b.fits", b"sky")]
@@ -45,7 +47,7 @@ def test_what_was_forgotten_is_gone_and_shared_content_stays(tmp_path: Path) -> 
     store = Sessions(tmp_path)
     both = [upload("a.fits", b"sky"), upload("b.fits", b"sky")]
     for each in both:
-        store.add(WORD, each, b"sky")
+        store.add(WORD, (each, b"sky"))
     store.remove(WORD, [(both[0].sha256, "a.fits")])
     assert [each.name for each, _ in store.load(WORD)[0]] == ["b.fits"]
     store.remove(WORD, [(both[1].sha256, "b.fits")])
@@ -57,8 +59,9 @@ def test_size_and_time_are_bounded(tmp_path: Path) -> None:
     words = [sessions.new_word() for _ in range(4)]
     for age, word in enumerate(words):
         content = os.urandom(3000)
-        assert store.add(word, upload("a", content), content)
-        assert not store.add(word, upload("b", content * 2), content * 2)  # more than a session may have
+        assert store.add(word, (upload("a", content), content)) == 0
+        # More than a session may have.
+        assert store.add(word, (upload("b", content * 2), content * 2)) == 1
         then = time.time() - 3600 * (10 - age)
         os.utime(index_of(tmp_path, word), (then, then))
     assert [store.knows(word) for word in words] == [False, False, True, True]  # the oldest went
@@ -76,7 +79,7 @@ def test_only_words_that_nobody_guesses_are_sessions(tmp_path: Path, word: objec
 
 def test_a_damaged_index_begins_anew_and_names_no_path(tmp_path: Path) -> None:
     store = Sessions(tmp_path)
-    store.add(WORD, upload("a", b"sky"), b"sky")
+    store.add(WORD, (upload("a", b"sky"), b"sky"))
     index = index_of(tmp_path, WORD)
     index.write_text(
         json.dumps({"format": 1, "choices": {}, "uploads": [{"name": "x", "label": "x", "sha256": "../x"}]})
@@ -104,25 +107,106 @@ def visit(**query: str) -> AppTest:
     return page
 
 
-def test_a_link_opens_a_copy_of_uploads_and_choices(shelf: Path) -> None:
+def test_a_link_holds_what_was_chosen_and_can_be_withdrawn(tmp_path: Path) -> None:
+    store = Sessions(tmp_path)
+    both = [upload("a.fits", b"sky"), upload("b.fits", b"other")]
+    store.add(WORD, (both[0], b"sky"), (both[1], b"other"))
+    link = store.share(WORD, {(both[1].sha256, "b.fits")}, {"stretch": "log"})
+    assert sessions.is_link(link) and not sessions.is_link(WORD)
+    assert not any(sessions.is_link(sessions.new_word()) for _ in range(100))
+    guest = "C" * 32
+    store.add(guest, (upload("c.fits", b"own"), b"own"))
+    store.choose(guest, {"stretch": "linear", "opacity": 0.3, "readings": {"c": {}}})
+    store.copy(link, guest)
+    found, choices = store.load(guest)
+    assert {each.name for each, _ in found} == {"b.fits", "c.fits"}  # not a.fits, and the own ones stay
+    assert choices == {"stretch": "log", "opacity": 0.3, "readings": {"c": {}}}
+    store.withdraw(WORD)
+    store.withdraw(link)
+    assert not store.knows(link) and store.knows(WORD) and len(store.load(guest)[0]) == 2
+
+
+def dropped(*names: str) -> AppTest:
     page = visit()
-    assert not shelf.exists()  # a mere visit leaves nothing
-    content = sorted((ROOT / "examples").glob("*.fits"))[0].read_bytes()
-    page.file_uploader[0].upload("mine <b>.fits", content)
-    page.run()
+    for number, name in enumerate(names):
+        page.file_uploader[0].upload(name, sorted((ROOT / "examples").glob("*.fits"))[number].read_bytes())
+    return page.run()
+
+
+def test_a_link_opens_the_file_and_the_choices_that_were_shared(shelf: Path) -> None:
+    assert not visit().error and not shelf.exists()  # a mere visit leaves nothing
+    page = dropped("mine <b>.fits", "secret.fits")
     page.selectbox(key="checkpoint").select("two").run()
     page.segmented_control(key="stretch").set_value("log").run()
     first = page.session_state["session_word"]
-    other = visit(session=first)
-    second = other.session_state["session_word"]
-    assert second != first and "session" not in other.query_params
+    page.button(key="link_make").click().run()
+    address = page.code[0].value.partition("?")[2]
+    assert address.startswith("view=") and first not in address
+    other = visit(view=address.removeprefix("view="))
+    assert other.session_state["session_word"] != first and "view" not in other.query_params
     assert other.subheader[0].value.replace("\\", "") == "mine <b>.fits"
+    assert [entry.name for entry in other.session_state["uploads"].values()] == ["mine <b>.fits"]
     assert other.selectbox(key="checkpoint").value == "two"
     assert other.segmented_control(key="stretch").value == "log"
     assert not other.warning
     other.button(key="forget").click().run()  # the copy's own
-    assert len(visit(session=first).session_state["uploads"]) == 1
-    assert visit(session="B" * 32).toast[0].value == "There is no session of this link any more."
+    assert not other.error
+    page.button(key="link_withdraw").click().run()
+    gone = "What this link opened is not kept here any more."
+    for word in (address.removeprefix("view="), first, "view_" + "B" * 27, "../x"):  # a session is no link
+        assert visit(view=word).toast[0].value == gone
+
+
+def test_a_drop_that_another_event_cuts_off_is_taken_after_all(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit 1.67 ends a run at an access to the session state; a callback that is cut off is not called again."""
+    cuts = {"left": 1}
+
+    def cut(word: object) -> None:
+        if cuts["left"]:
+            cuts["left"] -= 1
+            raise RerunException(RerunData())
+
+    monkeypatch.setattr("ui.state._bound", cut)
+    page = dropped("a.fits", "b.fits")
+    assert cuts["left"] == 0 and not page.exception
+    assert [entry.name for entry in page.session_state["uploads"].values()] == ["b.fits", "a.fits"]
+    assert len(visit_again(page).session_state["uploads"]) == 2
+
+
+def visit_again(page: AppTest) -> AppTest:
+    """The same browser after F5: its cookie holds the word."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ui.state._cookie", lambda: page.session_state["session_word"])
+        return visit()
+
+
+def test_what_is_cut_off_while_it_is_restored_is_restored_by_the_next_run(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = dropped("a.fits")
+    word, cuts = page.session_state["session_word"], {"left": 1}
+    choices = state._choices
+
+    def cut() -> str:
+        if cuts["left"]:
+            cuts["left"] -= 1
+            raise RerunException(RerunData())
+        return choices()
+
+    monkeypatch.setattr("ui.state._cookie", lambda: word)
+    monkeypatch.setattr("ui.state._choices", cut)
+    again = visit()
+    assert cuts["left"] == 0 and [each.name for each in again.session_state["uploads"].values()] == ["a.fits"]
+
+
+def test_a_second_tab_takes_the_word_that_the_browser_keeps(shelf: Path) -> None:
+    first, second = dropped("a.fits"), dropped("b.fits")  # both opened before there was a cookie
+    word = first.session_state["session_word"]
+    second.session_state["heard"] = word  # what the component hears from the browser
+    second.run()
+    assert second.session_state["session_word"] == word
+    assert {each.name for each in second.session_state["uploads"].values()} == {"a.fits", "b.fits"}
+    assert {each.name for each in visit_again(first).session_state["uploads"].values()} == {"a.fits", "b.fits"}
 
 
 def test_switched_off_nothing_is_written(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

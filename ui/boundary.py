@@ -20,6 +20,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import RerunException
 
 from vlass_explorer.foreign import sentence
 from vlass_explorer.schema import ExplorerError
@@ -31,25 +32,36 @@ SAID = "boundary_said"
 HEAVY = "ui.loaders"
 """What brings torch, timm and captum with it."""
 NARROW = 900
-"""Windows up to this width in pixels show everything in one column."""
+"""Windows up to this width in pixels show everything in one column, and the sidebar closed."""
+SIDEBAR = 360
+"""Width of the sidebar in pixels, on every page."""
+PATIENCE = 3.0
+"""Seconds that a page waits for the browser to tell the width of its window."""
 
-# Reports the width of the main column in steps of 80 pixels, so that a script run follows only a real change.
+# Reports the width of the main column in steps of 80 pixels, so that a script run follows only a real change: at once
+# where nothing is known yet, and then as it will be beside the sidebar. A session's word goes into a cookie, unless
+# another tab of this browser put one there first: then the server hears that one.
 _SCRIPT = """
 export default function ({ parentElement, setStateValue, data }) {
-  if (data.word && !document.cookie.includes(data.word)) {
+  if (data.word) {
+    const found = document.cookie.match(new RegExp(`(?:^|; )${data.cookie}=([A-Za-z0-9_-]{32})(?:;|$)`))
     const secure = location.protocol === "https:" ? "; Secure" : ""
-    document.cookie = `${data.cookie}=${data.word}; path=/; SameSite=Strict; max-age=${data.seconds}${secure}`
+    if (found && found[1] !== data.word) setStateValue("kept", found[1])
+    else document.cookie = `${data.cookie}=${data.word}; path=/; SameSite=Strict; max-age=${data.seconds}${secure}`
   }
   const bar = parentElement.querySelector("div")
   let waiting = 0
   const tell = () => {
-    const width = Math.round(bar.getBoundingClientRect().width / 80) * 80
-    const seen = `${width} ${window.innerWidth <= data.narrow ? "narrow" : "wide"}`
+    const kind = window.innerWidth <= data.narrow ? "narrow" : "wide"
+    const beside = data.known || kind === "narrow" ? 0 : data.sidebar
+    const width = Math.round((bar.getBoundingClientRect().width - beside) / 80) * 80
+    const seen = `${width} ${kind}`
     if (width > 0 && seen !== data.known) setStateValue("seen", seen)
   }
   const observer = new ResizeObserver(() => {
     clearTimeout(waiting)
-    waiting = setTimeout(tell, 250)
+    if (data.known) waiting = setTimeout(tell, 250)
+    else tell()
   })
   observer.observe(bar)
   return () => {
@@ -86,27 +98,59 @@ def viewport() -> Viewport:
     return st.session_state.get("viewport", Viewport())
 
 
+def is_measured() -> bool:
+    """Is the window known? Until then nothing is drawn that would stand elsewhere in a window of another width.
+
+    True as well where no browser asks for the page, or one that does not tell for some seconds.
+    """
+    return "viewport" in st.session_state or not st.context.headers.get("User-Agent")
+
+
 def remember(cookie: str, word: str | None, days: float) -> None:
     """Let the browser keep a word for so long; ``probe`` hands it over."""
     st.session_state["remembered"] = {"cookie": cookie, "word": word, "seconds": round(86400 * days)}
 
 
+def heard() -> str | None:
+    """The word that the browser keeps already, where that is another one than it was told to keep."""
+    return st.session_state.get("heard")
+
+
 def probe() -> None:
-    """Let the browser tell its width; draws nothing, so call it last."""
+    """Let the browser tell its width, and hand it the word to keep; draws nothing."""
     now = viewport()
-    known = f"{now.width} {'narrow' if now.narrow else 'wide'}"
+    known = f"{now.width} {'narrow' if now.narrow else 'wide'}" if is_measured() else ""
     _probe(
         key="viewport_probe",
-        data={"known": known, "narrow": NARROW, **st.session_state.get("remembered", {})},
+        data={"known": known, "narrow": NARROW, "sidebar": SIDEBAR, **st.session_state.get("remembered", {})},
         on_seen_change=_hear,
+        on_kept_change=_hear,
     )
 
 
 def _hear() -> None:
-    heard = st.session_state["viewport_probe"].get("seen")
-    if heard:
-        width, kind = heard.split()
+    told = st.session_state["viewport_probe"]
+    if told.get("seen"):
+        width, kind = told["seen"].split()
         st.session_state["viewport"] = Viewport(min(max(int(width), 240), 4000), kind == "narrow")
+    if told.get("kept"):
+        st.session_state["heard"] = told["kept"]
+
+
+def wait_for_window() -> None:
+    """Stop here until the width of the window is known; a browser that does not tell gets the usual page."""
+    if is_measured():
+        return
+
+    @st.fragment(run_every=PATIENCE)
+    def assume() -> None:
+        if st.session_state.get("window_asked") and not is_measured():
+            st.session_state["viewport"] = Viewport()
+            st.rerun()
+        st.session_state["window_asked"] = True
+
+    assume()
+    st.stop()
 
 
 @cache
@@ -152,14 +196,27 @@ def guarded() -> Iterator[None]:
 
 
 def reported(callback: Callable[..., None]) -> Callable[..., None]:
-    """A callback whose errors are drawn as one sentence by the page that follows it."""
+    """A callback whose errors are drawn as one sentence by the page that follows it, and that is done to its end.
+
+    Streamlit (1.67, ``SessionState._call_callbacks``) takes a callback for done that another event of the browser cut
+    off at an access to the session state: it is called again, so it must lead to the same from half-way. With
+    ``runner.fastReruns`` on it would be ended for good (config.toml).
+    """
 
     @functools.wraps(callback)
     def call(*args: Any, **options: Any) -> None:
-        try:
-            callback(*args, **options)
-        except Exception as error:
-            st.session_state.setdefault(SAID, []).append(_said(error))
+        cut: RerunException | None = None
+        while True:
+            try:
+                callback(*args, **options)
+            except RerunException as event:
+                cut = event
+                continue
+            except Exception as error:
+                st.session_state.setdefault(SAID, []).append(_said(error))
+            break
+        if cut is not None:
+            raise cut  # now the other event
 
     return call
 

@@ -12,6 +12,7 @@ import streamlit as st
 from vlass_explorer import export, runs
 from vlass_explorer.evaluation import leaderboard, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
+from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import sky_panels
 from vlass_explorer.schema import Cutout, Explanation, Report, ReportError, Run, Window
@@ -36,11 +37,21 @@ MIME = {"png": "image/png", "fits": "application/fits", "reg": "text/plain", "js
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
 
 
-def sky_chart(cutout: Cutout, view: SkyView, window: Window | None, *, whole_cutout: bool, width: int) -> None:
-    """Draw the sky alone, for narrow pages."""
+def sky_chart(
+    cutout: Cutout,
+    view: SkyView,
+    window: Window | None,
+    *,
+    whole_cutout: bool,
+    width: int,
+    zoomed: Window | None = None,
+) -> None:
+    """Draw the sky alone, for narrow pages; first the part that is ``zoomed`` to."""
     figure = sky_panels(
         cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=min(width - LEFT, 640) + AROUND
     )
+    if zoomed is not None:
+        zoom.zoom(figure, cutout, zoomed)
     st.plotly_chart(figure, key="sky", config=CONFIG, alt=f"Sky image of {cutout.name}")
 
 

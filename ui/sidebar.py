@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints import words
@@ -43,36 +46,47 @@ class Subject:
 
 
 def beside(screen: boundary.Viewport) -> tuple[DeltaGenerator, Choice]:
-    """Room for a page and what is chosen; in a narrow window the pickers stand below the page, as on Explore."""
-    if screen.narrow:
-        st.set_page_config(initial_sidebar_state="collapsed")
-    page, foot = st.container(), st.container()
-    return page, draw(foot if screen.narrow else st.sidebar)
+    """Room for a page and what is chosen; in a narrow window the pickers stand on top and the rest below."""
+    top, page, foot = (st.container() for _ in range(3))
+    return page, draw(top, foot) if screen.narrow else draw()
 
 
-def draw(place: DeltaGenerator | None = None) -> Choice:
-    """Draw the pickers into the sidebar (or ``place``) and return what is chosen; call it once, first, on every page.
+def draw(top: DeltaGenerator | None = None, foot: DeltaGenerator | None = None) -> Choice:
+    """Draw the pickers and return what is chosen; call it once, first, on every page.
 
+    Into the sidebar, or the drop zone and the pickers side by side into ``top`` and the rest into ``foot``.
     Understands the deep link ``?checkpoint=NAME&example=FILE`` and keeps it up to date.
     """
     cards = loaders.cards()
     _follow_link(cards)
-    with place or st.sidebar:
+    with top or st.sidebar:
+        drop, pick = st.columns(2) if top else (st.container(), st.container())
+    with drop:
         _drop_zone()
-        files = state.entries()
-        entry = state.chosen_entry()
+    files = state.entries()
+    entry = state.chosen_entry()
+    with pick:
         if entry is not None:
             st.session_state["cutout"] = entry.key
             st.selectbox(
                 "Cutout", list(files), key="cutout", format_func=lambda key: _label(files[key]), persist_state="session"
             )
+            _steps(list(files), entry.key)
         card = state.chosen_checkpoint(cards)
         if card is None:
             st.info("No checkpoint yet: train one on the Train page, or put a folder into checkpoints/.")
         else:
             st.session_state["checkpoint"] = card.name
             st.selectbox("Checkpoint", [c.name for c in cards], key="checkpoint", persist_state="session")
+    with foot or st.sidebar:
+        if card is not None:
             _card(card)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if card is not None and st.button(
+                "Model card", key="model_card", icon=":material/description:", type="tertiary"
+            ):
+                _whole(card)
+            _link(entry)
         rest = st.container()
     entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
     _keep_link(entry, card)
@@ -83,6 +97,27 @@ def draw(place: DeltaGenerator | None = None) -> Choice:
         except CutoutError as error:
             problem = error
     return Choice(entry, cutout, problem, card, rest)
+
+
+def _steps(keys: list[str], now: str) -> None:
+    """Draw the ways to the cutouts before and after this one in the list."""
+    at = keys.index(now)
+    with st.container(horizontal=True, gap="xsmall"):
+        for label, icon, step, key in (
+            ("Previous", ":material/chevron_left:", -1, "k"),
+            ("Next", ":material/chevron_right:", 1, "j"),
+        ):
+            there = min(max(at + step, 0), len(keys) - 1)
+            st.button(
+                label,
+                icon=icon,
+                key=f"cutout_{key}",
+                type="tertiary",
+                shortcut=key,
+                disabled=there == at,
+                on_click=state.choose,
+                args=(keys[there],),
+            )
 
 
 def subject(choice: Choice) -> Subject | None:
@@ -113,14 +148,20 @@ def sentence(about: Subject) -> str:
 
 
 def _drop_zone() -> None:
+    """Draw the drop zone, and first take what was dropped into it.
+
+    Not in a callback: Streamlit takes one that another event cuts off as done, and the files would be lost.
+    """
     turn = st.session_state.setdefault("upload_turn", 0)
-    key = f"upload_{turn}"
+    dropped = [each for each in st.session_state.get(f"upload_{turn}") or [] if isinstance(each, UploadedFile)]
+    if dropped:
+        _take(dropped)
+        turn = st.session_state["upload_turn"] = turn + 1  # an empty drop zone
+        state.keep()  # what is in view, too, before the page is drawn
     st.file_uploader(
         "Drop cutouts",
         accept_multiple_files=True,
-        key=key,
-        on_change=boundary.reported(_take),
-        args=(key,),
+        key=f"upload_{turn}",
         help=f"{FORMATS}, packed ones too. {_where_kept()}",
     )
     if left_out := st.session_state.pop("uploads_left_out", 0):
@@ -129,10 +170,9 @@ def _drop_zone() -> None:
             f"{'one was' if left_out == 1 else f'{left_out} were'} forgotten."
         )
     if not_kept := st.session_state.pop("uploads_not_kept", 0):
-        st.caption(f"{not_kept} of these files will be gone after a reload: more than is kept for one browser.")
+        st.caption(f"{not_kept} of these files will be gone after a reload: the server keeps no more of them.")
     if uploads := st.session_state.get("uploads"):
         word = "file" if len(uploads) == 1 else "files"
-        _link()
         st.button(
             f"Forget {len(uploads)} uploaded {word}",
             type="tertiary",
@@ -149,23 +189,48 @@ def _where_kept() -> str:
     return f"They are kept on the server for this browser, {store.bounds.days:g} days from the last visit."
 
 
-def _link() -> None:
-    """Offer the address that brings uploads and choices back elsewhere."""
-    word = st.session_state.get(state.SESSION)
-    if word is None:
-        return
-    with st.popover("Link to these files", icon=":material/link:", type="tertiary"):
-        st.caption("Opens a copy of these files and choices in another browser. Whoever has it can see the files.")
-        st.code(f"{(st.context.url or '').split('?')[0]}?session={word}", language=None, wrap_lines=True)
+def _link(entry: state.Entry | None) -> None:
+    """Offer an address that opens this page as it is, with those of the own files that are chosen to go along."""
+    with st.popover("Link to this view", icon=":material/link:", type="tertiary"):
+        mine = [each for each in state.entries().values() if each.kind == "upload"]
+        which = {"No file": [], "This file": [entry] if entry in mine else [], f"All {len(mine)} files": mine}
+        st.caption("Opens this page, checkpoint, source and view for who reaches this server. Nothing else of yours.")
+        names = [name for name, files in which.items() if files or name == "No file"]
+        chosen = st.segmented_control("In the link", names, default=names[min(1, len(names) - 1)], required=True)
+        if entry is not None and entry.kind == "data set":
+            st.caption("This cutout belongs to a data set and is not in the link.")
+        st.button("Make the link", key="link_make", on_click=_make_link, args=(which[chosen or names[0]],))
+        word, address = st.session_state.get(MADE) or (None, "")
+        if address:
+            st.code(f"{(st.context.url or '').split('?')[0]}{address}", language=None, wrap_lines=True)
+        if word is not None and (store := settings.sessions()) is not None:
+            st.caption(f"As it was when you made it; kept for {store.bounds.days:g} days from its last use.")
+            st.button("Withdraw", key="link_withdraw", type="tertiary", on_click=_withdraw, args=(word,))
 
 
-def _take(key: str) -> None:
-    """Move dropped files into the session, put the first readable one in view, and empty the drop zone."""
-    dropped = state.add_uploads(st.session_state.get(key) or [])
-    readable = (entry for entry in dropped if loaders.is_readable(entry))
-    if (first := next(readable, dropped[0] if dropped else None)) is not None:
+MADE = "link_made"
+"""Session key: the word of the link that was made last, None where nothing had to be kept for it, and its address."""
+
+
+def _make_link(files: list[state.Entry]) -> None:
+    word = state.share(files)
+    kept = {key: st.query_params.get_all(key) for key in st.query_params if word is None or key in ("run", "method")}
+    address = urlencode({**kept, **({state.LINK: word} if word else {})}, doseq=True)
+    st.session_state[MADE] = (word, f"?{address}")
+
+
+def _withdraw(word: str) -> None:
+    if (store := settings.sessions()) is not None:
+        store.withdraw(word)
+    st.session_state[MADE] = None
+
+
+def _take(dropped: Sequence[UploadedFile]) -> None:
+    """Move dropped files into the session and put the first readable one in view."""
+    taken = state.add_uploads(dropped)
+    readable = (entry for entry in taken if loaders.is_readable(entry))
+    if (first := next(readable, taken[0] if taken else None)) is not None:
         state.choose(first.key)
-    st.session_state["upload_turn"] += 1
 
 
 def _label(entry: state.Entry) -> str:
@@ -177,6 +242,10 @@ def _follow_link(cards: list[Checkpoint]) -> None:
     if st.session_state.setdefault("link_followed", False):
         return
     st.session_state["link_followed"] = True
+    if (kept := st.session_state.get("cutout")) is not None and kept not in state.entries():
+        st.toast(f"{plain(kept.partition(':')[2])} is not kept here any more.", icon=":material/link_off:")
+    if (kept := st.session_state.get("checkpoint")) not in (None, *(card.name for card in cards)):
+        st.toast(f"There is no checkpoint {plain(kept)} any more.", icon=":material/link_off:")
     if (name := st.query_params.get("checkpoint")) is not None:
         if name in {card.name for card in cards}:
             st.session_state["checkpoint"] = name
@@ -207,9 +276,10 @@ def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:
 
 
 def _card(card: Checkpoint) -> None:
-    """Draw the short card, with the whole model card behind a button."""
+    """Draw the short card."""
     spec = card.input_spec
-    lines = [f"{plain(card.architecture)}, {words.count(card.parameters)} parameters"]
+    size = f"input {spec.img_size} × {spec.img_size}"
+    lines = [f"{plain(card.architecture)}, {words.count(card.parameters)} parameters, {size}"]
     lines.append(f"Tells apart {', '.join(plain(name) for name in card.label_names)}")
     lines.append(f"Trained on {plain(words.trained_on(card))}")
     if score := words.score(card.reports):
@@ -217,9 +287,6 @@ def _card(card: Checkpoint) -> None:
     if card.provenance.simulated:
         st.badge("Trained on simulated data", icon=":material/science:", color="orange")
     st.caption("  \n".join(lines))
-    size = f"{spec.img_size} × {spec.img_size}"
-    if st.button("Model card", key="model_card", icon=":material/description:", type="tertiary", help=f"Input {size}"):
-        _whole(card)
 
 
 @st.dialog("Model card", width="large")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +16,14 @@ from typing import Any, Literal
 import streamlit as st
 
 from vlass_explorer.cutouts import is_cutout
+from vlass_explorer.cutouts.reading import Reading as Reading
 from vlass_explorer.datasets import Item
-from vlass_explorer.schema import Checkpoint, Cutout, Row0
-from vlass_explorer.sessions import Upload, is_word, new_word
+from vlass_explorer.schema import Checkpoint, Cutout
+from vlass_explorer.sessions import Upload, is_link, is_word, new_word
 
 from . import boundary, settings
 
+_LOG = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MOST_FILES, MOST_BYTES = 500, 2 << 30
 """What a browser session keeps of uploads; the oldest go first, and the page says so."""
@@ -28,8 +31,9 @@ CHOSEN_RUNS = "runs_chosen"
 """Session key: ids of the runs in view."""
 AGAIN = "train_again"
 """Session key: id of the run whose configuration the Train page starts from."""
-SESSION, COOKIE = "session_word", "vlass_explorer_session"
-"""Session key and cookie: the word under which this browser's uploads and choices are kept on the server."""
+SESSION, COOKIE, LINK = "session_word", "vlass_explorer_session", "view"
+"""Session key and cookie: the word under which this browser's uploads and choices are kept on the server; and the query
+parameter of a link that shares some of them."""
 KEPT = (
     "cutout",
     "checkpoint",
@@ -43,37 +47,13 @@ KEPT = (
     "opacity",
     "matched",
     "flips",
+    "levels",
+    "ink",
     "field_at",
 )
 """Session keys of the choices that are kept."""
 FAVOURITE = "first-d4-resnet"
 """Checkpoint that a new session starts with, where it exists: the best one on real cutouts (README)."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file is read, where it leaves a choice; see ``cutouts.read``."""
-
-    plane: int = 0
-    row0: Row0 | None = None
-    position: tuple[float, float] | None = None
-    box: tuple[int, int, int, int] | None = None
-    size_arcsec: float | None = None
-    keep_zeros: bool = False
-    pixel_scale: float | None = None
-    """Arcsec a pixel of a picture or array."""
-    beam: tuple[float, float, float] | None = None
-    """Axes in arcsec and position angle in degrees of a picture or array."""
-    stretch: str | None = None
-    """Of a picture or array, as ``cutouts.declared`` writes it."""
-    clip: tuple[float, float] | None = None
-    """Brightness of its black and white in mJy/beam."""
-    survey: str | None = None
-
-    @property
-    def is_part(self) -> bool:
-        """True where only a part of the image is read."""
-        return self.position is not None or self.box is not None
 
 
 @dataclass(frozen=True)
@@ -109,19 +89,25 @@ def choose(key: str) -> None:
 
 
 def add_uploads(files: Sequence[Any]) -> list[Entry]:
-    """Take uploaded files into the session and return their entries, in the order of the drop."""
+    """Take uploaded files into the session and return their entries, in the order of the drop.
+
+    Another event of the browser can cut this off where the session state is touched: called again, it takes the rest.
+    """
     uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    taken = {entry.label for entry in entries().values()}
+    added: dict[str, Entry] = {}
     keys = []
     for file in reversed(files):  # the list shows the latest on top: the first file of a drop ends up there
         content = file.getvalue()
         sha256 = hashlib.sha256(content).hexdigest()
         key = f"{sha256[:16]}:{file.name}"
-        if key not in uploads:
-            taken = {entry.label for entry in entries().values()}
+        if key not in uploads and key not in added:
             label = next(text for text in _numbered(file.name) if text not in taken)
-            uploads[key] = Entry(key, label, file.name, "upload", sha256, content=content)
-            _keep_upload(uploads[key])
+            added[key] = Entry(key, label, file.name, "upload", sha256, content=content)
+            taken.add(label)
         keys.append(key)
+    _keep_uploads(added.values())
+    uploads.update(added)
     _bound(uploads)
     return [uploads[key] for key in reversed(keys) if key in uploads]
 
@@ -136,9 +122,11 @@ def _bound(uploads: dict[str, Entry]) -> None:
         st.session_state["uploads_left_out"] = st.session_state.get("uploads_left_out", 0) + 1
 
 
+@boundary.reported
 def take(entries: Sequence[Entry]) -> None:
     """Take files from elsewhere into the session, the first of them in view; call it from a callback."""
     uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
+    _keep_uploads(entries)
     for entry in reversed(entries):  # the latest is on top of the list
         uploads.pop(entry.key, None)
         uploads[entry.key] = entry
@@ -147,6 +135,7 @@ def take(entries: Sequence[Entry]) -> None:
         choose(entries[0].key)
 
 
+@boundary.reported
 def borrow(item: Item, data_dir: str) -> None:
     """Take a cutout of a data set into the session and put it in view; call it from a callback."""
     name = item.name
@@ -157,6 +146,7 @@ def borrow(item: Item, data_dir: str) -> None:
     choose(key)
 
 
+@boundary.reported
 def forget_uploads(keys: Sequence[str] | None = None) -> None:
     """Drop these uploads of the session, or all, and how they were read: the same file dropped again starts anew."""
     uploads: dict[str, Entry] = st.session_state.get("uploads", {})
@@ -196,34 +186,39 @@ def chosen_checkpoint(cards: Sequence[Checkpoint]) -> Checkpoint | None:
 def restore() -> None:
     """Bring back what this browser kept, once a browser session; call it before anything is drawn.
 
-    The word comes from the cookie. A link with ``?session=WORD`` gives a copy of another session, so that whoever sends
-    one gets no hold of the files that are dropped after it was opened.
+    The word comes from the cookie, or from another tab of the same browser that was first. A link (``?view=WORD``) adds
+    a copy of what was shared. The word is set last: what is cut off by another event is done again.
     """
-    if SESSION in st.session_state:
+    mine, heard = st.session_state.get(SESSION), boundary.heard()
+    if SESSION in st.session_state and heard in (None, mine):
         return
-    store, word, linked = settings.sessions(), _cookie(), st.query_params.pop("session", None)
-    st.session_state[SESSION] = None if store is None else word if is_word(word) else new_word()
+    store, link = settings.sessions(), st.query_params.get(LINK)
     if store is None:
+        st.session_state[SESSION] = None
         return
-    word = st.session_state[SESSION]
-    boundary.remember(COOKIE, word, store.bounds.days)
-    if linked is not None and linked != word:
-        if store.knows(linked):
-            store.copy(linked, word)
-        else:
-            st.toast("There is no session of this link any more.", icon=":material/link_off:")
+    word = next((each for each in (heard, _cookie()) if is_word(each) and not is_link(each)), None) or new_word()
+    if mine is not None:
+        store.copy(mine, word)
+    is_known = link is None or (is_link(link) and store.knows(link))
+    if link is not None and is_known:
+        store.copy(link, word)
     kept, choices = store.load(word)
     uploads = st.session_state.setdefault("uploads", {})
     for each, path in kept:
         key = f"{each.sha256[:16]}:{each.name}"
-        uploads[key] = Entry(key, each.label, each.name, "upload", each.sha256, path)
-    readings = {key: _reading(how) for key, how in choices.pop("readings", {}).items()}
+        uploads.setdefault(key, Entry(key, each.label, each.name, "upload", each.sha256, path))
+    readings = {key: Reading.from_json(how) for key, how in choices.pop("readings", {}).items()}
     st.session_state["readings"] = readings | st.session_state.get("readings", {})
     for key in set(KEPT) & set(choices):
         st.session_state.setdefault(key, choices[key])
     at: dict[str, Any] = st.session_state.setdefault("field_at", {})
     at.update({key: tuple(place) for key, place in at.items()})
     st.session_state["choices_kept"] = _choices()
+    boundary.remember(COOKIE, word, store.bounds.days)
+    st.session_state[SESSION] = word
+    st.query_params.pop(LINK, None)
+    if not is_known:
+        st.toast("What this link opened is not kept here any more.", icon=":material/link_off:")
 
 
 def keep() -> None:
@@ -244,12 +239,6 @@ def _choices() -> str:
     return json.dumps({**chosen, "readings": readings})
 
 
-def _reading(how: dict[str, Any]) -> Reading:
-    for key in ("position", "box", "beam", "clip"):
-        how[key] = tuple(how[key]) if how.get(key) else None
-    return Reading(**how)
-
-
 def _cookie() -> str | None:
     return st.context.cookies.get(COOKIE)
 
@@ -260,12 +249,34 @@ def _forget_kept(gone: Sequence[Entry]) -> None:
         store.remove(word, [(entry.sha256, entry.name) for entry in gone])
 
 
-def _keep_upload(entry: Entry) -> None:
+def _keep_uploads(entries: Collection[Entry]) -> None:
+    """Keep what has content on the server; where the disk refuses or is too small, the page says how many are not."""
     store, word = settings.sessions(), st.session_state.get(SESSION)
-    if store is not None and word is not None:
-        upload = Upload(entry.name, entry.label, entry.sha256)
-        if not store.add(word, upload, entry.content):
-            st.session_state["uploads_not_kept"] = st.session_state.get("uploads_not_kept", 0) + 1
+    files = [(Upload(each.name, each.label, each.sha256), each.content) for each in entries if each.content]
+    if store is None or word is None or not files:
+        return
+    try:
+        refused = store.add(word, *files)
+    except OSError:
+        _LOG.warning("Uploads are not kept.", exc_info=True)
+        refused = len(files)
+    if refused:
+        st.session_state["uploads_not_kept"] = st.session_state.get("uploads_not_kept", 0) + refused
+
+
+def share(entries: Collection[Entry]) -> str | None:
+    """The word of a link that opens these uploads and the choices of this moment, None where nothing is kept."""
+    store, word = settings.sessions(), st.session_state.get(SESSION)
+    if store is None or word is None:
+        return None
+    wanted = {(each.sha256, each.name) for each in entries}
+    choices = json.loads(_choices())
+    for name in ("readings", "field_at"):  # names of other files are nobody's business
+        choices[name] = {key: how for key, how in choices.get(name, {}).items() if key in {e.key for e in entries}}
+    chosen = chosen_entry()
+    if chosen is not None and chosen.kind != "example" and chosen not in entries:
+        choices.pop("cutout", None)
+    return store.share(word, wanted, choices)
 
 
 @st.cache_data(show_spinner=False, max_entries=1)

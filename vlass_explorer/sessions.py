@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from typing import Any
 WORD = re.compile(r"[A-Za-z0-9_-]{32}")
 HASH = re.compile(r"[0-9a-f]{64}")
 INDEX = "session.json"
+LINK = "view_"
+"""What the words of links begin with, see ``Sessions.share``."""
 FORMAT = 1
 
 
@@ -47,12 +49,19 @@ class Bounds:
 
 def new_word() -> str:
     """A word for a new session."""
-    return secrets.token_urlsafe(24)
+    while is_link(word := secrets.token_urlsafe(24)):
+        pass
+    return word
 
 
 def is_word(text: object) -> bool:
     """Could this be the word of a session?"""
     return isinstance(text, str) and WORD.fullmatch(text) is not None
+
+
+def is_link(text: object) -> bool:
+    """Could this be the word of a link? Those of sessions are no links, so that none opens what was not shared."""
+    return is_word(text) and str(text).startswith(LINK)
 
 
 class Sessions:
@@ -75,24 +84,29 @@ class Sessions:
                 os.utime(self._folder(word) / INDEX)
             return [(each, path) for each, path in uploads if path.is_file()], index[1]
 
-    def add(self, word: str, upload: Upload, content: bytes) -> bool:
-        """Keep a file; False where the session would be larger than it may. OSError where the disk refuses."""
+    def add(self, word: str, *files: tuple[Upload, bytes]) -> int:
+        """Keep files, each content once; how many were not, as the session would be larger than it may. OSError."""
         with self._turn:
             folder = self._folder(word)
-            uploads, choices = self._read(word)
+            kept, choices = self._read(word)
             held = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
-            path = folder / upload.sha256
-            if not path.is_file():
-                if held + len(content) > self.bounds.session:
-                    return False
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _write(path, content)
-            kept = [each for each in uploads if (each.sha256, each.name) != (upload.sha256, upload.name)]
-            self._save(word, [*kept, upload], choices)
-            self.sweep(besides=word)
-            return True
+            refused = 0
+            for upload, content in files:
+                path = folder / upload.sha256
+                if not path.is_file():
+                    if held + len(content) > self.bounds.session:
+                        refused += 1
+                        continue
+                    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    _write(path, content)
+                    held += len(content)
+                kept = [each for each in kept if (each.sha256, each.name) != (upload.sha256, upload.name)] + [upload]
+            if refused < len(files):
+                self._save(word, kept, choices)
+                self.sweep(besides=word)
+            return refused
 
-    def remove(self, word: str, uploads: Sequence[tuple[str, str]]) -> None:
+    def remove(self, word: str, uploads: Collection[tuple[str, str]]) -> None:
         """Forget uploads by (hash, name), and the content that no other one has."""
         with self._turn:
             old, choices = self._read(word)
@@ -110,13 +124,33 @@ class Sessions:
             self._save(word, self._read(word)[0], choices)
 
     def copy(self, source: str, word: str) -> None:
-        """Give a session everything of another one, whose own files stay as they are; nothing where it is unknown."""
+        """Give a session the uploads of another one, and its choices beside the own ones, before which they go."""
         with self._turn:
             uploads, choices = self.load(source)
-            for upload, path in uploads:
-                self.add(word, upload, path.read_bytes())
+            self.add(word, *((upload, path.read_bytes()) for upload, path in uploads))
+            own = self._read(word)[1]
+            for key, value in choices.items():
+                own[key] = own[key] | value if isinstance(value, dict) and isinstance(own.get(key), dict) else value
             if uploads or choices:
-                self.choose(word, choices)
+                self.choose(word, own)
+
+    def share(self, word: str, wanted: Collection[tuple[str, str]], choices: Mapping[str, Any]) -> str:
+        """The word of a link: a session that holds these of a session's uploads, by (hash, name), and these choices.
+
+        What is added to the session later, and its own word, are not in it.
+        """
+        with self._turn:
+            link = LINK + new_word()[len(LINK) :]
+            files = [(each, path) for each, path in self.load(word)[0] if (each.sha256, each.name) in wanted]
+            self.add(link, *((upload, path.read_bytes()) for upload, path in files))
+            self.choose(link, choices)
+            return link
+
+    def withdraw(self, link: str) -> None:
+        """Remove what a link holds; copies that were opened of it stay."""
+        if is_link(link):
+            with self._turn:
+                shutil.rmtree(self._folder(link), ignore_errors=True)
 
     def sweep(self, besides: str = "") -> None:
         """Remove sessions that were not used for long, then the oldest until the rest fits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
         return
     if not applies:
         st.info(f"No attention to show: {plain(reason)}")
+        _others()
         st.subheader("Integrated gradients", anchor=False)
         integrated_gradients(card, cutout, window, prediction)
         return
@@ -60,6 +62,23 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
     if gradients.open:
         with gradients:
             integrated_gradients(card, cutout, window, prediction)
+
+
+def _others() -> None:
+    """Offer the checkpoints of the shelf that have attention."""
+    names = []
+    for card in loaders.cards():
+        with suppress(ExplorerError):  # one that cannot be loaded
+            names += [card.name] if loaders.supports(card, "attention_rollout")[0] else []
+    with st.container(horizontal=True, gap="small"):
+        for name in names[:4]:
+            st.button(
+                f"Look at {plain(name)}",
+                icon=":material/grid_view:",
+                key=f"attention_of_{name}",
+                on_click=st.session_state.update,
+                args=({"checkpoint": name},),
+            )
 
 
 @st.fragment
@@ -129,7 +148,8 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
     method = "integrated_gradients"
     names = list(card.label_names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        target = st.selectbox("Explained label", names, names.index(prediction.label), width=190)
+        is_withheld = prediction.validity.level == "outside"
+        target = st.selectbox("Explained label", names, 0 if is_withheld else names.index(prediction.label), width=190)
         chosen = controls.options(explainers.options(method), f"attention_{method}_{card.name}")
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:

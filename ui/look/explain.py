@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import explainers, export
+from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import Overlay, sky_panels
 from vlass_explorer.schema import (
@@ -57,7 +58,7 @@ def explain(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction:
         with st.popover("Options", icon=":material/settings:"):
             st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
             names = list(card.label_names)
-            target = st.selectbox("Explained label", names, names.index(prediction.label))
+            target = st.selectbox("Explained label", names, methods.first_label(card, prediction))
             chosen = controls.options(explainers.options(method), f"{method}_{card.name}")
     if reason:
         st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
@@ -108,6 +109,7 @@ def panels_chart(
     whole_cutout: bool,
     screen: Viewport,
     key: str = "panels",
+    zoomed: Window | None = None,
 ) -> None:
     """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
     count = 1 + (seen is not None) + (result is not None)
@@ -128,5 +130,7 @@ def panels_chart(
         show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
         stamp=result.stamp if result else "",
     )
+    if zoomed is not None:
+        zoom.zoom(figure, cutout, zoomed)
     alt = f"Sky, model input and explanation of {cutout.name}"
     st.plotly_chart(figure, key=key, config=results.CONFIG, alt=alt)

@@ -28,6 +28,7 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     All files are read and classified here, with progress where that takes long; each only once.
     """
     files = list(state.entries().values())
+    st.space("small")  # for the tools of the table, which show above it
     progress = st.empty()
     rows, problems = [], {}
     for count, entry in enumerate(files, start=1):

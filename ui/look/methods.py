@@ -79,7 +79,9 @@ def draw_unsupported(card: Checkpoint) -> None:
 
 def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[str, str | None]:
     """Draw the label that is explained (the predicted one first) and the one it is compared with, or None."""
-    order = [card.label_names[i] for i in np.argsort(prediction.probabilities)[::-1]]
+    is_withheld = prediction.validity.level == "outside"  # then in the card's order, and none is called predicted
+    ranks = range(len(card.label_names)) if is_withheld else np.argsort(prediction.probabilities)[::-1]
+    order = [card.label_names[i] for i in ranks]
     tag = f"{key}_{card.name}_{order[0]}"  # another prediction starts anew
     links.follow(f"{tag}_label", "label", order, "label")
     target = st.selectbox(
@@ -87,7 +89,7 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
         order,
         key=f"{tag}_label",
         width=180,
-        format_func=lambda name: f"{name} (predicted)" if name == order[0] else name,
+        format_func=lambda name: f"{name} (predicted)" if name == order[0] and not is_withheld else name,
     )
     others = [ALONE, *(name for name in order if name != target)]
     links.follow(f"{tag}_against_{target}", "against", others[1:], "label")
@@ -96,7 +98,9 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
         others,
         key=f"{tag}_against_{target}",
         width=180,
-        format_func=lambda name: f"{name} (runner-up)" if name == order[1] and target == order[0] else name,
+        format_func=lambda name: (
+            f"{name} (runner-up)" if name == order[1] and target == order[0] and not is_withheld else name
+        ),
         help="Explains the difference of two logits: what speaks for one label and not for the other. Attention is "
         "the same for every label.",
     )
@@ -104,6 +108,11 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
     links.keep("label", [target] if target != order[0] else [])
     links.keep("against", [compared] if compared else [])
     return target, compared
+
+
+def first_label(card: Checkpoint, prediction: Prediction) -> int:
+    """Index of the label that is explained first: the predicted one, unless labels are withheld."""
+    return 0 if prediction.validity.level == "outside" else card.label_names.index(prediction.label)
 
 
 def draw_options(methods: Sequence[str], key: str) -> dict[str, dict[str, Any]]:

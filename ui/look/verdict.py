@@ -21,6 +21,7 @@ LEVELS: dict[str, tuple[str, Literal["green", "orange", "gray"], str]] = {  # va
 def draw(prediction: Prediction, checkpoint: str) -> None:
     """Draw the prediction; where the validity is outside, the headline says so and the bars are grey."""
     score = float(prediction.probabilities.max())
+    highest = "no valid input" if prediction.validity.level == "outside" else f"highest: {prediction.label} {score:.2f}"
     with st.container(gap="xxsmall"):
         if prediction.validity.level == "outside":
             st.subheader(f"Not a valid input for {plain(checkpoint)}", anchor=False)
@@ -32,7 +33,7 @@ def draw(prediction: Prediction, checkpoint: str) -> None:
         bars(prediction),
         key="bars",
         config={"displayModeBar": False},
-        alt=f"Softmax scores, highest: {prediction.label} {score:.2f}",
+        alt=f"Softmax scores, {highest}",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..quantities import frequency
 from .numbers import number
 
 # Celestial types with their projection: "RA---SIN", "GLAT-CAR-SIP", also misspelt as "ra--sin".
@@ -116,7 +117,7 @@ def _frequency(cards: Mapping[str, Any], axis: int, place: int, length: int, not
     ghz = value / A_GHZ[unit.upper()] if is_frequency and is_known and value is not None and value > 0 else None
     if not is_known or (what[start:] and not SUFFIXES.match(what[start:])):
         named = f"{what} in {unit}" if unit else what
-        taken = f"its value, {ghz:.4g} GHz, is taken as it stands" if ghz else "no frequency is taken from it"
+        taken = f"its value, {frequency(ghz)}, is taken as it stands" if ghz else "no frequency is taken from it"
         notes.append(f"The spectral axis ({named}) is unusable, its type or unit is not of the FITS standard: {taken}.")
     return ghz
 

@@ -117,8 +117,8 @@ def blink(layout: dict[str, Any], number: int, suffix: str, opacity: float) -> N
             "y": -below,
             "yanchor": "top",
             "pad": {"t": 0, "r": 0},
-            "font": {"size": 10},
-            "bgcolor": "rgba(138,146,156,0.18)",
+            "font": {"size": 10, "color": "#1b1f24"},  # the pressed one is white, whatever the theme
+            "bgcolor": "#c8ced3",
             "bordercolor": "rgba(138,146,156,0.5)",
         }
     ]

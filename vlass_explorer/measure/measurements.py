@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..quantities import flux as jansky
+from ..quantities import rounded
 from ..schema import Cutout
 from .covariance import Blank, blank_sky
 from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, source_mask
@@ -206,7 +208,7 @@ def _notes(cutout: Cutout, footprint: Footprint, blank: Blank, flux: Flux) -> li
     bowl, bowl_error = flux.bowl, flux.bowl_error
     if footprint.blanked:
         share = 100.0 * footprint.blanked / max(int(footprint.mask.sum()), 1)
-        notes.append(f"{share:.2g} % of the source's footprint hold no data: its flux is a lower limit.")
+        notes.append(f"{rounded(share)} % of the source's footprint hold no data: its flux is a lower limit.")
     if footprint.at_edge:
         notes.append("The source reaches the edge of the image: its flux is a lower limit.")
     if bowl is not None and bowl_error is not None and bowl < -BOWL * bowl_error and cutout.noise is not None:
@@ -216,8 +218,8 @@ def _notes(cutout: Cutout, footprint: Footprint, blank: Blank, flux: Flux) -> li
         )
     if bowl is not None and flux.background and cutout.noise is not None:
         notes.append(
-            f"The sky around the source lies {bowl / cutout.noise.rms:.2g} rms above zero: {1e3 * flux.background:.3g} "
-            "mJy of the flux are background or faint emission, not subtracted."
+            f"The sky around the source lies {bowl / cutout.noise.rms:.2g} rms above zero: {jansky(flux.background)} "
+            "of the flux are background or faint emission, not subtracted."
         )
     if not blank.measured:
         notes.append("Too little sky is blank to measure how its noise is correlated: that of the beam is assumed.")
