@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_checkpoint
+import tiny_set
 import torch
 from safetensors.torch import save_file
 from scipy import ndimage
 from timm.models import group_parameters
 
+from train.__main__ import main
 from vlass_explorer import attention, checkpoints, front, layers, recipes
 from vlass_explorer.backbones.stn_cnn import StnCnn
 from vlass_explorer.checkpoints.onnx_file import to_onnx
@@ -173,6 +175,20 @@ def test_what_only_the_backbone_has_is_found_behind_the_front() -> None:
     model.train()(images())
     model.eval()(images())
     assert seen == [5, 17]  # the class token and four patches, or all sixteen
+
+
+def test_a_run_behind_a_front_becomes_a_checkpoint_that_the_next_run_starts_from(tmp_path: Path) -> None:
+    with tiny_set.place(tmp_path) as place:
+        folder = place / "data"
+        assert (
+            main(["fit", *tiny_set.words(folder, img_size=32, epochs=1, front="stn", layer_decay=0.9, name="turned")])
+            == 0
+        )
+        card = checkpoints.find("turned")
+        assert card.model_args["front"] == "stn"
+        assert "vlass_vision_cnn behind a spatial transformer with" in (card.path / "README.md").read_text()
+        assert main(["fit", *tiny_set.words(folder, img_size=32, epochs=1, weights="turned", name="again")]) == 0
+        assert checkpoints.find("again").model_args == card.model_args
 
 
 def test_impossible_fronts_are_one_sentence() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..quantities import angle, frequency
 from ..schema import Checkpoint, Figures
+from .heads import FRONT
 
 README = "README.md"
 # Provenance keys in the order of the card; any other key follows under its own name.
@@ -59,7 +60,8 @@ def _summary(card: Checkpoint) -> str:
     """Two or three sentences for somebody who has never seen the checkpoint."""
     spec = card.input_spec
     labels = ", ".join(map(_cell, card.label_names))
-    text = f"{card.architecture} with {card.parameters:,} parameters. It tells {labels} apart"
+    front = " behind a spatial transformer" if card.model_args.get(FRONT) == "stn" else ""
+    text = f"{card.architecture}{front} with {card.parameters:,} parameters. It tells {labels} apart"
     text += f" in cutouts of {_cell(spec.survey)}." if spec.survey else "."
     if card.provenance.simulated:
         text += " **Trained on simulated cutouts only**: its scores say nothing yet about real sources."

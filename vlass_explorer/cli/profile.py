@@ -61,23 +61,24 @@ def run(args: argparse.Namespace) -> int:
     if args.repeats < 1 or (args.classes is not None and args.classes < 1):
         raise ConfigError("--repeats and --classes are at least 1.")
     device = devices.resolve(args.device)
-    rows, failed = [], False
+    rows: list[dict[str, Any]] = []
     for name in args.names:
         try:
-            rows.append(_record(name, _measured(name, size, args.classes, device, args.repeats)))
+            row = _record(name, _measured(name, size, args.classes, device, args.repeats))
         except ExplorerError as error:
             complain(str(error))
-            failed = True
+            continue
+        if not (args.json or args.csv):  # each as soon as it is measured
+            if not rows:
+                say(shown(f"One image in 32-bit floats on {row['device']}, median of {args.repeats}."))
+                say(_line("", "input", "parameters", "GFLOPs", "forward", "+ backward", "memory"))
+            say(shown(_told(row)))
+        rows.append(row)
     if args.json:
         say(json.dumps(rows, indent=1))
     elif args.csv:
         _write(rows)
-    elif rows:
-        say(shown(f"One image in 32-bit floats on {rows[0]['device']}, median of {args.repeats}."))
-        say(_line("", "input", "parameters", "GFLOPs", "forward", "+ backward", "memory"))
-        for row in rows:
-            say(shown(_told(row)))
-    return FAILED if failed else 0
+    return FAILED if len(rows) < len(args.names) else 0
 
 
 def _measured(
