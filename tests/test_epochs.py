@@ -233,6 +233,6 @@ def test_agreement_counts_only_what_a_checkpoint_is_for() -> None:
     ]
     assert agreement.sentences(said) == [
         "As they are, the images do not agree: FIRST FRII, VLASS 2.1 FRI.",
-        "Matched to the beam of training, all 2 images say FRII.",
+        "Matched to the beam of training, both images say FRII.",
     ]
     assert agreement.sentences(said[2:]) == []

@@ -85,7 +85,7 @@ def _to_the_overlay(page: Page) -> None:
     page.get_by_role("link", name="Source", exact=True).click()
     page.get_by_role("heading", name="Source", exact=True).wait_for()
     settle(page)
-    answers = page.get_by_text(re.compile(r"Matched to the beam of training, all 2 images say|images do not agree"))
+    answers = page.get_by_text(re.compile(r"Matched to the beam of training, both images say|images do not agree"))
     expect(answers.first).to_be_visible()
     expect(page.get_by_text(re.compile("^Both at 3")).first).to_be_visible()
     choose(page, "Contours of", "VLASS 3.1")

@@ -41,7 +41,8 @@ def sentences(answers: Sequence[Said]) -> list[str]:
         if len(counted) < 2:
             continue
         if len(set(counted.values())) == 1:
-            told.append(f"{what}, all {len(counted)} images say {next(iter(counted.values()))}.")
+            all_of = "both" if len(counted) == 2 else f"all {len(counted)}"
+            told.append(f"{what}, {all_of} images say {next(iter(counted.values()))}.")
         else:
             listed = ", ".join(f"{name} {label}" for name, label in counted.items())
             told.append(f"{what}, the images do not agree: {listed}.")
