@@ -1,10 +1,26 @@
 """Explore: a cutout as astronomers draw it, what a checkpoint says of it, and where the model looked."""
 
+from functools import partial
+
 import streamlit as st
 
-from ui import boundary, controls, loaders, results, sidebar
+from ui import boundary, loaders, results, sidebar
 from ui.boundary import through_app
-from ui.look import cursor, explain, facts, field, files, first_sight, flips, keys, matched, reading, story, verdict
+from ui.look import (
+    beside,
+    explain,
+    facts,
+    field,
+    files,
+    first_sight,
+    flips,
+    keys,
+    matched,
+    measured,
+    reading,
+    story,
+    verdict,
+)
 from ui.text import plain
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
@@ -41,31 +57,53 @@ else:
             refusal = error
 
     with upper.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
-        with st.popover("Display", icon=":material/tune:"):
-            view, whole_cutout = controls.sky_view(cutout)
+        is_open = beside.switch()
         method_place = st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="stretch")
     with upper.container(horizontal=True, vertical_alignment="center", gap="small"):
         spot = st.container()
         zoomed = keys.zoom(cutout)
         keys.draw("panels")
+    with upper:
+        picture = beside.picture(cutout, screen, is_open=is_open)
+    view, whole_cutout, dress = picture.view, picture.whole_cutout, partial(picture.dressed, cutout)
     if screen.narrow:
-        with upper:
-            results.sky_chart(cutout, view, window, whole_cutout=whole_cutout, width=screen.width, zoomed=zoomed)
+        with picture.place:
+            results.sky_chart(
+                cutout,
+                view,
+                window,
+                whole_cutout=whole_cutout,
+                width=screen.width,
+                zoomed=zoomed,
+                dress=dress,
+                config=measured.CONFIG,
+            )
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    with lower if screen.narrow else upper:
+    with lower if screen.narrow else picture.place:
         result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
         explain.panels_chart(
-            cutout, view, window, seen, result, whole_cutout=whole_cutout, screen=screen, zoomed=zoomed
+            cutout,
+            view,
+            window,
+            seen,
+            result,
+            whole_cutout=whole_cutout,
+            screen=picture.screen,
+            zoomed=zoomed,
+            dress=dress,
         )
         with spot:  # drawn after the panels: they are what is waited for
-            cursor.draw(cutout, ["panels", "sky"])
+            picture.lay_over(cutout, ["panels", "sky"])
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(result.explanation.caption), width="stretch")
-                results.downloads(result.explanation, cutout, result.provenance)
+                results.downloads(result.explanation, cutout, result.provenance, view=view, layers=picture.layers)
         if prediction is not None and card is not None:
             matched.draw(card, cutout, prediction, result, view, whole_cutout=whole_cutout, screen=screen)
             flips.draw(card, cutout, prediction)
+
+    with lower if screen.narrow else upper:
+        beside.more(cutout)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")

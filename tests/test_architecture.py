@@ -19,7 +19,7 @@ RANKS = [
     {"schema", "progress", "foreign", "options", "devices", "private", "quantities"},
     {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes", "segmentation"},
-    {"checkpoints", "archives", "common_beam", "match", "pictures", "sessions"},
+    {"checkpoints", "archives", "common_beam", "match", "pictures", "sessions", "tabular", "overlays"},
     {"validity", "stretches", "predict", "explainers", "evaluation", "calibration", "epochs"},
     {"trust", "flips", "learning"},
     {"figures", "export"},
@@ -40,6 +40,7 @@ TOUCHES_FILES = {
     "recipes",
     "launchers",
     "sessions",
+    "tabular",
     "cli",
     "__main__",
 }

@@ -120,7 +120,9 @@ def test_a_sheet_shows_each_map_in_units_of_its_largest_value() -> None:
     maps = np.zeros((1, 4, 4))
     maps[0, 0, 0], maps[0, 3, 3] = -0.5, 1.0
     made = [(explanation(10 * maps, signed=True), provenance()), (explanation(np.abs(maps)), provenance())]
-    image = np.asarray(Image.open(io.BytesIO(export.sheet_bytes(made, cutout()))).convert("RGB")).astype(int)
+    sheet = Image.open(io.BytesIO(export.sheet_bytes(made, cutout())))
+    assert "Sky [mJy/beam]" in sheet.text["Panels"]
+    image = np.asarray(sheet.convert("RGB")).astype(int)[-(12 + 384 + 2 * 22 + 12 + 2 * 22) :]  # below the sky
     tiles = [image[32 : 32 + 384, 12 + 396 * i : 12 + 396 * i + 384] for i in range(3)]
     assert tuple(tiles[1][0, -1]) == (103, 0, 31)  # the red end of RdBu_r
     assert tiles[1][-1, 0][2] > tiles[1][-1, 0][0]

@@ -260,7 +260,8 @@ def test_blink_buttons_change_the_explanation_alone():
 
 
 def test_the_stamp_is_drawn_last_and_names_the_colour_of_no_data():
-    assert texts(drawn(stamp="abc"))[-1] == "grey: no data   abc"
+    assert texts(drawn(stamp="abc"))[-1] == "grey: no data, or outside the model’s field   abc"
+    assert texts(sky_panels(fits_cutout(), SkyView(), stamp="abc"))[-1] == "grey: no data   abc"
 
 
 def test_what_a_model_of_colour_saw_has_no_colour_bar_and_says_why():

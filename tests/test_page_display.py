@@ -44,6 +44,7 @@ def test_a_picture_is_told_its_pixels_and_beam(page: AppTest) -> None:
 
 
 def test_contour_levels_are_chosen_and_limits_belong_to_a_file(page: AppTest) -> None:
+    page.toggle(key="display").set_value(True).run()
     page.toggle(key="contours").set_value(True).run()
     page.text_input(key="levels").set_value("5, 10 -5").run()
     assert not page.exception and not page.warning

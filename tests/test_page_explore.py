@@ -253,6 +253,7 @@ def test_a_broken_checkpoint_costs_the_prediction_and_nothing_else(shelf: Path) 
 
 def test_display_controls_change_the_figure(shelf: Path) -> None:
     page = explore(checkpoint="tiny-vit")
+    page.toggle(key="display").set_value(True).run()
     before = page.get("plotly_chart")[0].proto.spec
     page.selectbox(key="colour_map").select("gray_r")
     page.toggle(key="contours").set_value(True).run()

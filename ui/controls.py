@@ -17,6 +17,7 @@ from vlass_explorer.schema import Cutout, Explanation
 
 INKS = {"Automatic": "", "White": "#ffffff", "Black": "#101317", "Green": "#4de1c1", "Red": "#ff6b6b"}
 MOST_LEVELS = 30
+FIELD, WHOLE = "Field of view", "Whole cutout"
 OVERLAYS: dict[str, Contours] = {
     "Colours over sky": "none",
     "Lines over sky": "explanation over sky",
@@ -24,18 +25,40 @@ OVERLAYS: dict[str, Contours] = {
 }
 
 
-def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
-    """Draw the display controls; return the view and whether the whole cutout is shown first."""
-    factor, unit = colours.display_unit(cutout.unit)
-    extent = st.segmented_control(
-        "Show",
-        ["Field of view", "Whole cutout"],
-        default="Field of view",
-        required=True,
-        key="extent",
-        persist_state="session",
+def sky_view(cutout: Cutout, *, is_drawn: bool = True) -> tuple[SkyView, bool]:
+    """Draw the display controls; return the view and whether the whole cutout is shown first.
+
+    Without ``is_drawn`` nothing is drawn: the view is what was chosen last.
+    """
+    if is_drawn:
+        _draw_sky_view(cutout)
+    chosen = st.session_state.get
+    has_noise = colours.sky_rms(cutout) is not None
+    contours = bool(chosen("contours", False)) and has_noise
+    levels, ink = (_levels(chosen("levels", "")) or (), INKS[chosen("ink", "Automatic")]) if contours else ((), "")
+    own = _own(cutout)
+    low, high = (chosen(f"{end}_{own}") for end in ("low", "high"))
+    limits = (low, high) if chosen(f"by_hand_{own}") and low is not None and high is not None else None
+    view = SkyView(
+        chosen("stretch", "asinh"),
+        chosen("percentile", 99.9),
+        limits,
+        chosen("colour_map", colours.SKY_MAP),
+        contours,
+        levels,
+        ink,
     )
-    stretch = st.segmented_control(
+    return view, chosen("extent", FIELD) == WHOLE
+
+
+def _own(cutout: Cutout) -> str:
+    return cutout.file_sha256[:12]  # limits belong to a file: those of another one would show nothing
+
+
+def _draw_sky_view(cutout: Cutout) -> None:
+    factor, unit = colours.display_unit(cutout.unit)
+    st.segmented_control("Show", [FIELD, WHOLE], default=FIELD, required=True, key="extent", persist_state="session")
+    st.segmented_control(
         "Stretch",
         colours.STRETCHES,
         default="asinh",
@@ -44,7 +67,7 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
         persist_state="session",
         help="asinh is linear up to about 3 rms and logarithmic above. The model has a stretch of its own.",
     )
-    colour_map = st.selectbox("Colour map", colours.SKY_MAPS, key="colour_map", persist_state="session")
+    st.selectbox("Colour map", colours.SKY_MAPS, key="colour_map", persist_state="session")
     has_noise = colours.sky_rms(cutout) is not None
     contours = st.toggle(
         "Contours at −3, 3, 6, 12, 24 … rms",
@@ -53,7 +76,8 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
         persist_state="session",
         help=None if has_noise else "Off: this file has no rms in units of brightness.",
     )
-    levels, ink = _contours() if contours and has_noise else ((), "")
+    if contours and has_noise:
+        _contours()
     percentile = st.select_slider(
         "Upper limit, percentile of the pixels",
         colours.PERCENTILES,
@@ -61,36 +85,39 @@ def sky_view(cutout: Cutout) -> tuple[SkyView, bool]:
         key="percentile",
         persist_state="session",
     )
-    limits = None
-    own = cutout.file_sha256[:12]  # limits belong to a file: those of another one would show nothing
-    if st.toggle("Limits by hand", key=f"by_hand_{own}"):
-        low, high = (factor * v for v in colours.limits(cutout, SkyView(percentile=percentile)))
+    own = _own(cutout)
+    if st.toggle("Limits by hand", key=f"by_hand_{own}", persist_state="session"):
+        known = colours.limits(cutout, SkyView(percentile=percentile))
+        ends = []
         with st.container(horizontal=True):
-            low = st.number_input(f"Lower ({unit})", value=float(f"{low:.3g}"), format="%.4g", key=f"low_{own}")
-            high = st.number_input(f"Upper ({unit})", value=float(f"{high:.3g}"), format="%.4g", key=f"high_{own}")
-        limits = (low, high)
-        if low >= high:
+            for end, value in zip(("low", "high"), known, strict=True):
+                label = f"{'Lower' if end == 'low' else 'Upper'} ({unit})"
+                start = float(f"{factor * value:.3g}")
+                ends.append(
+                    st.number_input(label, value=start, format="%.4g", key=f"{end}_{own}", persist_state="session")
+                )
+        if ends[0] >= ends[1]:
             st.warning("The lower limit must lie below the upper one; the percentile is used.")
-    view = SkyView(stretch, percentile, limits, colour_map, contours and has_noise, levels, ink)
-    return view, extent == "Whole cutout"
 
 
-def _contours() -> tuple[tuple[float, ...], str]:
-    """Draw levels and colour of the contours; no levels where none can be read."""
+def _contours() -> None:
+    """Draw levels and colour of the contours."""
     with st.container(horizontal=True):
         text = st.text_input(
             "Levels, times rms", key="levels", placeholder="-3 3 6 12 24 …", persist_state="session", width=190
         )
-        ink = st.selectbox("Colour of contours", list(INKS), key="ink", persist_state="session", width=140)
-    words = text.replace(",", " ").split()[:MOST_LEVELS]
-    try:
-        levels = sorted({float(word) for word in words})
-    except ValueError:
-        levels = [math.nan]
-    if not all(map(math.isfinite, levels)) or 0.0 in levels:
+        st.selectbox("Colour of contours", list(INKS), key="ink", persist_state="session", width=140)
+    if _levels(text) is None:
         st.warning("Levels are numbers other than 0, such as -3 3 5 10 20.")
-        return (), INKS[ink]
-    return tuple(levels), INKS[ink]
+
+
+def _levels(text: str) -> tuple[float, ...] | None:
+    """Levels as typed; None where they cannot be read."""
+    try:
+        levels = sorted({float(word) for word in text.replace(",", " ").split()[:MOST_LEVELS]})
+    except ValueError:
+        return None
+    return None if not all(map(math.isfinite, levels)) or 0.0 in levels else tuple(levels)
 
 
 def overlay(explanation: Explanation) -> Overlay:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from vlass_explorer import export, runs
@@ -15,6 +16,7 @@ from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import sky_panels
+from vlass_explorer.overlays import Placed
 from vlass_explorer.schema import Cutout, Explanation, Report, ReportError, Run, Window
 
 from .text import plain
@@ -22,12 +24,12 @@ from .text import plain
 CONFIG = {
     "displaylogo": False,
     "scrollZoom": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "toImage"],
 }
 # Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
-AROUND, LEFT = 158, 64
+AROUND, LEFT = 158, 92
 HELP = {
-    "png": "What the model saw and the maps, as a picture",
+    "png": "Sky, model input and maps as a picture: axes, beam, position, survey, colour bars with their units",
     "fits": "The maps with the coordinates of the cutout, where it has any: opens in DS9 and CARTA",
     "reg": "The strongest patches as regions for DS9 and CARTA",
     "json": "Manifest: hashes of cutout and checkpoint, method, options, numbers, versions",
@@ -45,14 +47,21 @@ def sky_chart(
     whole_cutout: bool,
     width: int,
     zoomed: Window | None = None,
+    dress: Callable[[go.Figure], go.Figure] | None = None,
+    config: Mapping[str, object] = CONFIG,
 ) -> None:
-    """Draw the sky alone, for narrow pages; first the part that is ``zoomed`` to."""
+    """Draw the sky alone, for narrow pages; first the part that is ``zoomed`` to.
+
+    ``dress`` adds what lies over it beside beam and scale bar.
+    """
+    height = min(width - LEFT, 640) + AROUND
     figure = sky_panels(
-        cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=min(width - LEFT, 640) + AROUND
+        cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=height, corners=dress is None
     )
     if zoomed is not None:
         zoom.zoom(figure, cutout, zoomed)
-    st.plotly_chart(figure, key="sky", config=CONFIG, alt=f"Sky image of {cutout.name}")
+    figure = figure if dress is None else dress(figure)
+    st.plotly_chart(figure, key="sky", config=dict(config), alt=f"Sky image of {cutout.name}")
 
 
 def numbers(explanation: Explanation) -> None:
@@ -78,10 +87,21 @@ def in_words(numbers: Mapping[str, float | int | str | bool]) -> list[str]:
     return lines
 
 
-def downloads(explanation: Explanation, cutout: Cutout, provenance: export.Provenance, *, key: str = "get") -> None:
-    """Draw the buttons of one explanation in a row: PNG, FITS with the cutout's WCS, DS9 regions, JSON manifest."""
+def downloads(
+    explanation: Explanation,
+    cutout: Cutout,
+    provenance: export.Provenance,
+    *,
+    key: str = "get",
+    view: SkyView | None = None,
+    layers: Sequence[Placed] = (),
+) -> None:
+    """Draw the buttons of one explanation in a row: PNG, FITS with the cutout's WCS, DS9 regions, JSON manifest.
+
+    The PNG shows the sky by ``view``, with ``layers`` over it.
+    """
     makers: dict[str, Callable[..., bytes]] = {
-        "PNG": export.png_bytes,
+        "PNG": partial(export.png_bytes, view=view, layers=layers),
         "FITS": export.fits_bytes,
         **({"REG": export.regions_bytes} if export.has_regions(explanation) else {}),
         "JSON": export.manifest_json,

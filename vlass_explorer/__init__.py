@@ -50,6 +50,7 @@ __all__ = [
     "measure",
     "memory",
     "options",
+    "overlays",
     "pictures",
     "predict",
     "preprocess",
@@ -62,6 +63,7 @@ __all__ = [
     "segmentation",
     "sessions",
     "stretches",
+    "tabular",
     "trust",
     "validity",
 ]

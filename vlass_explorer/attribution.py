@@ -115,6 +115,7 @@ def of_tokens(tokens: FloatArray, found: AttentionGradients, title: str, query: 
         maps=values.reshape(1, *maps.grid).astype(np.float32),
         titles=(f"{title} from {start_words(maps, query)}",),
         signed=False,
+        unit="attention times gradient of the logit",
         caption=" ".join(("Where attention raised this label's logit.", *maps.notes)),
         numbers={
             "layers": len(maps.layers),

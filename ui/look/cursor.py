@@ -1,75 +1,67 @@
-"""Right ascension and declination under the cursor, over any panel of a sky figure and at any zoom.
+"""What follows the zoom of the sky panels: RA and Dec along the axes and under the cursor, beam and scale bar.
 
 The figure holds no coordinates of its pixels, which would double what the browser loads: the page gets the sky position
-of a coarse grid of points, between which it interpolates.
+of a coarse grid of points, between which it interpolates. The scripts stand in ``browser/``, one purpose a file.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
 import numpy as np
 import streamlit as st
 
+from vlass_explorer.figures import marks
 from vlass_explorer.figures.frame import frame, whole
 from vlass_explorer.schema import Cutout
 
 NODES = 33
 """Points a side; between them an image of a degree is interpolated to better than 0.05 arcsec."""
+HINT = "RA and Dec of the place under the cursor · B blinks sky, model input and map"
+WITHOUT_SKY = "Without sky coordinates: offsets in pixels · B blinks sky, model input and map"
+FILES = ("place", "ticks", "corner", "blink", "main")
 _HTML = "<div class='place' role='status' style='font-size: 0.8rem; opacity: 0.75; min-height: 1.2em'></div>"
-_SCRIPT = """
-export default function ({ parentElement, data }) {
-  const line = parentElement.querySelector(".place")
-  const pad = (value, digits, width) => value.toFixed(digits).padStart(width, "0")
-  const split = (value, digits) => {  // into whole units, minutes and seconds, rounded once
-    const unit = 10 ** digits, all = Math.round(value * 3600 * unit)
-    const seconds = all % (60 * unit), minutes = Math.floor(all / (60 * unit))
-    return [Math.floor(minutes / 60), minutes % 60, pad(seconds / unit, digits, digits ? 3 + digits : 2)]
-  }
-  const at = (y, x) => {
-    const n = data.n, [y0, y1, x0, x1] = data.box
-    const v = (y - y0) / (y1 - y0) * (n - 1), u = (x - x0) / (x1 - x0) * (n - 1)
-    if (!(v >= 0 && v <= n - 1 && u >= 0 && u <= n - 1)) return null
-    const i = Math.min(Math.floor(v), n - 2), j = Math.min(Math.floor(u), n - 2), b = v - i, a = u - j
-    const mix = f => (1 - b) * ((1 - a) * f[i * n + j] + a * f[i * n + j + 1])
-      + b * ((1 - a) * f[(i + 1) * n + j] + a * f[(i + 1) * n + j + 1])
-    const ra = mix(data.ra), dec = mix(data.dec)
-    return Number.isFinite(ra) && Number.isFinite(dec) ? [((ra % 360) + 360) % 360, dec] : null
-  }
-  const told = (ra, dec) => {
-    const [h, m, s] = split(ra / 15, 2), [d, p, q] = split(Math.abs(dec), 1)
-    const place = `${pad(h % 24, 0, 2)}:${pad(m, 0, 2)}:${s} ${dec < 0 ? "−" : "+"}${pad(d, 0, 2)}:${pad(p, 0, 2)}:${q}`
-    return `${data.names}  ${place}  (${ra.toFixed(5)}°, ${dec.toFixed(5)}°)`
-  }
-  const move = event => {
-    const plot = event.target.closest?.(data.charts.map(key => `.st-key-${key} .js-plotly-plot`).join())
-    if (!plot?._fullLayout) return
-    const box = plot.getBoundingClientRect(), layout = plot._fullLayout
-    for (const name of Object.keys(layout).filter(key => /^xaxis\\d*$/.test(key))) {
-      const xaxis = layout[name], yaxis = layout[name.replace("x", "y")]
-      const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset
-      if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) continue
-      const place = at(yaxis.p2d(y), xaxis.p2d(x))
-      line.textContent = place ? told(...place) : data.hint
-      return
-    }
-  }
-  line.textContent = data.hint
-  document.addEventListener("mousemove", move)
-  return () => document.removeEventListener("mousemove", move)
-}
-"""
-_cursor = st.components.v2.component("vlass_explorer_cursor", html=_HTML, js=_SCRIPT)
-HINT = "RA and Dec of the place under the cursor"
+Axes = Literal["sky", "offsets"]
 
 
-def draw(cutout: Cutout, charts: list[str]) -> None:
-    """Draw the line that names the place under the cursor in the charts of these keys; nothing without coordinates."""
-    nodes = positions(cutout)
-    if nodes is None:
-        return
-    ra, dec = nodes
-    box = frame(cutout).extent(whole(cutout))
-    values = {"ra": ra.ravel().tolist(), "dec": dec.ravel().tolist(), "n": NODES, "box": list(box)}
-    _cursor(key="sky_cursor", data={**values, "charts": charts, "names": "ICRS", "hint": HINT})
+def script() -> str:
+    """The files of ``browser/`` as one module: those below ``main`` lose their imports and exports."""
+    parts = [(Path(__file__).parent / "browser" / f"{name}.js").read_text() for name in FILES]
+    alone = [re.sub(r"^export (?!default)", "", part, flags=re.MULTILINE) for part in parts]
+    return re.sub(r"^import .*$", "", "\n".join(alone), flags=re.MULTILINE)
+
+
+_over_the_sky = st.components.v2.component("vlass_explorer_sky", html=_HTML, js=script())
+
+
+def draw(
+    cutout: Cutout,
+    charts: list[str],
+    *,
+    axes: Axes = "sky",
+    ink: str = "#ffffff",
+    shapes: Sequence[dict[str, Any]] = (),
+    on_drawn: Callable[[], None] | None = None,
+) -> None:
+    """Draw the line that names the place under the cursor, and lay axes, beam and scale bar over these charts.
+
+    ``shapes`` are those that the figure holds; ``on_drawn`` is called when somebody changed them with the mouse, and
+    finds them in ``st.session_state["sky_cursor"]["drawn"]``.
+    """
+    layout = frame(cutout)
+    values: dict[str, Any] = {"charts": charts, "names": "ICRS", "axes": axes, "ink": ink}
+    values |= {"file": cutout.sha256[:16], "shapes": list(shapes), "arcsec": layout.arcsec, "hint": WITHOUT_SKY}
+    if (nodes := positions(cutout)) is not None:
+        ra, dec = (np.round(each, 7).ravel().tolist() for each in nodes)
+        values |= {"ra": ra, "dec": dec, "n": NODES, "box": list(layout.extent(whole(cutout))), "hint": HINT}
+    if cutout.beam is not None and layout.north is not None:
+        y, x = marks.beam_outline(layout, cutout.beam)
+        outline = np.round(np.stack([x, y], axis=1), 6).tolist()
+        values |= {"beam": outline, "assumed": cutout.beam.assumed}
+    _over_the_sky(key="sky_cursor", data=values, on_drawn_change=on_drawn or (lambda: None))
 
 
 def positions(cutout: Cutout) -> tuple[np.ndarray, np.ndarray] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -24,7 +26,7 @@ from vlass_explorer.schema import (
 from .. import controls, loaders, results, slow, state
 from ..boundary import Viewport
 from ..text import plain
-from . import methods
+from . import measured, methods
 
 WANTED, SHOWN = "wanted_method", "attention_shown"
 INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
@@ -110,8 +112,12 @@ def panels_chart(
     screen: Viewport,
     key: str = "panels",
     zoomed: Window | None = None,
+    dress: Callable[[go.Figure], go.Figure] | None = None,
 ) -> None:
-    """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above."""
+    """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above.
+
+    ``dress`` adds what belongs to the sky of the page; beam and scale bar are then drawn over it, see ``cursor``.
+    """
     count = 1 + (seen is not None) + (result is not None)
     if screen.narrow:
         if seen is None:
@@ -129,8 +135,12 @@ def panels_chart(
         height=round(side) + results.AROUND,
         show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
         stamp=result.stamp if result else "",
+        corners=dress is None,
     )
     if zoomed is not None:
         zoom.zoom(figure, cutout, zoomed)
+    config = results.CONFIG
+    if dress is not None and not screen.narrow:
+        figure, config = dress(figure), measured.CONFIG
     alt = f"Sky, model input and explanation of {cutout.name}"
-    st.plotly_chart(figure, key=key, config=results.CONFIG, alt=alt)
+    st.plotly_chart(figure, key=key, config=config, alt=alt)

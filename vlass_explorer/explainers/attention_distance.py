@@ -56,6 +56,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = -1, head: 
         maps=fine.reshape(1, *maps.grid),
         titles=(f"Layer {range(len(maps.layers))[layer] + 1} of {len(maps.layers)}, {which}, pixels",),
         signed=False,
+        unit="pixels of the model input",
         caption="Attention times distance, in pixels of the model input; attention on class tokens counts as 0."
         + unread,
         numbers={

@@ -29,6 +29,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, query: int | None = Non
         maps=values.reshape(1, *maps.grid),
         titles=(f"Flow from {start_words(maps, query)}",),
         signed=False,
+        unit="share of the flow",
         caption="Where attention could flow, not a cause.",
         numbers={"layers": len(maps.layers), "token_graph": maps.kind, "prefix_share": 1.0 - float(values.sum())},
     )

@@ -53,6 +53,7 @@ def explain(
         maps=shares.reshape(1, *maps.grid),
         titles=(f"Rollout from {start_words(maps, query)}",),
         signed=False,
+        unit="share of attention",
         caption=" ".join((*sentences, *maps.notes)),
         numbers={
             "layers": len(maps.layers),

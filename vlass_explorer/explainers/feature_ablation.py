@@ -74,6 +74,7 @@ def explain(
         maps=values,
         titles=(f"{TITLE}, {count} region{'s' if count > 1 else ''}",),
         signed=True,
+        unit="fall of the logit",
         caption=f"Fall of the logit where a region is replaced with {BASELINE_WORDS[baseline]}: {what}.",
         numbers={"regions": count, "strongest": float(values.max()), "baseline": BASELINE_WORDS[baseline]},
     )

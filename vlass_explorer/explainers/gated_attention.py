@@ -50,6 +50,7 @@ def explain(
         maps=maps,
         titles=("By content", "By position", f"Mixed, gate {gate:.2f}"),
         signed=False,
+        unit="share of attention",
         caption=f"Of patch row {patch // gx}, column {patch % gx}: {1.0 - gate:.0%} content, {gate:.0%} position.",
         numbers={
             "layer": chosen.name,

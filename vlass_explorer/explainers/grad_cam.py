@@ -31,6 +31,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Exp
         maps=values[None].float().cpu().numpy(),
         titles=(f"{TITLE} of {found.layer}",),
         signed=False,
+        unit="Grad-CAM, arbitrary unit",
         caption=f"Features of {found.layer} that raise the logit on average over the image.",
         numbers=found.numbers,
     )

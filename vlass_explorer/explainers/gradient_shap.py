@@ -76,6 +76,7 @@ def explain(
         maps=pixel_map(attribution),
         titles=(TITLE,),
         signed=True,
+        unit="change of the logit a pixel",
         caption=f"Share of each pixel in the logit, from {samples} empty skies; completeness error {error:.1%}.",
         numbers={"samples": samples, "completeness_error": error, "target_score_difference": change},
     )

@@ -30,6 +30,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Exp
         maps=values[None].float().cpu().numpy(),
         titles=(f"{TITLE} of {found.layer}",),
         signed=True,
+        unit="added to the logit, first order",
         caption=f"What each place of {found.layer} adds to the logit, to first order.",
         numbers=found.numbers,
     )

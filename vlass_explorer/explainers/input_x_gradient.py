@@ -30,6 +30,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, baseline: Baseline = "z
         maps=pixel_map(attribution),
         titles=(TITLE,),
         signed=True,
+        unit="change of the logit a pixel, first order",
         caption=f"Gradient of the logit times the difference to {BASELINE_WORDS[baseline]}: first order only.",
         numbers={"baseline": BASELINE_WORDS[baseline]},
     )

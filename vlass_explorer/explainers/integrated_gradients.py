@@ -71,6 +71,7 @@ def explain(
         maps=pixel_map(attribution),
         titles=(TITLE if converged else f"{TITLE}, not converged",),
         signed=True,
+        unit="change of the logit a pixel",
         caption=caption if converged else f"{caption} Not converged: read with care.",
         numbers={
             "completeness_error": error,

@@ -40,6 +40,7 @@ def explain(
         maps=values[None],
         titles=(f"Layer {number} of {len(maps.layers)}, {which}",),
         signed=False,
+        unit="share of attention",
         caption=caption,
         numbers={
             "layer": maps.layers[layer].name,

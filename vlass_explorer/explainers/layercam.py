@@ -29,6 +29,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Exp
         maps=values[None].float().cpu().numpy(),
         titles=(f"{TITLE} of {found.layer}",),
         signed=False,
+        unit="LayerCAM, arbitrary unit",
         caption=f"Features of {found.layer} that raise the logit where they are.",
         numbers=found.numbers,
     )

@@ -26,6 +26,7 @@ def explain(model: nn.Module, x: Tensor, target: int) -> Explanation:
         maps=values[None],
         titles=(TITLE,),
         signed=False,
+        unit="logit for one unit of attention",
         caption=f"Mean over {layers} layers of the positive gradient of the label's logit by attention to each patch.",
         numbers={"layers": layers, "sum": float(values.sum())},
     )

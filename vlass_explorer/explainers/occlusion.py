@@ -62,6 +62,7 @@ def explain(
         maps=(total / times)[None].astype(np.float32),
         titles=(f"{TITLE}, {side} pixels",),
         signed=True,
+        unit="fall of the logit",
         caption=f"Fall of the logit where a window is covered with {BASELINE_WORDS[baseline]}.",
         numbers={"window": side, "stride": step, "windows": len(places), "baseline": BASELINE_WORDS[baseline]},
     )

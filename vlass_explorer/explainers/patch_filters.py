@@ -39,6 +39,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, components: Count = 28)
         maps=pictures,
         titles=tuple(f"{number + 1}: {share:.1%}" for number, share in enumerate(shares)),
         signed=True,
+        unit="filter weight, arbitrary unit",
         caption=f"Principal components of the patch embedding; together {shares.sum():.0%} of its variance.",
         numbers={"components": len(shares), "variance_share": float(shares.sum())},
     )

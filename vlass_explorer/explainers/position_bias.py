@@ -41,6 +41,7 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: int = 0, head: i
         maps=np.nan_to_num(kernel, nan=0.0)[None].astype(np.float32),
         titles=(f"{chosen.name}, {'mean of the heads' if head is None else f'head {head + 1}'}",),
         signed=True,
+        unit="added to attention before the softmax",
         caption=f"By offset of the patch that answers, {words}; the same for every cutout.",
         numbers={"layer": chosen.name, "heads": len(chosen.kernel), "kind": chosen.kind, **gate},
     )

@@ -47,6 +47,7 @@ def explain(
         maps=maps[None],
         titles=(title,),
         signed=True,
+        unit="cosine",
         on_sky=view == "patch",
         caption=_caption(model, resize),
         numbers={"grid_rows": gy, "grid_columns": gx, "patch": patch},

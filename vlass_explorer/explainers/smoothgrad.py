@@ -48,6 +48,7 @@ def explain(
         maps=pixel_map(total / samples),
         titles=(TITLE,),
         signed=True,
+        unit="logit for one unit of input",
         caption=f"Mean gradient of the logit over {samples} noisy copies: where a brighter pixel would raise it.",
         numbers={"samples": samples, "noise_rms": rms},
     )

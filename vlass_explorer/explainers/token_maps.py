@@ -84,6 +84,7 @@ def explain(
         maps=maps,
         titles=tuple(titles),
         signed=False,
+        unit="share of the token",
         caption="What each token is gathered from, not a cause. Localness: share in the 3 x 3 cells around the "
         "strongest. Spread: mean distance from the centroid, in pixels of the model input.",
         numbers={

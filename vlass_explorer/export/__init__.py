@@ -8,6 +8,7 @@ from .cube import cube_bytes
 from .files import safe_stem, unique_stem, write
 from .fits import covering_wcs, fits_bytes
 from .manifest import Item, Provenance, flips_json, flips_manifest, manifest, manifest_json, manifests_json
+from .measured import measured_regions, statistics_csv, statistics_rows
 from .png import png_bytes
 from .regions import has_regions, regions_bytes, top_patches
 from .sheet import sheet_bytes
@@ -24,10 +25,13 @@ __all__ = [
     "manifest",
     "manifest_json",
     "manifests_json",
+    "measured_regions",
     "png_bytes",
     "regions_bytes",
     "safe_stem",
     "sheet_bytes",
+    "statistics_csv",
+    "statistics_rows",
     "top_patches",
     "unique_stem",
     "write",

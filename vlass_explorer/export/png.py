@@ -1,8 +1,9 @@
-"""An explanation as one PNG: what the model saw, and each panel beside it on the same field of view."""
+"""An explanation as one PNG: the sky, what the model saw, and each panel beside it on the same field of view."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -11,8 +12,10 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from .. import __version__, preprocess
-from ..figures.colours import NO_DATA, SIGNED_MAP, SKY_MAP, UNSIGNED_MAP
+from ..figures.colours import NO_DATA, SIGNED_MAP, SKY_MAP, UNSIGNED_MAP, SkyView
+from ..overlays import Placed
 from ..schema import Cutout, Explanation
+from . import picture
 from .fits import ascii_text
 from .manifest import Provenance
 
@@ -21,47 +24,95 @@ INK, PAPER = (20, 24, 31), (255, 255, 255)
 TILE, SMALL_TILE, MARGIN, LINE = 384, 160, 12, 22
 BAR = 96
 MAX_PANELS = 200
+MOST_ON_AXES = 3
+"""Maps that get axes of their own."""
 
 
-def png_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenance) -> bytes:
-    """The model's input and all panels (row 0 of the sky at the bottom) in one RGB picture with one colour scale.
+def png_bytes(
+    explanation: Explanation,
+    cutout: Cutout,
+    provenance: Provenance,
+    view: SkyView | None = None,
+    layers: Sequence[Placed] = (),
+) -> bytes:
+    """The sky as ``view`` shows it, the model's input and all panels in one RGB picture, row 0 at the bottom.
 
-    Pixels are enlarged, never smoothed; signed maps are centred on 0; beyond 200 panels the rest is left out and
-    counted in the picture.
+    Sky, input and up to three maps have axes from the WCS and a colour bar with its unit, the sky its beam, scale bar,
+    arrows and ``layers``; above stand name, position and survey. More maps, and maps without a place on the sky, are
+    tiles below, on one colour scale. Pixels are enlarged, never smoothed; signed maps are centred on 0; beyond 200
+    panels the rest is left out and counted in the picture. What it shows is told as text in the file, too.
     """
-    spec = provenance.card.input_spec
+    spec, view = provenance.card.input_spec, view or SkyView()
     seen = preprocess.input_image(preprocess.to_tensor(cutout, spec), spec)
+    window = preprocess.window(cutout, spec)
     maps = np.asarray(explanation.maps[:MAX_PANELS], np.float32)
     low, high = _limits(maps, explanation.signed)
-    colours = SIGNED_MAP if explanation.signed else UNSIGNED_MAP
-    tiles = [("What the model saw", coloured(seen, 0.0, 1.0, SKY_MAP))]
-    tiles += [
-        (title, coloured(panel, low, high, colours)) for title, panel in zip(explanation.titles, maps, strict=False)
+    name = SIGNED_MAP if explanation.signed else UNSIGNED_MAP
+    saw = f"What the model saw ({seen.shape[1]}×{seen.shape[0]})"
+    panels = [
+        picture.sky_panel(cutout, view, window),
+        picture.Panel(saw, seen, window, (0.0, 1.0), SKY_MAP, "model input, scaled 0 to 1"),
     ]
+    on_axes = explanation.on_sky and len(maps) <= MOST_ON_AXES
+    if on_axes:
+        panels += [
+            picture.Panel(title, panel, window, (low, high), name, explanation.unit)
+            for title, panel in zip(explanation.titles, maps, strict=True)
+        ]
+    parts = [(drawn := picture.drawn(cutout, panels, window, view, layers))[0]]
+    if not on_axes:
+        tiles = [
+            (title, coloured(panel, low, high, name)) for title, panel in zip(explanation.titles, maps, strict=False)
+        ]
+        parts.append(_tiles(tiles, (low, high), name, explanation.unit))
+    parts.append(_written(_footer(explanation, cutout, provenance), max(part.width for part in parts)))
+    return saved(stacked(parts), {**_text(provenance), **picture.facts(cutout, panels, drawn[1])})
+
+
+def stacked(parts: Sequence[Image.Image]) -> Image.Image:
+    """Pictures below each other, their left edges in line."""
+    whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), PAPER)
+    y = 0
+    for part in parts:
+        whole.paste(part, (0, y))
+        y += part.height
+    return whole
+
+
+def saved(image: Image.Image, facts: Mapping[str, str]) -> bytes:
+    """A PNG with what it shows as text chunks."""
+    text = PngInfo()
+    for key, value in facts.items():
+        text.add_text(key, value)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text, optimize=True)
+    return buffer.getvalue()
+
+
+def _tiles(tiles: Sequence[tuple[str, Image.Image]], limits: tuple[float, float], name: str, unit: str) -> Image.Image:
+    """Maps as tiles with one colour bar."""
     side = TILE if len(tiles) <= 4 else SMALL_TILE
     columns = min(len(tiles), 4 if side == TILE else 8)
     rows = -(-len(tiles) // columns)
     step = side + MARGIN
-    width = MARGIN + columns * step + BAR
-    height = MARGIN + rows * (step + LINE) + 2 * LINE
-    picture = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(picture)
+    sheet = Image.new("RGB", (MARGIN + columns * step + BAR, MARGIN + rows * (step + LINE) + LINE), PAPER)
+    draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(14 if side == TILE else 11)
     for i, (title, tile) in enumerate(tiles):
         x, y = MARGIN + i % columns * step, MARGIN + i // columns * (step + LINE)
         draw.text((x, y), truncated(title, font, side), INK, font)
-        picture.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, y + LINE - 2))
-    _colour_bar(picture, (width - BAR + 4, MARGIN + LINE - 2), side, (low, high), colours)
-    y = height - 2 * LINE
-    for line in _footer(explanation, cutout, provenance):
-        draw.text((MARGIN, y), truncated(line, font, width - 2 * MARGIN), INK, font)
-        y += LINE - 4
-    text = PngInfo()
-    for key, value in _text(provenance).items():
-        text.add_text(key, value)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=text, optimize=True)
-    return buffer.getvalue()
+        sheet.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, y + LINE - 2))
+    _colour_bar(sheet, (sheet.width - BAR + 4, MARGIN + LINE - 2), side, limits, name)
+    draw.text((MARGIN, sheet.height - LINE), f"colours: {ascii_text(unit)}", INK, font)
+    return sheet
+
+
+def _written(lines: Sequence[str], width: int) -> Image.Image:
+    page = Image.new("RGB", (width, (LINE - 4) * len(lines) + MARGIN), PAPER)
+    font = ImageFont.load_default(14)
+    for row, line in enumerate(lines):
+        ImageDraw.Draw(page).text((MARGIN, row * (LINE - 4)), truncated(line, font, width - 2 * MARGIN), INK, font)
+    return page
 
 
 def _limits(maps: NDArray[np.float32], signed: bool) -> tuple[float, float]:
@@ -86,10 +137,10 @@ def coloured(image: NDArray[np.float32], low: float, high: float, name: str) -> 
     return Image.fromarray(np.ascontiguousarray(rgb[::-1]))
 
 
-def _colour_bar(picture: Image.Image, at: tuple[int, int], side: int, limits: tuple[float, float], name: str) -> None:
+def _colour_bar(sheet: Image.Image, at: tuple[int, int], side: int, limits: tuple[float, float], name: str) -> None:
     ramp = np.linspace(0.0, 1.0, 256, dtype=np.float32)[:, None]
-    picture.paste(coloured(ramp, 0.0, 1.0, name).resize((14, side), Image.Resampling.NEAREST), at)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
+    sheet.paste(coloured(ramp, 0.0, 1.0, name).resize((14, side), Image.Resampling.NEAREST), at)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for share, value in ((0.0, limits[1]), (0.5, sum(limits) / 2.0), (1.0, limits[0])):
         draw.text((at[0] + 18, at[1] + share * (side - 12)), f"{value:.3g}", INK, font)
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from .. import __version__, preprocess
-from ..figures.colours import SIGNED_MAP, SKY_MAP, UNSIGNED_MAP
+from ..figures.colours import SIGNED_MAP, SKY_MAP, UNSIGNED_MAP, SkyView
 from ..schema import Cutout
+from . import picture as sky_picture
 from .fits import ascii_text
 from .manifest import Item
-from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, truncated
+from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, saved, stacked, truncated
 
 COLUMNS = 4
 
 
 def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
-    """One RGB picture: what each checkpoint saw, then all maps in their order, row 0 of the sky at the bottom.
+    """One RGB picture: the sky with axes, beam and colour bar; below it what each checkpoint saw, and all maps.
 
-    Signed maps run from -1 to 1 around 0, unsigned ones from 0 to 1, both in units of their own largest magnitude.
+    Row 0 of the sky is at the bottom. Signed maps run from -1 to 1 around 0, unsigned ones from 0 to 1, both in units
+    of their own largest magnitude.
     """
     tiles: list[tuple[str, str, Image.Image]] = []
     for card in {provenance.card.name: provenance.card for _, provenance in items}.values():
@@ -47,12 +47,11 @@ def sheet_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:
         picture.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, y + LINE - 2))
         draw.text((x, y + LINE + TILE), truncated(below, font, TILE), INK, font)
     _scales(picture, draw, font, any(explanation.signed for explanation, _ in items), cutout)
-    text = PngInfo()
-    text.add_text("Software", f"VLASS Explorer {__version__}")
-    text.add_text("Cutout sha256", cutout.file_sha256)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=text, optimize=True)
-    return buffer.getvalue()
+    window = preprocess.window(cutout, items[0][1].card.input_spec)
+    panels = [sky_picture.sky_panel(cutout, SkyView(), window)]
+    above, boxes = sky_picture.drawn(cutout, panels, window, SkyView())
+    facts = {"Software": f"VLASS Explorer {__version__}", "Cutout sha256": cutout.file_sha256}
+    return saved(stacked([above, picture]), {**facts, **sky_picture.facts(cutout, panels, boxes)})
 
 
 def _scales(

@@ -15,7 +15,7 @@ def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
     bottom, top, left, right = box
     layout: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 52, "r": 12, "t": 28, "b": 130, "pad": 0},
+        "margin": {"l": 80, "r": 12, "t": 28, "b": 130, "pad": 0},
         "annotations": [],
         "showlegend": False,
         "plot_bgcolor": NO_DATA,

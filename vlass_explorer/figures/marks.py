@@ -46,12 +46,17 @@ def contours(
     return traces
 
 
-def beam(frame: Frame, beam: Beam, box: Box, colour: str) -> Trace:
-    """Open beam ellipse in the lower left corner, dotted where the beam is assumed."""
+def beam_outline(frame: Frame, beam: Beam) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Offsets (y, x) in axis units of the ellipse of half power around its centre; needs an orientation."""
     angle = np.linspace(0, 2 * np.pi, 73)
     along, across = beam.major / 2 * np.cos(angle), beam.minor / 2 * np.sin(angle)
     pa = np.radians(beam.pa)
-    dy, dx = frame.offset(along * np.cos(pa) - across * np.sin(pa), along * np.sin(pa) + across * np.cos(pa))
+    return frame.offset(along * np.cos(pa) - across * np.sin(pa), along * np.sin(pa) + across * np.cos(pa))
+
+
+def beam(frame: Frame, beam: Beam, box: Box, colour: str) -> Trace:
+    """Open beam ellipse in the lower left corner, dotted where the beam is assumed."""
+    dy, dx = beam_outline(frame, beam)
     bottom, top, left, right = box
     margin_y, margin_x = np.abs(dy).max() + abs(top - bottom) * 0.06, np.abs(dx).max() + abs(right - left) * 0.06
     centre_y = bottom + np.sign(top - bottom) * margin_y
@@ -60,12 +65,16 @@ def beam(frame: Frame, beam: Beam, box: Box, colour: str) -> Trace:
     return _line(centre_x + dx, centre_y + dy, style)
 
 
+def round_length(width: float) -> float:
+    """1, 2 or 5 times a power of ten: the largest of these up to a quarter of a width."""
+    decade = 10.0 ** np.floor(np.log10(width / 4))
+    return float(max(m * decade for m in (1, 2, 5) if m * decade <= width / 4))
+
+
 def scale_bar(frame: Frame, box: Box, colour: str) -> tuple[Trace, str]:
     """A bar of a round length about a quarter of the width, lower right, and its text."""
     bottom, top, left, right = box
-    width = abs(right - left)
-    decade = 10.0 ** np.floor(np.log10(width / 4))
-    length = max(m * decade for m in (1, 2, 5) if m * decade <= width / 4)
+    length = round_length(abs(right - left))
     end = right - (right - left) * 0.04
     start = end - np.sign(right - left) * length
     y = bottom + (top - bottom) * 0.05

@@ -37,7 +37,7 @@ class Overlay:
     top: float | None = None
     """Largest magnitude of the colour scale, where several figures share one; else the map's own."""
     unit: str | None = None
-    """Title of the colour bar instead of "weight" or "attribution"."""
+    """Title of the colour bar instead of the method's own unit."""
 
 
 def sky_panels(
@@ -52,12 +52,14 @@ def sky_panels(
     whole_cutout: bool = False,
     height: int = 430,
     stamp: str = "",
+    corners: bool = True,
 ) -> go.Figure:
     """Panels of one cutout on shared axes: the array as stored (row 0 at the bottom), offsets from its WCS.
 
     ``seen``, (S, S) or in colour (S, S, 3), in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels
     without content are left out. The first view is the field of view, or the whole cutout; zooming one panel zooms all.
-    NaN shows the colour of no data. ``stamp`` is small text at the lower left, drawn last.
+    NaN shows the colour of no data. ``stamp`` is small text at the lower left, drawn last. Without ``corners`` beam and
+    scale bar are left to a page that draws them at the size of its zoom.
     """
     overlay = overlay or Overlay()
     axes = frame(cutout)
@@ -75,7 +77,7 @@ def sky_panels(
         if name == "sky":
             part, title = _sky(cutout, view, span, axes), "Sky"
             ink = "#1b1f24" if view.colour_map == "gray_r" else "#ffffff"
-            part += _furniture(cutout, axes, box, window, ink, layout, number)
+            part += _furniture(cutout, axes, box, window, ink, layout, number, corners)
         elif name == "seen":
             assert seen is not None and window is not None
             part, title = [_seen(seen, view, axes, window)], f"What the model saw ({seen.shape[1]}×{seen.shape[0]})"
@@ -95,7 +97,9 @@ def sky_panels(
     if "explanation" in kept:
         number = max(i for i, trace in enumerate(traces) if trace["type"] == "heatmap")  # the explanation comes last
         panels.blink(layout, number, "" if len(kept) == 1 else str(len(kept)), overlay.opacity)
-    panels.stamp(layout, f"grey: no data   {_drawn(cutout)}{stamp}")
+    beyond = "" if window is None or kept == ["sky"] else ", or outside the model’s field"
+    panels.stamp(layout, f"grey: no data{beyond}   {_drawn(cutout)}{stamp}")
+    layout["meta"] = {"panels": kept}
     layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
     # Unchecked, which is most of the time of a figure; tests/test_figures_sky.py checks that plotly finds no fault.
     return go.Figure({"data": traces, "layout": layout}, _validate=False)
@@ -161,7 +165,14 @@ def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
 
 
 def _furniture(
-    cutout: Cutout, axes: Frame, box: Box, window: Window | None, ink: str, layout: dict[str, Any], number: int
+    cutout: Cutout,
+    axes: Frame,
+    box: Box,
+    window: Window | None,
+    ink: str,
+    layout: dict[str, Any],
+    number: int,
+    corners: bool,
 ) -> list[Trace]:
     """Beam, scale bar, outline of the field of view and arrows on the sky panel."""
     traces = []
@@ -169,13 +180,15 @@ def _furniture(
         traces.append(marks.outline(axes, window, ink))
     if axes.north is None:
         return traces
+    layout["annotations"] += marks.compass(axes, box, ink, number)
+    if not corners:
+        return traces
     suffix = "" if number == 1 else str(number)
     bar, text = marks.scale_bar(axes, box, ink)
     place = {"x": float(bar["x"].mean()), "y": float(bar["y"][0]), "xref": f"x{suffix}", "yref": f"y{suffix}"}
     layout["annotations"].append(
         {**place, "text": text, "showarrow": False, "yshift": 10, "font": {"color": ink, "size": 11}}
     )
-    layout["annotations"] += marks.compass(axes, box, ink, number)
     traces.append(bar)
     if cutout.beam is not None:
         traces.append(marks.beam(axes, cutout.beam, box, ink))
@@ -232,7 +245,7 @@ def _explanation(
     scale: dict[str, Any] = {"zmin": bottom, "zmax": top if top > bottom else bottom + 1e-6}
     signed, unsigned = colours.overlay_scale(colours.SIGNED_MAP), colours.scale(colours.UNSIGNED_MAP)
     scale["colorscale"] = signed if explanation.signed else unsigned
-    unit = overlay.unit or ("attribution" if explanation.signed else "weight")
+    unit = overlay.unit or explanation.unit
     lines_only = overlay.contours == "explanation over sky"
     # The heat map stays for its colour bar and hover text even where lines alone are drawn.
     traces.append(

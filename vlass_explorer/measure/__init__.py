@@ -2,9 +2,10 @@
 
 Detection (which pixels are the source) and photometry (how bright it is, with an error that covers the truth) are two
 things: ``source_mask`` finds islands above 3 rms, ``footprint`` grows them until they hold nearly all of the flux.
-``sources`` lists those of a whole image.
+``sources`` lists those of a whole image, ``statistics`` gives the numbers inside a circle or box that was drawn.
 """
 
+from .aperture import Region, Statistics, statistics
 from .covariance import Blank, blank_sky
 from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, noise, source_mask, thresholds
 from .flux_scale import FluxScale, flux_scale
@@ -25,7 +26,9 @@ __all__ = [
     "Footprint",
     "GaussianFit",
     "Measurements",
+    "Region",
     "Source",
+    "Statistics",
     "beam_pixels",
     "blank_sky",
     "extent",
@@ -40,5 +43,6 @@ __all__ = [
     "sidelobe_caution",
     "source_mask",
     "sources",
+    "statistics",
     "thresholds",
 ]

@@ -73,9 +73,9 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     low, high = thresholds(cutout)
     rms = (high - low) / (EMISSION - 3.0)
     islands, _ = ndimage.label(image > low, structure=EIGHT)
-    emission = _reaching(islands, image, high) | own
+    emission = reaching(islands, image, high) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
-    own = own | _linked(_reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
+    own = own | _linked(reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
     mask, share, swing, growth = _grown(image, own, low, sigma, step)
     other = emission & ~own
     if other.any():
@@ -99,7 +99,7 @@ def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
     return grown[0], grown[1]
 
 
-def _reaching(islands: NDArray[np.int32], image: NDArray[np.float64], level: float) -> Mask:
+def reaching(islands: NDArray[np.int32], image: NDArray[np.float64], level: float) -> Mask:
     """Pixels of islands whose brightest pixel reaches a level."""
     enough = np.zeros(int(islands.max()) + 1, bool)
     enough[islands[image >= level]] = True

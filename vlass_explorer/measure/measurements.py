@@ -118,7 +118,7 @@ def _measured(cutout: Cutout, *, local: bool) -> Measurements:
     else:
         size = extent(source, cutout.pixel_shape.steps)
     numbers: dict[str, Any] = {}
-    reason = _no_flux(cutout) or off.get("rms")
+    reason = no_flux(cutout) or off.get("rms")
     if reason is None and found:
         numbers, why = _photometry(cutout, source, peak, local)
         off |= why
@@ -132,7 +132,7 @@ def _measured(cutout: Cutout, *, local: bool) -> Measurements:
     )
 
 
-def _no_flux(cutout: Cutout) -> str | None:
+def no_flux(cutout: Cutout) -> str | None:
     """Why no integrated flux can be given, or None."""
     if cutout.kind == "image":
         return "A picture holds counts after an unknown stretch, not brightness."

@@ -143,6 +143,8 @@ class Explanation:
     numbers: Mapping[str, float | int | str | bool] = field(default_factory=dict)
     on_sky: bool = True
     """False where a map belongs to the model alone (offsets, filters): it has no place on the sky."""
+    unit: str = "relevance, arbitrary unit"
+    """What the values are, for the colour bar: "share of attention", "change of the logit", ..."""
 
     def __post_init__(self) -> None:
         if self.maps.ndim != 3 or self.maps.shape[0] != len(self.titles):

@@ -1,0 +1,94 @@
+"""The Display panel of Explore: beside the picture that it changes, above it in a narrow window, never over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.overlays import Placed
+from vlass_explorer.schema import Cutout
+
+from .. import controls
+from ..boundary import Viewport
+from . import cursor, measured, overlaid
+
+WIDTH, GAP = 250, 32
+"""Pixels of the panel, and what its border and the space beside it take."""
+AXES: dict[str, cursor.Axes] = {"RA and Dec": "sky", "Offsets": "offsets"}
+DARK_INK, LIGHT_INK = "#1b1f24", "#ffffff"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where and how the sky of a page is drawn."""
+
+    place: DeltaGenerator
+    screen: Viewport
+    """What is left of the window beside the panel."""
+    view: SkyView
+    whole_cutout: bool
+    axes: cursor.Axes
+    layers: list[Placed]
+
+    def dressed(self, cutout: Cutout, figure: go.Figure) -> go.Figure:
+        """The figure with regions, catalogues and measured shapes over its sky."""
+        return measured.over(overlaid.over(figure, cutout, self.layers), measured.shapes(cutout))
+
+    def lay_over(self, cutout: Cutout, charts: list[str]) -> None:
+        """Draw the line of the cursor, and axes, beam and scale bar over these charts."""
+        ink = DARK_INK if self.view.colour_map == "gray_r" else LIGHT_INK
+        drawn = measured.shapes(cutout)
+        cursor.draw(cutout, charts, axes=self.axes, ink=ink, shapes=drawn, on_drawn=measured.heard)
+
+
+def switch() -> bool:
+    """Draw the switch of the panel; True while it is open."""
+    return st.toggle("Display", key="display", persist_state="session", help="How the sky is drawn")
+
+
+def picture(cutout: Cutout, screen: Viewport, *, is_open: bool) -> Picture:
+    """Draw the panel where it is open; what was chosen, and room for the picture beside it."""
+    side, place = None, st.container()
+    if is_open and screen.narrow:
+        side, place = st.container(border=True), st.container()
+    elif is_open:
+        row = st.container(horizontal=True, gap="small")
+        side, place = row.container(border=True, width=WIDTH), row.container(width="stretch")
+        screen = replace(screen, width=max(screen.width - WIDTH - GAP, 480))
+    draw = partial(controls.sky_view, cutout)
+    if side is None:
+        view, whole = draw(is_drawn=False)
+    else:
+        with side:
+            _draw_axes(cutout)
+            view, whole = draw()
+    axes = AXES.get(st.session_state.get("axes", ""), "sky")
+    return Picture(place, screen, view, whole, axes, overlaid.placed(cutout))
+
+
+def _draw_axes(cutout: Cutout) -> None:
+    st.segmented_control(
+        "Axes",
+        list(AXES),
+        default="RA and Dec",
+        required=True,
+        key="axes",
+        persist_state="session",
+        disabled=cutout.wcs is None,
+        help="Offsets are from the centre of the cutout." if cutout.wcs else "Off: this file has no sky coordinates.",
+    )
+
+
+def more(cutout: Cutout) -> None:
+    """Draw, folded, what lies over the sky and what is measured on it."""
+    has_any = bool(measured.shapes(cutout))
+    panel = st.expander("Regions, catalogues and statistics", expanded=has_any, key="over_the_sky", on_change="rerun")
+    if panel.open or has_any:
+        with panel:
+            overlaid.draw(cutout)
+            measured.draw(cutout)

@@ -1,0 +1,31 @@
+// Beam and scale bar in the corners of a panel, at the size that the zoom gives them.
+const INSET = 10
+
+// A round length (1, 2 or 5 times a power of ten) of at most a quarter of the width: [axis units, text]
+export const roundLength = (width, arcsec) => {
+  const widest = Math.abs(width) / 4 * arcsec
+  const [unit, name] = widest >= 7200 ? [3600, "°"] : widest >= 120 ? [60, "′"] : widest >= 1 ? [1, "″"] : [1e-3, " mas"]
+  const most = widest / unit, decade = 10 ** Math.floor(Math.log10(most))
+  const length = [5, 2, 1].map(m => m * decade).find(value => value <= most * (1 + 1e-9))
+  return [length * unit / arcsec, `${Number(length.toPrecision(3))}${name}`]
+}
+
+// SVG elements of one panel: pixels a unit of the axes [x, y] with their signs, panel [left, top, width, height]
+export const corner = (data, scale, panel, range) => {
+  const [left, top, width, height] = panel, ink = data.ink, parts = []
+  if (data.beam) {
+    const points = data.beam.map(([x, y]) => [x * scale[0], -y * scale[1]])
+    const half = [0, 1].map(axis => Math.max(...points.map(point => Math.abs(point[axis]))))
+    const centre = [left + INSET + half[0], top + height - INSET - half[1]]
+    const path = points.map(point => `${(centre[0] + point[0]).toFixed(2)},${(centre[1] + point[1]).toFixed(2)}`)
+    const dash = data.assumed ? ` stroke-dasharray="2 2"` : ""
+    parts.push(`<polygon class="beam" points="${path.join(" ")}" fill="none" stroke="${ink}" stroke-width="1.6"${dash}/>`)
+  }
+  if (data.arcsec > 0) {
+    const [length, text] = roundLength(range, data.arcsec)
+    const long = Math.abs(length * scale[0]), right = left + width - INSET, y = top + height - INSET
+    parts.push(`<path class="bar" d="M${right - long} ${y}H${right}" stroke="${ink}" stroke-width="2"/>`)
+    parts.push(`<text class="bar-text" x="${right - long / 2}" y="${y - 6}" fill="${ink}" text-anchor="middle">${text}</text>`)
+  }
+  return parts.join("")
+}

@@ -1,0 +1,148 @@
+// What lies over the sky panels and follows their zoom: RA and Dec along the edges, beam and scale bar in the corner,
+// the place under the cursor, the key that blinks; and what is drawn on them, told to the page.
+import { at, degrees, hours, inside, panelNumbers, vectors } from "./place.js"
+import { ticks } from "./ticks.js"
+import { corner } from "./corner.js"
+import { STEPS, show } from "./blink.js"
+
+const NAME = "http://www.w3.org/2000/svg"
+const HIDDEN = `[data-sky-axes] :is(.xaxislayer-above, .yaxislayer-above, .g-xtitle, .g-x2title, .g-x3title, .g-ytitle)
+  { visibility: hidden }`
+const TYPING = "input, textarea, select, [contenteditable=true], [role=combobox]"
+
+export default function ({ parentElement, data, setStateValue }) {
+  parentElement.skyStop?.()
+  const grid = data.ra ? { n: data.n, box: data.box, nodes: vectors(data.ra, data.dec) } : null
+  const line = parentElement.querySelector(".place")
+  let step = parentElement.skyStep ?? 0, stopped = false
+
+  const plots = () => data.charts.map(key => document.querySelector(`.st-key-${key} .js-plotly-plot`))
+    .filter(plot => plot?._fullLayout?.xaxis?._length && plot._fullLayout.meta?.panels)
+
+  const layerOf = plot => {
+    const home = plot.querySelector(".svg-container")
+    let layer = home.querySelector(":scope > .sky-overlay")
+    if (layer) return layer
+    layer = document.createElementNS(NAME, "svg")
+    layer.setAttribute("class", "sky-overlay")
+    layer.style.cssText = "position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none;overflow:visible"
+    layer.innerHTML = `<style>${HIDDEN}</style><g class="blink"></g><g class="marks"></g>`
+    home.append(layer)
+    return layer
+  }
+
+  const edges = (plot, number, first) => {
+    const layout = plot._fullLayout, x = layout[`xaxis${number}`], y = layout[`yaxis${number}`]
+    const { x: below, y: beside } = ticks(grid, { x: x.range, y: y.range }, [x._length, y._length])
+    const ink = x.tickfont.color, bottom = y._offset + y._length, parts = []
+    const mark = (d) => parts.push(`<path d="${d}" stroke="${ink}" stroke-width="1" fill="none"/>`)
+    const word = (px, py, text, more) =>
+      parts.push(`<text x="${px.toFixed(1)}" y="${py.toFixed(1)}" fill="${ink}" ${more}>${text}</text>`)
+    for (const tick of below.ticks) {
+      const px = tick.share * x._length
+      mark(`M${x._offset + px} ${bottom}v4`)
+      if (below.ticks.length === 1 || (px > 22 && px < x._length - 22))
+        word(x._offset + px, bottom + 15, tick.text, `class="sky-x" text-anchor="middle"`)
+    }
+    for (const tick of beside.ticks) {
+      const py = bottom - tick.share * y._length
+      mark(`M${x._offset} ${py}h-4`)
+      if (first) word(x._offset - 6, py + 4, tick.text, `class="sky-y" text-anchor="end"`)
+    }
+    word(x._offset + x._length / 2, bottom + 31, `${below.name} (ICRS)`, `text-anchor="middle" font-size="12"`)
+    const middle = y._offset + y._length / 2
+    if (first) word(0, 0, `${beside.name} (ICRS)`,
+      `text-anchor="middle" font-size="12" transform="translate(${x._offset - 68} ${middle}) rotate(-90)"`)
+    return parts.join("")
+  }
+
+  const draw = plot => {
+    const layout = plot._fullLayout, layer = layerOf(plot), parts = []
+    const onSky = Boolean(grid) && data.axes === "sky"
+    plot.toggleAttribute("data-sky-axes", onSky)
+    for (const [i, number] of panelNumbers(layout).entries()) {
+      const x = layout[`xaxis${number}`], y = layout[`yaxis${number}`]
+      if (onSky) parts.push(edges(plot, number, i === 0))
+      if (layout.meta.panels[i] !== "sky") continue
+      const range = x.range[1] - x.range[0], scale = [x._length / range, y._length / (y.range[1] - y.range[0])]
+      const panel = [x._offset, y._offset, x._length, y._length]
+      parts.push(`<svg x="${panel[0]}" y="${panel[1]}" width="${panel[2]}" height="${panel[3]}">`,
+        corner(data, scale, [0, 0, panel[2], panel[3]], range), "</svg>")
+    }
+    layer.querySelector(".marks").innerHTML = `<g font-size="11" font-family="${layout.font.family.replaceAll('"', "'")}">`
+      + parts.join("") + "</g>"
+    show(plot, layer, STEPS[step])
+  }
+
+  const state = plot => {
+    const layout = plot._fullLayout, numbers = [step, plot.clientWidth, layout.xaxis.tickfont.color]
+    for (const number of panelNumbers(layout))
+      for (const axis of [layout[`xaxis${number}`], layout[`yaxis${number}`]])
+        numbers.push(axis._offset, axis._length, axis.range[0], axis.range[1])
+    return numbers.join()
+  }
+  const drawn = new WeakMap()
+  const follow = () => {
+    if (stopped) return
+    for (const plot of plots()) {
+      const now = state(plot), layer = plot.querySelector(".svg-container > .sky-overlay")
+      // A new picture under the same axes has new images, and those have no opacity of a blink yet.
+      const images = [...plot.querySelectorAll(".heatmaplayer image")].at(-1)
+      const before = drawn.get(plot)
+      if (layer && before?.now === now && before.images === images) continue
+      drawn.set(plot, { now, images })
+      draw(plot)
+    }
+    requestAnimationFrame(follow)
+  }
+
+  const told = (ra, dec) =>
+    `${data.names}  ${hours(ra, 2)} ${degrees(dec, 1)}  (${ra.toFixed(5)}°, ${dec.toFixed(5)}°)`
+  const move = event => {
+    const plot = plots().find(each => each.contains(event.target))
+    if (!plot || !grid) return
+    const box = plot.getBoundingClientRect(), layout = plot._fullLayout
+    for (const number of panelNumbers(layout)) {
+      const xaxis = layout[`xaxis${number}`], yaxis = layout[`yaxis${number}`]
+      const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset
+      if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) continue
+      const [v, u] = [yaxis.p2d(y), xaxis.p2d(x)]
+      const place = inside(grid, v, u) ? at(grid, v, u) : null
+      line.textContent = place ? told(...place) : data.hint
+      return
+    }
+  }
+
+  const key = event => {
+    if (event.key.toLowerCase() !== "b" || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.target.closest?.(TYPING)) return
+    step = parentElement.skyStep = (step + 1) % STEPS.length
+    line.textContent = STEPS[step] ? `Blinking: ${STEPS[step]}` : data.hint
+  }
+
+  const shapesOf = plot => (plot.layout.shapes ?? []).filter(each => ["rect", "circle"].includes(each.type))
+    .map(({ type, x0, x1, y0, y1 }) => ({ type, x0, x1, y0, y1 }))
+  const release = () => setTimeout(() => {  // plotly's own listeners come first
+    const plot = plots().find(each => each._fullLayout.meta.panels.includes("sky"))
+    if (stopped || !plot || !data.file) return
+    const now = JSON.stringify(shapesOf(plot))
+    if (now === (parentElement.skyTold ?? JSON.stringify(data.shapes))) return
+    parentElement.skyTold = now
+    setStateValue("drawn", { file: data.file, shapes: shapesOf(plot) })
+  }, 80)
+
+  if (parentElement.skyFile !== data.file || JSON.stringify(data.shapes) === parentElement.skyTold) parentElement.skyTold = undefined
+  parentElement.skyFile = data.file
+  line.textContent = data.hint
+  document.addEventListener("mousemove", move)
+  document.addEventListener("keydown", key)
+  document.addEventListener("mouseup", release)
+  requestAnimationFrame(follow)
+  parentElement.skyStop = () => {
+    stopped = true
+    document.removeEventListener("mousemove", move)
+    document.removeEventListener("keydown", key)
+    document.removeEventListener("mouseup", release)
+  }
+  return parentElement.skyStop
+}
