@@ -20,8 +20,8 @@ from vlass_explorer.schema import Cutout
 
 NODES = 33
 """Points a side; between them an image of a degree is interpolated to better than 0.05 arcsec."""
-HINT = "RA and Dec of the place under the cursor · B blinks sky, model input and map"
-WITHOUT_SKY = "Without sky coordinates: offsets in pixels · B blinks sky, model input and map"
+HINT = "RA and Dec of the place under the cursor · M blinks sky, model input and map"
+WITHOUT_SKY = "Without sky coordinates: offsets in pixels · M blinks sky, model input and map"
 FILES = ("place", "ticks", "corner", "blink", "main")
 _HTML = "<div class='place' role='status' style='font-size: 0.8rem; opacity: 0.75; min-height: 1.2em'></div>"
 Axes = Literal["sky", "offsets"]

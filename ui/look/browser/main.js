@@ -114,7 +114,7 @@ export default function ({ parentElement, data, setStateValue }) {
   }
 
   const key = event => {
-    if (event.key.toLowerCase() !== "b" || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey) return
     if (event.target.closest?.(TYPING)) return
     step = parentElement.skyStep = (step + 1) % STEPS.length
     line.textContent = STEPS[step] ? `Blinking: ${STEPS[step]}` : data.hint
