@@ -36,6 +36,7 @@ def curve_figure(curve: Curve, *, height: int = 230) -> go.Figure:
             figure.add_scatter(
                 x=[*levels, *levels[::-1]],
                 y=[*high[:, index], *low[::-1, index]],
+                mode="lines",  # few points would get markers
                 fill="toself",
                 fillcolor=_pale(colour),
                 line={"width": 0},
