@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 app: .venv/app.stamp ## set up what is missing and start the app on port 8501 (PORT=8600 for another)
-	$(BIN)/streamlit run serve.py --server.port $(PORT) --server.headless true
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: .venv/dev.stamp chromium slurm ## set up what is missing and run every check and test, browser included
 	$(BIN)/ruff format --check .

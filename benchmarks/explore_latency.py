@@ -55,8 +55,7 @@ def served(folder: Path, root: Path = ROOT) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    script = next(file for file in (root / "serve.py", root / "app.py") if file.is_file())
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py"), "--server.headless", "true"]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
     environment = os.environ | {"VLASS_EXPLORER_RUNS": str(folder / "runs")}
     environment |= {"VLASS_EXPLORER_CACHE": str(folder / "cache"), "VLASS_EXPLORER_SESSIONS": str(folder / "sessions")}

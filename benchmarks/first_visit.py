@@ -2,9 +2,9 @@
 
     python benchmarks/first_visit.py --before REVISION [--rounds 3] [--wait 0] [--json]
 
-Each build is started as ``make app`` starts it (serve.py, or app.py where there is none), the two in turns; ``--wait``
-seconds after the server answers, Explore is opened. Printed are the medians of the seconds from there to the first
-frame with text and to the drawn panels of the example. The build before is taken from git.
+Each build is started as ``make app`` starts it, the two in turns; ``--wait`` seconds after the
+server answers, Explore is opened. Printed are the medians of the seconds from there to the first frame with text and to
+the drawn panels of the example. The build before is taken from git.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def run(shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
 
     def call(*argv: str | Path) -> tuple[int, str, str]:
-        code = main([*map(str, argv), *(("--device", "cpu") if argv[0] in ("predict", "explain") else ())])
+        code = main([*map(str, argv), *(("--device", "cpu") if argv[0] in ("predict", "explain", "classify") else ())])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -126,7 +126,6 @@ def test_train_uses_only_its_engine_and_the_core() -> None:
 
 def test_app_only_registers_pages() -> None:
     assert tops(ROOT / "app.py") <= {"streamlit", "ui", "vlass_explorer", "__future__", "pathlib", "typing"}
-    assert tops(ROOT / "serve.py") == {"streamlit", "ui", "collections", "contextlib"}
 
 
 def test_core_imports_point_downwards() -> None:

@@ -119,5 +119,5 @@ def test_limits_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_app_listens_on_this_machine_only_unless_it_is_told_otherwise(repo_root: Path) -> None:
     config = tomllib.loads((repo_root / ".streamlit" / "config.toml").read_text())
     assert config["server"]["address"] == "localhost"
-    for name in ("Makefile", "app.py", "serve.py"):
+    for name in ("Makefile", "app.py"):
         assert "address" not in (repo_root / name).read_text().lower(), name

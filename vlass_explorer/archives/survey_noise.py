@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from .. import cutouts
 from ..cutouts import to_pixels
 from ..measure import TO_JY_BEAM
-from ..schema import Cutout, Noise
+from ..schema import Cutout, CutoutError, Noise
 from .contract import Position
 
 METHOD = "survey's rms image"
@@ -36,6 +38,20 @@ def beside(path: Path) -> Path | None:
     name = path.name.replace(".tt0.", ".tt0.rms.")
     found = path.resolve().parent.parent / "rms" / name
     return found if name != path.name and found.is_file() else None
+
+
+def read(path: Path, **reading: Any) -> Cutout:
+    """A cutout with the noise of the survey's image beside it; ``reading`` are options of ``cutouts.read``.
+
+    Raises CutoutError where the file cannot be read, and where no such image is beside it.
+    """
+    cutout = cutouts.read(path, **reading)
+    noise = beside(path)
+    if noise is None or cutout.wcs is None:
+        raise CutoutError("There is no noise image of the survey beside this file, as the command cutouts puts one.")
+    ny, nx = cutout.shape
+    centre = cutout.wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).icrs
+    return with_survey_noise(cutout, cutouts.read(noise), (float(centre.ra.deg), float(centre.dec.deg)))
 
 
 def with_survey_noise(cutout: Cutout, rms: Cutout, position: Position) -> Cutout:

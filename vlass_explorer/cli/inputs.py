@@ -24,14 +24,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--checkpoint", required=True, metavar="NAME", help="see the command checkpoints")
     command.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda, cuda:0, mps")
-    command.add_argument("--plane", type=int, default=0, metavar="N", help="plane of a cube, counted from 0")
-    command.add_argument(
-        "--row0", choices=("south", "north"), help="where the first row of a PNG, JPEG, TIFF or NPY lies"
-    )
     command.add_argument(
         "--position", type=position, metavar="RA,DEC", help="cut around this position (degrees), for mosaics"
     )
     command.add_argument("--size", type=_positive, metavar="ARCSEC", help="side of the cut around --position")
+    add_reading(command)
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """The options that say how any file is read."""
+    command.add_argument("--plane", type=int, default=0, metavar="N", help="plane of a cube, counted from 0")
+    command.add_argument(
+        "--row0", choices=("south", "north"), help="where the first row of a PNG, JPEG, TIFF or NPY lies"
+    )
     command.add_argument(
         "--pixel-scale", type=_positive, metavar="ARCSEC", help="pixel size of files without coordinates"
     )
@@ -61,17 +66,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def opened(file: str, args: argparse.Namespace) -> Cutout:
     """The cutout of a file, with the survey's noise where --survey-noise asks for it; raises CutoutError."""
-    cutout = cutouts.read(Path(file), **reading(args))
     if not args.survey_noise:
-        return cutout
+        return cutouts.read(Path(file), **reading(args))
     from ..archives import survey_noise
 
-    noise = survey_noise.beside(Path(file))
-    if noise is None or cutout.wcs is None:
-        raise CutoutError("There is no noise image of the survey beside this file, as the command cutouts puts one.")
-    ny, nx = cutout.shape
-    centre = cutout.wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2).icrs
-    return survey_noise.with_survey_noise(cutout, cutouts.read(noise), (float(centre.ra.deg), float(centre.dec.deg)))
+    return survey_noise.read(Path(file), **reading(args))
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import checkpoints, measure
@@ -37,10 +37,7 @@ class Table:
         self.local_background = local_background
         self.seen = _seen(card)
         self.rows: dict[int, Row] = {}
-        taken: dict[str, None] = {}
-        for name, _ in names:
-            taken[_unique(printable(name) or "(no name)", taken)] = None
-        self.ids = list(taken)
+        self.ids, _ = ids([name for name, _ in names])
         for index, (name, reason) in enumerate(names):
             if reason:
                 self.fail(index, name, reason)
@@ -89,9 +86,17 @@ def _seen(card: Checkpoint) -> Seen | None:
         return None
 
 
-def _unique(name: str, taken: Container[str]) -> str:
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}#{number}"
-    return found
+def ids(names: Sequence[str]) -> tuple[list[str], int]:
+    """An id for each input, as given, and how many of them got a number as they are given again."""
+    taken: dict[str, int] = {}
+    found: list[str] = []
+    again = 0
+    for name in names:
+        stem = told = printable(name) or "(no name)"
+        again += stem in taken
+        while told in taken:
+            taken[stem] += 1
+            told = f"{stem}#{taken[stem]}"
+        taken[told] = 1
+        found.append(told)
+    return found, again

@@ -8,6 +8,7 @@ the time limit and by SIGTERM at the end, saves its state and has itself queued 
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from ..runs import read, read_status, request_stop, write_json, write_status
 from ..runs.slurm import NOTE, read_note, read_resources
-from ..schema import ConfigError, Run, RunConfig, RunError
+from ..schema import ConfigError, Run, RunError
 from ..schema.bounds import OPTION_RULES, Count, NotNegative, Whole
 from .local import environment
 
@@ -28,6 +29,7 @@ GRACE_SECONDS = 60.0
 """A job that was asked to stop is cancelled after this time."""
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _COMMAND_SECONDS = 60.0
+NO_SBATCH = "There is no sbatch on this machine: submit from a login node of the cluster."
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,19 @@ class Resources:
     """Feature that the nodes must have, such as a GPU type."""
     warning_seconds: Whole = 120
     """How long before the time limit the run is told to save."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a job is made of, beside what a user asks for."""
+
+    name: str
+    gpus: int = 0
+    tasks: int = 1
+    """Processes on each node."""
+    nodes: int = 1
+    cpus: int = 1
+    """Cores of each process, unless the user asks for more."""
 
 
 def is_available() -> bool:
@@ -87,33 +102,42 @@ def launch_all(
         if len(known) > 1:
             raise ConfigError("Runs of one job array must ask for the same device, devices, nodes and workers.")
     if not is_available():
-        raise RunError("There is no sbatch on this machine: submit from a login node of the cluster.")
+        raise RunError(NO_SBATCH)
+    config = runs[0].config
+    gpus = 0 if config.device == "cpu" else config.devices
+    needs = Needs(config.name, gpus, config.devices, config.nodes, config.workers + 1)
     if len(runs) == 1:
         path = runs[0].path
-        jobs = [_submit(path, runs[0].config, resources, ["resume", str(path)], path / "train.log", variables)]
+        jobs = [submit(path, needs, resources, ["train", "resume", str(path)], path / "train.log", variables)]
     else:
         folder = runs[0].path.parent / ".arrays" / secrets.token_hex(4)
         folder.mkdir(parents=True)
         (folder / "runs").write_text("".join(f"{run.path}\n" for run in runs), encoding="utf-8")
         array = f"0-{len(runs) - 1}" + (f"%{parallel}" if parallel else "")
-        words = ["array", str(folder / "runs")]
-        main = _submit(folder, runs[0].config, resources, words, folder / "%A_%a.log", variables, array)
+        words = ["train", "array", str(folder / "runs")]
+        main = submit(folder, needs, resources, words, folder / "%A_%a.log", variables, array)
         jobs = [f"{main}_{index}" for index in range(len(runs))]
     for run, number in zip(runs, jobs, strict=True):
         # The job may have begun and have added to it.
         write_json(run.path / NOTE, {**read_note(run.path), "job": number, "resources": asdict(resources)})
 
 
-def _submit(
+def submit(
     folder: Path,
-    config: RunConfig,
+    needs: Needs,
     resources: Resources,
-    action: list[str],
+    module: Sequence[str],
     log: Path,
-    variables: Mapping[str, str] | None,
+    variables: Mapping[str, str] | None = None,
     array: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> str:
-    """Id of the submitted job; its batch script is slurm.sh in ``folder``."""
+    """Id of a submitted job that runs a Python module with its words; its batch script is slurm.sh in ``folder``.
+
+    ``array`` are the indices of a job array, ``more`` further options of sbatch; RunError where SLURM refuses.
+    """
+    if not is_available():
+        raise RunError(NO_SBATCH)
     import submitit  # here, so that nobody else needs it
 
     executor = submitit.SlurmExecutor(folder)
@@ -123,28 +147,38 @@ def _submit(
         "qos": resources.qos,
         "constraint": resources.constraint,
         "mem": f"{resources.memory_gb * 1024:.0f}MB" if resources.memory_gb else "",
-        "gpus_per_node": 0 if config.device == "cpu" else config.devices,
+        "gpus_per_node": needs.gpus,
     }
     exports = [f"export {key}={shlex.quote(value)}" for key, value in (variables or {}).items()]
     executor.update_parameters(
-        job_name=config.name,
+        job_name=needs.name,
         time=resources.minutes,
-        nodes=config.nodes,
-        ntasks_per_node=config.devices,
-        cpus_per_task=resources.cpus or config.workers + 1,
+        nodes=needs.nodes,
+        ntasks_per_node=needs.tasks,
+        cpus_per_task=resources.cpus or needs.cpus,
         signal_delay_s=min(resources.warning_seconds, 30 * resources.minutes),
         stderr_to_stdout=True,
         wckey=None,
         srun_args=["--output", str(log), "--open-mode=append", "--kill-on-bad-exit=1"],
         setup=[f"cd {shlex.quote(str(_CHECKOUT))}", "export PYTHONUNBUFFERED=1", *exports],
-        additional_parameters={"output": str(log), "requeue": True, **({"array": array} if array else {})},
+        additional_parameters={
+            "output": str(log),
+            "requeue": True,
+            **({"array": array} if array else {}),
+            **(more or {}),
+        },
         **{key: value for key, value in asked.items() if value},
     )
     script = folder / "slurm.sh"
-    command = shlex.join([sys.executable, "-m", "train", *action])
-    script.write_text(executor._make_submission_file_text(command, ""), encoding="utf-8")
+    script.write_text(executor._make_submission_file_text(shlex.join([sys.executable, "-m", *module]), ""), "utf-8")
     said = _command("sbatch", "--parsable", str(script))
     return said.strip().split(";")[0]
+
+
+def largest_array() -> int:
+    """Most tasks that the cluster takes in one job array; RunError where SLURM does not answer."""
+    told = re.search(r"^MaxArraySize\s*=\s*(\d+)", _command("scontrol", "show", "config"), re.MULTILINE)
+    return max(1, int(told[1])) if told else 1001  # SLURM's own default
 
 
 def _command(*words: str) -> str:

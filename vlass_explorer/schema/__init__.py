@@ -2,6 +2,7 @@
 
 from .attention import AttentionLayer, AttentionMaps, FloatArray, IndexArray, Place, Pooling, Tokens
 from .errors import (
+    CatalogueError,
     CheckpointError,
     ConfigError,
     CutoutError,
@@ -51,6 +52,7 @@ __all__ = [
     "AttentionLayer",
     "AttentionMaps",
     "Beam",
+    "CatalogueError",
     "Checkpoint",
     "CheckpointError",
     "ConfigError",

@@ -94,6 +94,10 @@ class TableError(ExplorerError):
     """A table of results cannot be written or read."""
 
 
+class CatalogueError(ExplorerError):
+    """A classification of a catalogue cannot be planned, gone on with or merged."""
+
+
 class ReportError(ExplorerError):
     """Values on a card or in a run folder are no report."""
 

@@ -8,11 +8,13 @@ TOPCAT find units and UCDs (VOParquet 1.0); astropy's ``Table.read`` finds them 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 from astropy.table import Table
 from astropy.table import meta as astropy_meta
@@ -31,17 +33,45 @@ ARROW: dict[Kind, pa.DataType] = {
 
 def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> bytes:
     """The file of a table with those columns, a row each of ``cells``."""
-    frame = to_frame(columns, cells)
+    table = to_table(columns, cells)
+    lengths = _longest(columns, table, {})
+    table = table.replace_schema_metadata({**table.schema.metadata, **_for_astropy(columns, lengths)})
+    buffer = io.BytesIO()
+    pa.parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def to_table(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pa.Table:
+    """The rows as Arrow holds them; pandas' own part of the metadata lets it read Int64 and boolean as such."""
     fields = [
         pa.field(column.name, ARROW[column.kind], metadata={key: text for key, text in _facts(column).items() if text})
         for column in columns
     ]
-    # pandas' own part of the metadata lets it read Int64 and boolean as such.
-    table = pa.Table.from_pandas(frame, pa.schema(fields), preserve_index=False)
-    table = table.replace_schema_metadata({**table.schema.metadata, **_for_astropy(columns, frame)})
-    buffer = io.BytesIO()
-    pa.parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+    return pa.Table.from_pandas(to_frame(columns, cells), pa.schema(fields), preserve_index=False)
+
+
+def write_all(
+    path: Path, columns: Sequence[Column], tables: Iterable[pa.Table], more: Mapping[str, str] | None = None
+) -> None:
+    """Write tables of ``to_table`` one behind the other, each as a row group, however many there are.
+
+    The file is what ``to_bytes`` makes of all rows at once but for its row groups; ``more`` joins its metadata.
+    """
+    empty = to_table(columns, [])
+    lengths: dict[str, int] = {}
+    with pa.parquet.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+        for table in tables:
+            lengths = _longest(columns, table, lengths)
+            writer.write_table(table.cast(empty.schema), row_group_size=max(1, table.num_rows))
+        facts = {key: value for key, value in _for_astropy(columns, lengths).items()}
+        writer.add_key_value_metadata({**facts, **(more or {})})
+
+
+def _longest(columns: Sequence[Column], table: pa.Table, before: Mapping[str, int]) -> dict[str, int]:
+    """Characters of the longest text of each column of texts, those of ``before`` included."""
+    texts = [column.name for column in columns if column.kind == "text"]
+    found = {name: pa.compute.max(pa.compute.utf8_length(table[name])).as_py() or 1 for name in texts}
+    return {name: max(1, length, before.get(name, 1)) for name, length in found.items()}
 
 
 def to_frame(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pd.DataFrame:
@@ -62,7 +92,7 @@ def _facts(column: Column) -> dict[str, str]:
     return {"unit": column.unit, "ucd": column.ucd, "description": column.description, "label": label}
 
 
-def _for_astropy(columns: Sequence[Column], frame: pd.DataFrame) -> dict[str, str | bytes]:
+def _for_astropy(columns: Sequence[Column], lengths: Mapping[str, int]) -> dict[str, str | bytes]:
     """Lengths of texts, units and UCDs as astropy's reader wants them, and the VOTable without data.
 
     Descriptions stand in the VOTable alone: astropy warns where its line breaks differ from another copy.
@@ -71,8 +101,6 @@ def _for_astropy(columns: Sequence[Column], frame: pd.DataFrame) -> dict[str, st
     for column in columns:
         empty[column.name].unit = column.unit or None
         empty[column.name].meta["ucd"] = column.ucd
-    texts = [column.name for column in columns if column.kind == "text"]
-    lengths = {name: max([1, *frame[name].str.len()]) for name in texts}
     content = io.BytesIO()
     votable_file.header(columns, lengths).to_xml(content)
     return {

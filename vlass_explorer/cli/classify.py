@@ -1,0 +1,173 @@
+"""``classify``: a whole catalogue, every input answered or accounted for, by several checkpoints in one pass.
+
+Writes DIR/table.parquet with a row for each input and checkpoint. Killed and run again, it goes on where it was; done
+is what has a valid footer. At the end it proves that all that came in went out once, in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from .. import checkpoints, devices
+from ..progress import watch
+from ..schema import CatalogueError
+from . import inputs
+from .parts import TABLES
+from .terminal import FAILED, complain, say, shown
+
+if TYPE_CHECKING:
+    from ..catalogue.plan import How, Input
+
+EVERY = 30.0  # seconds between two lines of a log
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    command = commands.add_parser("classify", help="classify a whole catalogue", description=__doc__)
+    command.add_argument("files", nargs="*", metavar="INPUT", help="file, folder, or quoted pattern")
+    command.add_argument(
+        "--positions", nargs="+", default=[], metavar="POSITION", help="positions or tables of them, cut from --tiles"
+    )
+    command.add_argument("--tiles", type=Path, metavar="DIR", help="folder of whole VLASS tiles or mosaics")
+    command.add_argument("--list", type=Path, metavar="FILE", help="text file with the name of one input a line")
+    command.add_argument("--checkpoint", nargs="+", required=True, metavar="NAME", help="see the command checkpoints")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, perhaps one to go on with")
+    command.add_argument("--table", default=".parquet", choices=TABLES, help="format of the table")
+    command.add_argument("--match", action="store_true", help=inputs.MATCH + ", beside the answer as it is")
+    command.add_argument(
+        "--no-flux", action="store_true", help="leave out fluxes and sizes of sources, which take time"
+    )
+    command.add_argument("--local-background", action="store_true", help="subtract the sky around each source")
+    command.add_argument("--workers", type=int, default=0, metavar="N", help="processes (one a core)")
+    command.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda, cuda:0, mps")
+    inputs.add_reading(command)
+    cluster = command.add_argument_group("SLURM", "a job array in place of processes on this machine")
+    cluster.add_argument("--slurm", action="store_true", help="submit what is missing, and a job that merges behind it")
+    cluster.add_argument("--partition", default="", help="partition (the cluster's default)")
+    cluster.add_argument("--account", default="", help="account that is charged (the user's default)")
+    cluster.add_argument("--minutes", type=int, default=240, help="time limit of a task (240)")
+    cluster.add_argument("--cpus", type=int, default=1, help="cores of a task (1)")
+    cluster.add_argument(
+        "--tasks", type=int, default=0, help="tasks of the array (one a shard, or what the cluster takes)"
+    )
+    cluster.add_argument("--limit", type=int, default=0, help="most tasks at a time (all)")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer what the folder lacks, merge, and say what was proven."""
+    from ..catalogue import merge, parts, plan, pool
+
+    cards = [checkpoints.find(name) for name in dict.fromkeys(args.checkpoint)]
+    found = _inputs(args)
+    workers = args.workers if args.workers > 0 else pool.cores()
+    made = plan.make(args.out, found, cards, _how(args), cores=workers)
+    if before := parts.answered(made):
+        complain(f"{before:,} of {made.count:,} inputs were answered before: going on.")
+    if args.slurm:
+        return _submit(args)
+    with _bar(made.count, before):
+        pool.run(args.out, workers, devices.resolve(args.device))
+    merged = merge.merge(made, args.out / f"table{args.table}")
+    say(shown(str(merged)))
+    return FAILED if merged.errors else 0
+
+
+def _submit(args: argparse.Namespace) -> int:
+    from ..catalogue import array
+    from ..launchers import slurm
+
+    resources = slurm.Resources(args.partition, minutes=args.minutes, cpus=args.cpus, account=args.account)
+    device = "cpu" if args.device == "auto" else args.device
+    told = array.submit(args.out, resources, device=device, table=args.table, tasks=args.tasks, limit=args.limit)
+    say(
+        shown(
+            f"{args.out}: job {told.job} of {told.tasks} tasks; job {told.merging} makes table{args.table} behind it."
+        )
+    )
+    return 0
+
+
+def _inputs(args: argparse.Namespace) -> list[Input]:
+    """Files and positions in the order given, each with an id; what is given twice is said and kept apart."""
+    from ..catalogue.plan import Input
+    from .table import ids
+
+    names = [*args.files, *(_lines(args.list) if args.list is not None else [])]
+    # Absolute: a shard may be worked on from another folder.
+    found = [
+        Input(name, "" if error else os.path.abspath(name), error=error)  # noqa: PTH100
+        for name, error in inputs.expand_each(names)
+    ]
+    if args.positions:
+        if args.tiles is None:
+            raise CatalogueError(
+                "Positions are cut from tiles on this machine: name their folder (--tiles), or fetch the images first "
+                "with the command cutouts."
+            )
+        from .. import archives
+
+        for target in archives.given(args.positions, archives.Client(), archives.Columns()):
+            found.append(Input(target.id, "", None if target.error else target.position, target.error))
+    told, again = ids([one.id for one in found])
+    if again:
+        complain(
+            f"{again:,} input{'s are' if again > 1 else ' is'} given more than once: each is a row of its own, with a "
+            "number behind its id."
+        )
+    return [replace(one, id=id) for one, id in zip(found, told, strict=True)]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if line]
+    except OSError as error:
+        raise CatalogueError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def _how(args: argparse.Namespace) -> How:
+    from ..catalogue.plan import How
+
+    args.position = args.size = None
+    reading = inputs.reading(args)
+    if args.beam is not None:
+        reading["beam"] = asdict(args.beam)
+    return How(
+        match=args.match,
+        flux=not args.no_flux,
+        local_background=args.local_background,
+        survey_noise=args.survey_noise,
+        reading={key: value for key, value in reading.items() if value is not None},
+        tiles="" if args.tiles is None else str(args.tiles.absolute()),
+    )
+
+
+@contextmanager
+def _bar(total: int, before: int) -> Iterator[None]:
+    """A bar with rate and time left on standard error where that is a terminal; a line now and then elsewhere."""
+    with tqdm(total=total, initial=before, unit="input", disable=None, leave=False) as bar:
+        told = begun = time.monotonic()
+
+        def move(share: float) -> None:
+            nonlocal told
+            done, now = round(share * total), time.monotonic()
+            if bar.disable and now - told > EVERY and done > before:
+                told = now
+                rate = (done - before) / (now - begun)
+                complain(
+                    f"{done:,} of {total:,} inputs, {rate:.1f} a second, {(total - done) / rate / 60:.0f} min left"
+                )
+            bar.n = done
+            bar.refresh()
+
+        with watch(move):
+            yield
