@@ -313,7 +313,7 @@ def test_processes_that_are_killed_lose_nothing(own: Path, files: list[Path], tm
 
     def some(folder: Path, more: int, process: subprocess.Popen[bytes]) -> None:
         before = parts.answered(plan.read(folder))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while parts.answered(plan.read(folder)) < before + more and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -327,7 +327,7 @@ def test_processes_that_are_killed_lose_nothing(own: Path, files: list[Path], tm
     left = [int(number) for number in children(process.pid)]
     process.kill()  # the parent alone: its workers leave, too
     process.wait()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while any(b"spawn_main" in command(str(number)) for number in left):
         assert time.monotonic() < deadline
         time.sleep(0.1)
