@@ -307,7 +307,7 @@ def test_processes_that_are_killed_lose_nothing(own: Path, files: list[Path], tm
     def begin(folder: Path) -> subprocess.Popen[bytes]:
         plan.make(folder, names, [card], QUICK, shard=16, group=GROUP)
         code = (
-            f"from vlass_explorer.catalogue import pool; from pathlib import Path; pool.run(Path({str(folder)!r}), 2)"
+            f"from vlass_explorer.catalogue import pool; from pathlib import Path; pool.run(Path({str(folder)!r}), 1)"
         )
         return subprocess.Popen([sys.executable, "-c", code], cwd=root, start_new_session=True)
 

@@ -16,7 +16,8 @@ LARGEST = 1000
 KEYS = {
     "J, K": "next and previous cutout of the list",
     "Z": "zoom to the source, and back",
-    "B": "blink: sky, both, map",
+    "B": "blink the map: sky, both, map",
+    "M": "sky, model input and map in turn, in one place",
     "N, P": "next and previous source of a large image",
     "C, R": "Streamlit's own: clear its caches, run the page again",
 }
