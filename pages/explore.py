@@ -117,7 +117,7 @@ else:
                 verdict.validity(prediction.validity)
             facts.draw_notes(cutout)
         with cells.cell():
-            facts.draw_measurements(cutout, loaders.measurements)
+            facts.draw_measurements(cutout, loaders.measurements, loaders.structure)
 
     with notes.expander("Header and how the file is read"):
         reading.choices(entry, cutout)

@@ -243,6 +243,12 @@ def measurements(cutout: Cutout, *, local_background: bool = False) -> measuring
 
 
 @st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
+def structure(cutout: Cutout) -> measuring.Structure:
+    """FR ratio, core fraction, bending and ratio of the lobes of a cutout's source, or why each is missing."""
+    return measuring.structure(cutout)
+
+
+@st.cache_data(show_spinner=False, max_entries=600, hash_funcs=HASHES)
 def seen_picture(spec: InputSpec, cutout: Cutout, side: int = 150) -> str:
     """What a model with this input sees, row 0 at the bottom, as a data URL, for galleries."""
     pixels = np.nan_to_num(preprocess.input_image(preprocess.to_tensor(cutout, spec), spec)[::-1])

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from vlass_explorer.figures import colours
-from vlass_explorer.measure import Measurements
+from vlass_explorer.measure import Measurements, Structure
 from vlass_explorer.quantities import angle, brightness, flux, rounded
 from vlass_explorer.schema import Cutout
 
@@ -20,6 +20,10 @@ QUICK_LOOK = (
 
 
 OFF = {
+    "fr_ratio": "FR ratio",
+    "core_fraction": "core fraction",
+    "bending": "bending angle",
+    "lobe_ratio": "ratio of the lobes",
     "snr": "S/N",
     "angular_size": "angular size",
     "flux": "integrated flux",
@@ -29,7 +33,9 @@ OFF = {
 """Names on the page of measurements that can be off."""
 
 
-def draw_measurements(cutout: Cutout, measure: Callable[..., Measurements]) -> None:
+def draw_measurements(
+    cutout: Cutout, measure: Callable[..., Measurements], structure: Callable[[Cutout], Structure]
+) -> None:
     """Draw what was measured on the whole cutout, and below it what that rests on; see ``measure.Measurements``."""
     place, choice = st.container(gap="xxsmall"), st.container()
     found = measure(cutout)
@@ -40,10 +46,10 @@ def draw_measurements(cutout: Cutout, measure: Callable[..., Measurements]) -> N
     ):
         found = measure(cutout, local_background=True)
     with place:
-        _draw_table(cutout, found)
+        _draw_table(cutout, found, structure(cutout))
 
 
-def _draw_table(cutout: Cutout, found: Measurements) -> None:
+def _draw_table(cutout: Cutout, found: Measurements, shape: Structure) -> None:
     """A table of what was measured; a quantity that is off stands with its reason below."""
     rows: dict[str, str] = {}
     if found.peak_fit is not None and found.peak_error is not None:
@@ -53,7 +59,7 @@ def _draw_table(cutout: Cutout, found: Measurements) -> None:
         rows["rms"] = brightness(found.rms, cutout.unit)
     if found.snr is not None:
         rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
-    rows |= _flux_rows(found) | _size_rows(found)
+    rows |= _flux_rows(found) | _size_rows(found) | _shape_rows(shape)
     if cutout.beam is not None:
         beam = cutout.beam
         rows["Beam"] = f"{angle(beam.major)} × {angle(beam.minor)}, {beam.pa:.0f}°" + (
@@ -68,8 +74,8 @@ def _draw_table(cutout: Cutout, found: Measurements) -> None:
     st.table(table, border="horizontal", hide_header=True, alt="Measurements of the cutout")
     for note in (*found.notes, *([f"Flux scale: {found.flux_scale_source}."] if found.flux_scale_source else [])):
         st.caption(plain(note))
-    if found.off:
-        missing = {OFF.get(name, name): reason for name, reason in found.off.items()}
+    if found.off or shape.off:
+        missing = {OFF.get(name, name): reason for name, reason in {**found.off, **shape.off}.items()}
         lines = [f"- {quantity}: {plain(reason)}" for quantity, reason in missing.items()]
         with st.expander(f"Off for this file: {', '.join(missing)}"):
             st.caption("\n".join(lines))
@@ -104,6 +110,21 @@ def _size_rows(found: Measurements) -> dict[str, str]:
         axes = [(found.major, found.major_error), (found.minor, found.minor_error)]
         sizes = " × ".join(f"({rounded(*axis)})″" for axis in axes)
         rows["Size without the beam"] = f"{sizes}, {found.pa:.0f}°"
+    return rows
+
+
+def _shape_rows(shape: Structure) -> dict[str, str]:
+    """What a class rests on: where the peaks lie, how bent the source is, what of it is core."""
+    rows = {}
+    if shape.fr_ratio is not None:
+        side = "FR II" if shape.fr_ratio >= 0.5 else "FR I"
+        rows["FR ratio"] = f"{rounded(shape.fr_ratio, shape.fr_ratio_error)} (peaks as in {side})"
+    if shape.core_fraction is not None:
+        rows["Core fraction"] = rounded(shape.core_fraction, shape.core_fraction_error)
+    if shape.bending is not None:
+        rows["Bending angle"] = f"({rounded(shape.bending, shape.bending_error)})°"
+    if shape.lobe_ratio is not None:
+        rows["Ratio of the lobes"] = rounded(shape.lobe_ratio, shape.lobe_ratio_error)
     return rows
 
 

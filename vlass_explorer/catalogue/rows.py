@@ -15,10 +15,13 @@ from ..datasets import identity
 from ..evaluation import unseen
 from ..flips import Flips
 from ..foreign import mapped
-from ..measure import TO_JY_BEAM, Measurements, source_mask
+from ..measure import TO_JY_BEAM, Measurements, Structure, source_mask
+from ..measure.structure import NAMES as STRUCTURE_NAMES
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
 from . import answers
+
+STRUCTURE = tuple(f"{name}{end}" for name in STRUCTURE_NAMES for end in ("", "_error"))
 
 
 def of(
@@ -33,13 +36,14 @@ def of(
     seen: Seen | None = None,
     matched: Matched | None = None,
     flips: Flips | ExplorerError | None = None,
+    structure: Structure | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
     ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
-    ``flips`` when the label flips, or why that is not known.
+    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says.
     """
     failed = isinstance(prediction, ExplorerError)
     return Row(
@@ -59,7 +63,7 @@ def of(
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
         **({} if flips is None else answers.flips(flips)),
-        **_measured(cutout, measurements),
+        **_measured(cutout, measurements, structure or Structure()),
     )
 
 
@@ -149,7 +153,7 @@ def _origin(cutout: Cutout) -> dict[str, Any]:
     }
 
 
-def _measured(cutout: Cutout, measured: Measurements) -> dict[str, Any]:
+def _measured(cutout: Cutout, measured: Measurements, structure: Structure) -> dict[str, Any]:
     """Measurements in the units of their columns."""
     factor = TO_JY_BEAM.get(cutout.unit or "")
     beam = None if cutout.beam is None else float(np.sqrt(cutout.beam.major * cutout.beam.minor))
@@ -189,5 +193,6 @@ def _measured(cutout: Cutout, measured: Measurements) -> dict[str, Any]:
         "major_beams": in_beams(measured.major),
         "size_limit": measured.size_limit,
         "measurement_notes": measured.notes,
-        "not_measured": [f"{name}: {why}" for name, why in measured.off.items()],
+        **{name: getattr(structure, name) for name in STRUCTURE},
+        "not_measured": [f"{name}: {why}" for name, why in {**measured.off, **structure.off}.items()],
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import pictures
+from .. import measure, pictures
+from ..measure.structure import NAMES
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 
 if TYPE_CHECKING:
@@ -69,3 +70,10 @@ def _in_beams(card: Checkpoint, matched: Matched) -> dict[str, Any]:
         "agrees_with_matched": matched.agrees,
         "meaning": pictures.on_agreement(card, bool(matched.agrees)),
     }
+
+
+def structure(cutout: Cutout) -> dict[str, Any]:
+    """FR ratio, core fraction, bending angle (degrees) and ratio of the lobes with errors, and why one is missing."""
+    found = measure.structure(cutout)
+    values = {f"{name}{end}": getattr(found, f"{name}{end}") for name in NAMES for end in ("", "_error")}
+    return {name: value for name, value in values.items() if value is not None} | {"off": dict(found.off)}

@@ -66,6 +66,7 @@ class Table:
             seen=self.seen,
             matched=matched,
             flips=flips,
+            structure=measure.structure(cutout),
         )
 
     def write(self) -> str:

@@ -15,6 +15,7 @@ from .measurements import Measurements, measure
 from .photometry import Flux, Forced, forced, integrate
 from .sidelobes import caution as sidelobe_caution
 from .sources import Source, sources
+from .structure import Structure, structure
 
 __all__ = [
     "FINEST_BEAM",
@@ -29,6 +30,7 @@ __all__ = [
     "Region",
     "Source",
     "Statistics",
+    "Structure",
     "beam_pixels",
     "blank_sky",
     "extent",
@@ -44,5 +46,6 @@ __all__ = [
     "source_mask",
     "sources",
     "statistics",
+    "structure",
     "thresholds",
 ]

@@ -76,7 +76,7 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     emission = reaching(islands, image, high) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
     own = own | _linked(reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
-    mask, share, swing, growth = _grown(image, own, low, sigma, step)
+    mask, share, swing, growth = grown_islands(image, own, low, sigma, step)
     other = emission & ~own
     if other.any():
         mask &= ~other & (distance(own, step) < distance(other, step))
@@ -113,7 +113,7 @@ def _linked(emission: Mask, own: Mask, length: float, step: tuple[float, float])
     return emission & np.isin(groups, np.unique(groups[own]))
 
 
-def _grown(
+def grown_islands(
     image: NDArray[np.float64], own: Mask, low: float, sigma: float, step: tuple[float, float]
 ) -> tuple[Mask, float, float, float]:
     """Each island of a source grown by its own profile; the share of the flux that all hold, their swing and growth."""

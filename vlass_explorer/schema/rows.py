@@ -147,6 +147,17 @@ class Row:
     major_beams: float | None = column("phys.angSize;stat.fwhm", "major over the beam's mean FWHM")
     size_limit: float | None = column("phys.angSize;stat.max", "3 sigma limit of major where unresolved", "arcsec")
 
+    fr_ratio: float | None = column(
+        "phys.angSize;arith.ratio", "Separation of the peaks over the extent, 0.5 and more for FR II, beam removed"
+    )
+    fr_ratio_error: float | None = column("stat.error;phys.angSize;arith.ratio", "Error of fr_ratio")
+    core_fraction: float | None = column(f"{RADIO};arith.ratio", "Peak of the core over the flux")
+    core_fraction_error: float | None = column(f"stat.error;{RADIO};arith.ratio", "Error of core_fraction")
+    bending: float | None = column("pos.posAng;arith.diff", "Angle by which the sides deviate from a line", "deg")
+    bending_error: float | None = column("stat.error;pos.posAng;arith.diff", "Error of bending", "deg")
+    lobe_ratio: float | None = column(f"{RADIO};arith.ratio", "Flux of the brighter side over that of the other")
+    lobe_ratio_error: float | None = column(f"stat.error;{RADIO};arith.ratio", "Error of lobe_ratio")
+
     beam_major: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Major FWHM of the beam", "arcsec")
     beam_minor: float | None = column("phys.angSize;instr.beam;stat.fwhm", "Minor FWHM of the beam", "arcsec")
     beam_pa: float | None = column("pos.posAng;instr.beam", "Position angle of the beam, north through east", "deg")
