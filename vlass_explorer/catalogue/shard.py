@@ -85,6 +85,7 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
         measured = [
             measure.measure(cutout, local_background=made.how.local_background, flux=made.how.flux) for cutout in found
         ]
+        shapes = [measure.structure(cutout) if made.how.flux else None for cutout in found]
         answers = [_asked(model, found, made.how.match, device) for model in models]
         place = 0
         for one, cutout in batch:
@@ -100,6 +101,7 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
                         position=one.position,
                         seen=model.seen,
                         matched=matched,
+                        structure=shapes[place],
                     )
                 place += 1
                 continue

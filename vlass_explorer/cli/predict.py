@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .. import checkpoints, devices
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 from . import inputs
-from .record import record, structure
+from .record import record
 from .terminal import FAILED, complain, progress, say, shown
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
         turned = () if flips is None else (str(flips),) if isinstance(flips, ExplorerError) else flips.sentences
         other = values.get("matched", {})
         if args.json:
-            say(json.dumps(values | {"structure": structure(cutout)}))
+            say(json.dumps(values))
         elif args.csv:
             joined = [" | ".join(values[key]) for key in ("reasons", "notes")]
             scores = [f"{score:.6f}" for score in values["probabilities"].values()]

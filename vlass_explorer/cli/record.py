@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import measure, pictures
-from ..measure.structure import NAMES
+from .. import pictures
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 
 if TYPE_CHECKING:
@@ -70,10 +69,3 @@ def _in_beams(card: Checkpoint, matched: Matched) -> dict[str, Any]:
         "agrees_with_matched": matched.agrees,
         "meaning": pictures.on_agreement(card, bool(matched.agrees)),
     }
-
-
-def structure(cutout: Cutout) -> dict[str, Any]:
-    """FR ratio, core fraction, bending angle (degrees) and ratio of the lobes with errors, and why one is missing."""
-    found = measure.structure(cutout)
-    values = {f"{name}{end}": getattr(found, f"{name}{end}") for name in NAMES for end in ("", "_error")}
-    return {name: value for name, value in values.items() if value is not None} | {"off": dict(found.off)}

@@ -129,7 +129,7 @@ def _of_image(cutout: Cutout, found: NDArray[np.bool_]) -> Structure:
         if measured.size_limit is not None or measured.major is not None:
             return _off("The source is not resolved into parts: one Gaussian fits it.")
         return _off("The source has one peak, or all of its peaks on one side.")
-    values = {"separation": seen.separation, "extent": seen.extent, "peaks": seen.peaks}
+    values: dict[str, Any] = {"separation": seen.separation, "extent": seen.extent, "peaks": seen.peaks}
     made, core = _drawn(image, mask, blank, level, least, steps, sky_beam, seen)
     fluxes, off = _fluxes(cutout, part, footprint, blank, seen, core)
     corner = [outer.start + inner.start for outer, inner in zip(footprint.box, part, strict=True)]
@@ -241,4 +241,4 @@ def _ratio(sums: NDArray[np.float64], errors: NDArray[np.float64], over: int, un
     value = float(sums[over] / sums[under])
     slope = np.zeros(len(sums))
     slope[over], slope[under] = 1.0 / sums[under], -value / sums[under]
-    return value, float(np.sqrt(max(slope @ errors @ slope, 0.0)))
+    return value, float(np.sqrt(max(float(slope @ errors @ slope), 0.0)))
