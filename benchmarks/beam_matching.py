@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from vlass_explorer import checkpoints, cutouts, match, measure, predict
-from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, SkyGrid, noise, projected, radio_galaxy
-from vlass_explorer.schema import Beam, Cutout, Origin
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from vlass_explorer import checkpoints, cutouts, match, measure, predict  # noqa: E402
+from vlass_explorer.datasets.sky_model import Component, FlatGrid, Observation, SkyGrid, noise, projected, radio_galaxy  # noqa: E402
+from vlass_explorer.schema import Beam, Cutout, Origin  # noqa: E402
 
 VLASS, ROUND, FIRST = Beam(3.0, 2.2, 10.0), Beam(5.4, 5.4), Beam(6.4, 5.4, 0.0)
 ANGLES = (0.0, 22.0, 45.0, 90.0, 133.0)

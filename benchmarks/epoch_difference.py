@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from two_epochs import BEAMS, RMS, Truth, pair  # noqa: E402
 
 from vlass_explorer import epochs, match  # noqa: E402

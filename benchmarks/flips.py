@@ -9,6 +9,7 @@ batches. Medians of the rounds, wall clock and processor time.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vlass_explorer import checkpoints, cutouts, flips, preprocess, progress
-from vlass_explorer.flips import plans
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from vlass_explorer import checkpoints, cutouts, flips, preprocess, progress  # noqa: E402
+from vlass_explorer.flips import plans  # noqa: E402
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

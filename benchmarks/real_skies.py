@@ -6,6 +6,7 @@ of 60 arcsec: errors of fluxes measured in FIRST and VLASS are not correlated be
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from vlass_explorer import cutouts, measure
-from vlass_explorer.datasets.sky_model import Component, FlatGrid, observe
-from vlass_explorer.schema import Beam, Cutout
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from vlass_explorer import cutouts, measure  # noqa: E402
+from vlass_explorer.datasets.sky_model import Component, FlatGrid, observe  # noqa: E402
+from vlass_explorer.schema import Beam, Cutout  # noqa: E402
 
 HALF = 60  # pixels; cutouts are 121 pixels wide
 AWAY = 30.0  # arcsec from all pixels of emission that reaches 5 rms

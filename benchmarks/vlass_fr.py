@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,9 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import nn
 
-from vlass_explorer import checkpoints, cutouts, match, preprocess
-from vlass_explorer.schema import Beam, Checkpoint, Cutout, InputSpec
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from vlass_explorer import checkpoints, cutouts, match, preprocess  # noqa: E402
+from vlass_explorer.schema import Beam, Checkpoint, Cutout, InputSpec  # noqa: E402
 
 PIXEL = 1.534  # arcsec
 FIRST = InputSpec(beam_arcsec=(5.4, 5.4), pixel_scale_arcsec=1.8)

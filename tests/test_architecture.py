@@ -261,3 +261,12 @@ def test_nothing_unsafe_outside_tests() -> None:
     unsafe = re.compile(r"allow_pickle=True|pickle\.loads?\(|weights_only=False|shell=True|unsafe_allow_html=True")
     for path in [ROOT / "app.py", *sources("vlass_explorer", "train", "ui", "pages", "benchmarks")]:
         assert not unsafe.search(path.read_text()), path
+
+
+def test_benchmarks_run_from_any_folder() -> None:
+    """``python benchmarks/NAME.py`` puts benchmarks/ on the path, not the checkout: each adds it by itself."""
+    for path in sources("benchmarks"):
+        lines = path.read_text().splitlines()
+        own = [n for n, line in enumerate(lines) if re.match(rf"(from|import) ({'|'.join(sorted(OWN))})\b", line)]
+        added = [n for n, line in enumerate(lines) if line.startswith("sys.path")]
+        assert not own or (added and min(added) < min(own)), path.name
