@@ -137,6 +137,7 @@ def test_a_link_opens_the_file_and_the_choices_that_were_shared(shelf: Path) -> 
     assert not visit().error and not shelf.exists()  # a mere visit leaves nothing
     page = dropped("mine <b>.fits", "secret.fits")
     page.selectbox(key="checkpoint").select("two").run()
+    page.toggle(key="display").set_value(True).run()
     page.segmented_control(key="stretch").set_value("log").run()
     first = page.session_state["session_word"]
     page.button(key="link_make").click().run()
@@ -147,6 +148,8 @@ def test_a_link_opens_the_file_and_the_choices_that_were_shared(shelf: Path) -> 
     assert other.subheader[0].value.replace("\\", "") == "mine <b>.fits"
     assert [entry.name for entry in other.session_state["uploads"].values()] == ["mine <b>.fits"]
     assert other.selectbox(key="checkpoint").value == "two"
+    if not other.toggle(key="display").value:
+        other.toggle(key="display").set_value(True).run()
     assert other.segmented_control(key="stretch").value == "log"
     assert not other.warning
     other.button(key="forget").click().run()  # the copy's own
