@@ -71,11 +71,9 @@ def test_in_a_narrow_window_the_drop_zone_stands_on_top_from_the_first_frame(pag
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
 
 
-def test_a_drop_at_the_first_moment_outlives_reload_address_and_restart(page: Page, app: App) -> None:
-    page.goto("/")
-    drop = page.get_by_test_id("stFileUploaderDropzoneInput")
-    drop.wait_for(state="attached", timeout=PATIENCE)
-    drop.set_input_files([picture(1, "early.fits")])
+def test_a_drop_outlives_reload_address_and_restart(page: Page, app: App) -> None:
+    open_page(page, "/")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files([picture(1, "early.fits")])
     forget = page.get_by_text("Forget 1 uploaded file")
     forget.wait_for(timeout=PATIENCE)
     page.reload()  # at once
