@@ -14,11 +14,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from beside import add_option, ask, build_before, end, started
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINT = "first-vit-tiny"
@@ -55,51 +55,23 @@ def serve(root: Path) -> None:
         print(seconds, flush=True)
 
 
-def started(root: Path) -> subprocess.Popen[str]:
-    """A build that waits for work."""
-    shared = {"VLASS_EXPLORER_CHECKPOINTS": str(ROOT / "checkpoints"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(root)]
-    return subprocess.Popen(
-        command,
-        cwd=root,
-        env=os.environ | shared,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def ask(build: subprocess.Popen[str], line: str = "") -> str:
-    """Send a line, if any, and return the answer."""
-    assert build.stdin is not None and build.stdout is not None
-    if line:
-        print(line, file=build.stdin, flush=True)
-    answer = build.stdout.readline().strip()
-    if not answer:
-        raise SystemExit("A build ended before it answered.")
-    return answer
-
-
 def measured(before: Path, rounds: int) -> dict[str, tuple[list[float], list[float]]]:
     """Kind of rerun -> seconds of the build before and of this one."""
-    builds = started(before), started(ROOT)
+    builds = started(__file__, before), started(__file__, ROOT)
     for build in builds:
         ask(build)
     found: dict[str, tuple[list[float], list[float]]] = {}
     for kind in KINDS:
         pairs = [tuple(float(ask(build, f"{kind} {n}")) for build in builds) for n in range(WARM_UP + rounds)]
         found[kind] = tuple(list(column) for column in zip(*pairs[WARM_UP:], strict=True))
-    for build in builds:
-        build.kill()
-        build.wait()
+    end(builds)
     return found
 
 
 def main() -> int:
     """Print the medians and their ratios; 0 where the goal is met, else 1."""
     parser = argparse.ArgumentParser(description="Rerun of the Attention page.")
-    parser.add_argument("--before", help="git revision of the build before")
+    add_option(parser)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
@@ -107,16 +79,8 @@ def main() -> int:
     if options.serve is not None:
         serve(options.serve)
         return 0
-    if options.before is None:
-        parser.error("--before is required")
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        git = ["git", "-C", str(ROOT)]
-        subprocess.run([*git, "worktree", "add", "--detach", "-q", str(before), options.before], check=True)
-        try:
-            found = measured(before, options.rounds)
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(before)], check=True)
+    with build_before(options.before) as before:
+        found = measured(before, options.rounds)
     medians = {kind: [statistics.median(seconds) for seconds in pair] for kind, pair in found.items()}
     ratios = {kind: after / ago for kind, (ago, after) in medians.items()}
     mean = statistics.geometric_mean(ratios.values())

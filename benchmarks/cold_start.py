@@ -17,8 +17,9 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from beside import add_option, build_before
 
 ROOT = Path(__file__).resolve().parent.parent
 CUTOUT = ROOT / "examples" / "sim_point_source_1.fits"
@@ -54,18 +55,12 @@ def measured(before: Path, pairs: int, *, quiet: bool) -> dict[str, tuple[list[f
 def main() -> int:
     """Print the medians and their ratios; 0 where the goals are met, else 1."""
     parser = argparse.ArgumentParser(description="Processor time of a fresh process.")
-    parser.add_argument("--before", required=True, help="git revision of the build before")
+    add_option(parser)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        git = ["git", "-C", str(ROOT)]
-        subprocess.run([*git, "worktree", "add", "--detach", "-q", str(before), options.before], check=True)
-        try:
-            found = measured(before, options.pairs, quiet=options.json)
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(before)], check=True)
+    with build_before(options.before) as before:
+        found = measured(before, options.pairs, quiet=options.json)
     medians = {name: [statistics.median(seconds) for seconds in pair] for name, pair in found.items()}
     ratios = {name: now / ago for name, (ago, now) in medians.items()}
     if options.json:

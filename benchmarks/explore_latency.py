@@ -24,11 +24,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import streamlit
 import torch
+from beside import build_before
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,15 +143,9 @@ def main() -> int:
         simulate = ["simulate", "--count", str(options.files + WARM_UP), "--out", str(folder / "sky"), "--seed", "7"]
         subprocess.run([sys.executable, "-m", "vlass_explorer", *simulate], cwd=ROOT, check=True, capture_output=True)
         files = sorted((folder / "sky").rglob("*.fits"))
-        git = ["git", "-C", str(ROOT), "worktree"]
-        before = [folder / "before"] if options.before else []
-        for root in before:
-            subprocess.run([*git, "add", "--detach", "-q", str(root), options.before], check=True)
-        try:
-            seconds, *ago = latencies([ROOT, *before], files, folder, options.checkpoint, chromium)
-        finally:
-            for root in before:
-                subprocess.run([*git, "remove", "--force", str(root)], check=True)
+        with build_before(options.before) if options.before else nullcontext() as before:
+            roots = [ROOT] if before is None else [ROOT, before]
+            seconds, *ago = latencies(roots, files, folder, options.checkpoint, chromium)
         core = core_seconds(files, options.checkpoint)[WARM_UP:]
     median, baseline = statistics.median(seconds), statistics.median(core)
     machine = {

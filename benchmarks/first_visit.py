@@ -14,12 +14,12 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from beside import add_option, build_before
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def visited(browser: Browser, root: Path, wait: float) -> tuple[float, float]:
 def main() -> int:
     """Print the medians; 0 where the first text comes no later than before, within a tenth."""
     parser = argparse.ArgumentParser(description="The first visit after a start.")
-    parser.add_argument("--before", required=True, help="git revision of the build before")
+    add_option(parser)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--wait", type=float, default=0.0, help="seconds from the server's answer to the visit")
     parser.add_argument("--json", action="store_true")
@@ -58,15 +58,9 @@ def main() -> int:
     if chromium is None:
         print("There is no Chromium on this machine: run make chromium.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with build_before(options.before) as before, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        before = Path(folder) / "before"
-        git = ["git", "-C", str(ROOT)]
-        subprocess.run([*git, "worktree", "add", "--detach", "-q", str(before), options.before], check=True)
-        try:
-            rounds = [[visited(browser, root, options.wait) for root in (before, ROOT)] for _ in range(options.rounds)]
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(before)], check=True)
+        rounds = [[visited(browser, root, options.wait) for root in (before, ROOT)] for _ in range(options.rounds)]
         browser.close()
     medians = {
         what: [statistics.median(each[build][number] for each in rounds) for build in (0, 1)]

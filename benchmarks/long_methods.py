@@ -16,14 +16,13 @@ import inspect
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from beside import add_option, ask, build_before, end, started
 
 ROOT = Path(__file__).resolve().parent.parent
 CUTOUT = ROOT / "examples" / "sim_double_lobes_1.fits"
@@ -72,28 +71,10 @@ def answered(task: str, method: str, model: Any, asked: Any, x: Any, target: int
     return time.process_time() - began, values
 
 
-def started(root: Path, file: Path) -> subprocess.Popen[str]:
-    """A build that waits for work."""
-    shared = {"VLASS_EXPLORER_CHECKPOINTS": str(ROOT / "checkpoints"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(root), "--cutout", str(file)]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=root, env=os.environ | shared, **pipes)
-
-
-def ask(build: subprocess.Popen[str], line: str = "") -> str:
-    """Send a line, if any, and return the answer."""
-    assert build.stdin is not None and build.stdout is not None
-    if line:
-        print(line, file=build.stdin, flush=True)
-    answer = build.stdout.readline().strip()
-    if not answer:
-        raise SystemExit("A build ended before it answered.")
-    return answer
-
-
 def measured(before: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """One row a checkpoint and task; a first pair warms up and is not counted."""
-    builds, rows = (started(before, options.cutout), started(ROOT, options.cutout)), []
+    cutout = ("--cutout", str(options.cutout))
+    builds, rows = [started(__file__, root, *cutout) for root in (before, ROOT)], []
     for build in builds:
         ask(build)
     for name, first in FIRST.items():
@@ -111,16 +92,14 @@ def measured(before: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
             if not options.json:  # one by one: a machine that is busy takes minutes
                 ratio = f"ratio {now / ago:.2f}, apart by {apart:.0e}"
                 print(f"{name}: {what}: {ago:.2f} s before, {now:.2f} s now, {ratio}", flush=True)
-    for build in builds:
-        build.kill()
-        build.wait()
+    end(builds)
     return rows
 
 
 def main() -> int:
     """Print the medians and their ratios; 0 where the goals are met, else 1."""
     parser = argparse.ArgumentParser(description="Long methods of Explain, beside the build before.")
-    parser.add_argument("--before", help="git revision of the build before")
+    add_option(parser)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--method", default="", help="of the map whose flips and random weights are measured")
     parser.add_argument("--cutout", type=Path, default=CUTOUT)
@@ -131,16 +110,8 @@ def main() -> int:
     if options.serve is not None:
         serve(options.serve, options.cutout)
         return 0
-    if options.before is None:
-        parser.error("--before is required")
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        git = ["git", "-C", str(ROOT)]
-        subprocess.run([*git, "worktree", "add", "--detach", "-q", str(before), options.before], check=True)
-        try:
-            rows = measured(before, options)
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(before)], check=True)
+    with build_before(options.before) as before:
+        rows = measured(before, options)
     if options.json:
         print(json.dumps({"before": options.before, "rows": rows}))
     else:

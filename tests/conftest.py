@@ -82,6 +82,13 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def own(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shelf, as that of this process and of those it starts."""
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
+    return shelf
+
+
 @pytest.fixture(scope="module")
 def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three simulated FITS, one of them with a hostile name, one PNG, and one text called FITS."""
@@ -99,10 +106,8 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(own: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     from vlass_explorer.cli import main
-
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
 
     def call(*argv: str | Path) -> tuple[int, str, str]:
         code = main([*map(str, argv), *(("--device", "cpu") if argv[0] in ("predict", "explain", "classify") else ())])

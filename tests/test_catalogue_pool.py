@@ -20,12 +20,6 @@ from vlass_explorer.schema import CatalogueError
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 
 
-@pytest.fixture
-def own(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(shelf))
-    return shelf
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return written(tmp_path_factory.mktemp("catalogue"))

@@ -22,7 +22,7 @@ HELP = "DS9 and CASA region files (.reg, .crtf); catalogues as CSV, VOTable, FIT
 
 
 def placed(cutout: Cutout) -> list[Placed]:
-    """The layers of this session on the pixels of a cutout, without those that are switched off."""
+    """The layers that this browser holds, on the pixels of a cutout, without those that are switched off."""
     switched = st.session_state.get
     return [_placed(digest, cutout) for digest in _layers() if switched(f"layer_{digest}", True)]
 

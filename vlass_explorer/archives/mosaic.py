@@ -17,6 +17,7 @@ from reproject import reproject_interp
 from scipy import ndimage
 
 from ..common_beam import to_common_beam
+from ..cutouts import square_grid
 from ..foreign import mapped, reason
 from ..schema import ArchiveError, Beam, Cutout, MatchError
 from .contract import Position
@@ -36,7 +37,7 @@ def join(tiles: Sequence[Cutout], position: Position, size: float) -> tuple[byte
     assert scale is not None
     pixel = float(np.sqrt(scale[0] * scale[1]))
     side = max(8, round(size / pixel))
-    wcs = _grid(position, pixel, side)
+    wcs = square_grid(position, pixel, side)
     total, count = np.zeros((side, side)), np.zeros((side, side))
     with mapped(lambda error: ArchiveError(f"The tiles cannot be put onto one grid ({reason(error)}).")):
         for tile in alike:
@@ -64,19 +65,6 @@ def _one_beam(tiles: Sequence[Cutout]) -> tuple[Sequence[Cutout], Beam | None, t
     else:
         said = f"{told} their smallest common beam, {together.beam}."
     return together.cutouts, together.beam, (said,)
-
-
-def _grid(position: Position, pixel: float, side: int) -> WCS:
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
-    wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.crval = list(position)
-    wcs.wcs.crpix = [(side + 1) / 2] * 2
-    wcs.wcs.cdelt = [-pixel / 3600, pixel / 3600]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.set()
-    wcs.array_shape = (side, side)
-    return wcs
 
 
 def _on(tile: Cutout, wcs: WCS, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from .. import __version__, checkpoints
+from .. import __version__, checkpoints, runs
 from ..foreign import mapped
 from ..schema import CatalogueError, Checkpoint
 from ..schema.columns import Column
@@ -139,7 +139,7 @@ def make(
     try:
         (folder / "parts").mkdir(parents=True, exist_ok=True)
         _write_inputs(folder / INPUTS, inputs, plan.shards)
-        _write_text(folder / MANIFEST, json.dumps(_told(plan), indent=1, sort_keys=True))
+        runs.write_json(folder / MANIFEST, _told(plan))
     except OSError as error:
         raise CatalogueError(f"The folder {folder} cannot be written to ({error.strerror or error}).") from error
     return plan
@@ -242,9 +242,3 @@ def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 def _input(row: dict[str, Any]) -> Input:
     position = None if row["ra"] is None else (row["ra"], row["dec"])
     return Input(row["id"], row["file"], position, row["error"])
-
-
-def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

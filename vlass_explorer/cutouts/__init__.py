@@ -20,9 +20,9 @@ from .names import FORMATS, is_cutout, is_fits
 from .notes import Notes
 from .origin import by_name
 from .raw import Cut, Raw
-from .sky import region, to_pixels
+from .sky import region, square_grid, to_pixels
 
-__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name", "to_pixels"]
+__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name", "square_grid", "to_pixels"]
 
 SIMPLE = b"SIMPLE  ="  # the first card of every FITS file
 MAX_HASHED_BYTES = 64 * 2**20  # a larger file on disk is not read whole for its hash

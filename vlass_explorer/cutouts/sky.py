@@ -172,3 +172,16 @@ def shifted(wcs: WCS, y0: int, x0: int, shape: tuple[int, int]) -> WCS:
         moved.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, sip.crpix - np.array([x0, y0]))
     moved.array_shape = shape
     return moved
+
+
+def square_grid(position: tuple[float, float], pixel: float, side: int) -> WCS:
+    """WCS (SIN, ICRS, north up) of a square of ``side`` pixels of ``pixel`` arcsec around (RA, Dec) in degrees."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.cunit = ["RA---SIN", "DEC--SIN"], ["deg", "deg"]
+    wcs.wcs.crval = list(position)
+    wcs.wcs.crpix = [(side + 1) / 2] * 2
+    wcs.wcs.cdelt = [-pixel / 3600, pixel / 3600]
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.set()
+    wcs.array_shape = (side, side)
+    return wcs

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from astropy.wcs import WCS
 
 from .. import match
+from ..cutouts import square_grid
 from ..schema import Cutout, PairError
 from .checks import Position
 from .groups import Shown
@@ -27,7 +27,7 @@ def aligned(shown: Sequence[Shown], position: Position, side: float) -> list[Cut
     scales = [min(one.cutout.pixel_scale) for one in shown if one.cutout.pixel_scale is not None]
     pixel = max(min(scales, default=1.0), side / MOST)
     count = max(8, round(side / pixel))
-    wcs = _grid(position, side / count, count)
+    wcs = square_grid(position, side / count, count)
     return [match.onto(one.cutout, wcs, (count, count)) for one in shown]
 
 
@@ -36,15 +36,3 @@ def levels(rms: float, peak: float, count: int = 5) -> list[float]:
     low = 3.0 * rms
     high = max(0.9 * peak, 2.0 * low)
     return [float(level) for level in np.geomspace(low, high, count)]
-
-
-def _grid(position: Position, pixel: float, count: int) -> WCS:
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype, wcs.wcs.cunit = ["RA---SIN", "DEC--SIN"], ["deg", "deg"]
-    wcs.wcs.crval = list(position)
-    wcs.wcs.crpix = [(count + 1) / 2] * 2
-    wcs.wcs.cdelt = [-pixel / 3600, pixel / 3600]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.set()
-    wcs.array_shape = (count, count)
-    return wcs
