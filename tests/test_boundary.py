@@ -121,7 +121,7 @@ def test_the_first_visit_waits_for_one_import_beside_it(tmp_path: Path, monkeypa
     monkeypatch.setattr(boundary, "HEAVY", "slow_to_import")
     monkeypatch.setattr(boundary, "loading", cache(boundary.loading.__wrapped__))
     said: list[str] = []
-    monkeypatch.setattr(DeltaGenerator, "caption", lambda self, text: said.append(text))
+    monkeypatch.setattr(DeltaGenerator, "markdown", lambda self, text: said.append(text))
 
     def visit() -> None:
         from ui import boundary

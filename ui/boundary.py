@@ -171,15 +171,15 @@ def opening() -> None:
     work, began = loading(), time.monotonic()
     if not work.is_alive():
         return
-    with place.container():
-        st.title("VLASS Explorer", anchor=False)
-        st.caption("What trained vision models say of a radio cutout, and where they looked.")
-        line = st.empty()
-        while work.is_alive():
-            seconds = time.monotonic() - began
-            waited = f": {seconds:.0f} s" if seconds >= 1 else ""
-            line.caption(f":material/progress_activity: Loading PyTorch and the models, once after a start{waited} …")
-            work.join(1.0)
+    while work.is_alive():
+        seconds = time.monotonic() - began
+        waited = f": {seconds:.0f} s" if seconds >= 1 else ""
+        # one element: where a run is cut short, a child of a container may reach the browser before the one above it
+        place.markdown(
+            "# VLASS Explorer\n\nWhat trained vision models say of a radio cutout, and where they looked.\n\n"
+            f":material/progress_activity: Loading PyTorch and the models, once after a start{waited} …"
+        )
+        work.join(1.0)
     place.empty()
 
 

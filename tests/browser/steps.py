@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, TimeoutError
 
 PATIENCE = 240_000
 """Milliseconds; a wait ends as soon as there is what it waits for, and a busy machine is no error."""
@@ -42,11 +43,19 @@ def upload(page: Page, *files: object, timeout: float = PATIENCE) -> None:
 
 
 def choose(page: Page, label: str, option: str, timeout: float = PATIENCE) -> None:
-    """Pick an option of the select box with this label."""
+    """Pick an option of the select box with this label; ask again where the page took the list away meanwhile."""
     box = page.get_by_role("combobox", name=label)
-    box.click()
-    box.fill(option)
-    page.get_by_role("option", name=option).first.click()
+    wanted = page.get_by_role("option", name=option).first
+    settle(page, timeout)
+    for patience in (5_000, 15_000, 60_000):
+        box.click()
+        box.fill(option)
+        with suppress(TimeoutError):
+            wanted.click(timeout=patience)
+            break
+        box.press("Escape")
+    else:
+        raise AssertionError(f"{label} offers no {option}")
     settle(page, timeout)
 
 
