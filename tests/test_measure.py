@@ -70,7 +70,9 @@ def test_no_noise_is_left(image: NDArray[np.float64]) -> None:
 def test_noise_is_that_of_numpys_medians_to_the_last_bit(kind: str) -> None:
     image = RNG.normal(0.3, 2.5, (60, 60 if kind == "even" else 61)).astype(np.float32)
     image[20:30, 20:30] += 100.0
-    image = {"counts": np.round(20 * image), "halves": np.round(2 * image) / 2}.get(kind, image)[: 59 if kind == "odd" else 60]
+    image = {"counts": np.round(20 * image), "halves": np.round(2 * image) / 2}.get(kind, image)[
+        : 59 if kind == "odd" else 60
+    ]
     values = image.astype(np.float64).ravel()
     while True:
         deviations = np.abs(values - np.median(values))

@@ -60,7 +60,7 @@ def _median_deviation(values: NDArray[np.float64], median: float) -> float:
 
 
 def _middle(deviations: NDArray[np.float64], middle: float) -> float:
-    """The median of deviations as it is given; of those in whole counts, a middle within the count that half of them are rounded to.
+    """The given median of deviations; of those in whole counts, a middle within the count that half are rounded to.
 
     Otherwise the noise of 10 counts would jump by 7 to 14 % when a few pixels change. Where the median is less than
     five counts, it stays what it is: such noise is no more than counted.
