@@ -49,7 +49,7 @@ def noise(pixels: FloatArray) -> Noise | None:
     return Noise(rms=rms, method=f"1.4826 MAD, clipped at 3σ until stable{sampled}", pixels=int(values.size))
 
 
-def _median_deviation(values: NDArray[np.float64], median: float) -> float:
+def _median_deviation(values: NDArray[np.floating], median: float) -> float:
     """Median of the distances of sorted values to their median, as ``np.median`` of them gives it."""
     halves = []
     for count in ((values.size + 1) // 2, values.size // 2 + 1):
