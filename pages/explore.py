@@ -66,20 +66,22 @@ else:
     with upper:
         picture = beside.picture(cutout, screen, is_open=is_open)
     view, whole_cutout, dress = picture.view, picture.whole_cutout, partial(picture.dressed, cutout)
-    if screen.narrow:
+    if picture.is_apart:
         with picture.place:
             results.sky_chart(
                 cutout,
                 view,
                 window,
                 whole_cutout=whole_cutout,
-                width=screen.width,
+                width=picture.screen.width,
+                tallest=picture.tallest,
                 zoomed=zoomed,
                 dress=dress,
                 config=measured.CONFIG,
             )
+    if screen.narrow:
         method_place = lower.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    with lower if screen.narrow else picture.place:
+    with lower if screen.narrow else upper if picture.is_apart else picture.place:
         result = explain.explain(method_place, card, cutout, prediction) if prediction and card else None
         explain.panels_chart(
             cutout,
@@ -88,7 +90,8 @@ else:
             seen,
             result,
             whole_cutout=whole_cutout,
-            screen=picture.screen,
+            screen=screen if picture.is_apart else picture.screen,
+            without_sky=picture.is_apart,
             zoomed=zoomed,
             dress=dress,
         )

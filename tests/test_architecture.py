@@ -19,7 +19,7 @@ RANKS = [
     {"schema", "progress", "foreign", "options", "devices", "private", "quantities"},
     {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes", "segmentation"},
-    {"checkpoints", "archives", "common_beam", "match", "pictures", "sessions", "tabular", "overlays"},
+    {"borrowed", "checkpoints", "archives", "common_beam", "match", "pictures", "sessions", "tabular", "overlays"},
     {"validity", "stretches", "predict", "explainers", "evaluation", "calibration", "epochs"},
     {"trust", "flips", "learning"},
     {"figures", "export"},

@@ -14,6 +14,9 @@ from test_export import FILES, cutout, explanation, provenance, wcs
 from tiny_checkpoint import SPEC
 
 from vlass_explorer import cutouts, export, preprocess
+from vlass_explorer.export import picture as pictures
+from vlass_explorer.figures.colours import SkyView
+from vlass_explorer.schema import Beam, Window
 
 
 def picture(maps: Any, *, signed: bool = False) -> Image.Image:
@@ -67,7 +70,7 @@ def test_the_picture_says_where_it_is_what_it_shows_and_in_which_units(data_dir:
     image = Image.open(io.BytesIO(content))
     assert image.text["Title"].startswith(source.name)
     assert "00h13m57" in image.text["Title"] and "VLASS Quick Look epoch 3.1" in image.text["Source"]
-    assert "beam 3.00" in image.text["Source"]
+    assert "beam 3″ × 2.22″" in image.text["Source"]
     assert "Sky [mJy/beam]" in image.text["Panels"] and "layer 0 [share of attention]" in image.text["Panels"]
     left, top, right, bottom = map(int, image.text["Panels"].split(": ")[1].split(";")[0].split(","))
     grey = np.asarray(image.convert("L")).astype(int)
@@ -98,6 +101,17 @@ def test_the_axes_of_the_picture_are_those_of_its_coordinates() -> None:
     side = window.shape[0]
     y, x = (int((share) * tile.shape[0]) for share in (1 - 10.5 / side, 20.5 / side))
     assert tile[y - 2 : y + 3, x - 2 : x + 3].max() > 3 * np.median(tile)
+
+
+def test_a_large_image_is_sharp_in_the_window_and_a_tiny_beam_has_its_unit() -> None:
+    wide = np.zeros((2000, 2300), np.float32)
+    wide[900:1100, 1000:1300] = 1.0
+    window = Window(980, 1020, 1100, 1140)
+    source = replace(cutout(), pixels=wide, beam=Beam(0.0018, 0.0014))
+    panel = pictures.sky_panel(source, SkyView(), window)
+    assert panel.window == Window(978, 1022, 1098, 1142) and panel.image.shape == (44, 44)
+    assert pictures.sky_panel(source, SkyView(), None).image.shape == (667, 767)
+    assert "beam 1.8 mas × 1.4 mas" in pictures.heading(source)[2]
 
 
 def test_many_panels_fit_and_the_rest_is_counted() -> None:

@@ -9,7 +9,7 @@ from figure_cutouts import RMS, fits_cutout, noise_image, picture, sky_wcs
 
 from vlass_explorer.figures import marks
 from vlass_explorer.figures.colours import NO_DATA, SkyView
-from vlass_explorer.figures.frame import frame, whole
+from vlass_explorer.figures.frame import frame
 from vlass_explorer.figures.sky import Overlay, sky_panels
 from vlass_explorer.schema import Beam, Explanation, Window
 
@@ -133,7 +133,8 @@ def test_the_arrows_stand_in_the_corner_at_any_zoom(rotation):
     cutout = fits_cutout(wcs=sky_wcs((60, 80), scale=0.5, rotation=rotation))
     notes = [note for note in sky_panels(cutout, SkyView()).layout.annotations if note.xref == "x domain"]
     arrows = [note for note in notes if note.showarrow]
-    assert [(note.x, note.y) for note in arrows] == [(1, 1), (1, 1)]
+    corner = 1 - 0.03  # of the model's field, inside of its outline
+    assert [(note.x, note.y) for note in arrows] == [(corner, corner)] * 2
     north, east = (-np.array([note.ax, -note.ay]) / marks.ARROW for note in arrows)  # right and up on the screen
     ra, dec = cutout.wcs.wcs_pix2world([[39.5, 29.5]], 0)[0]
     moved = np.diff(cutout.wcs.wcs_world2pix([[ra, dec], [ra, dec + 1e-3]], 0), axis=0)[0]
@@ -228,15 +229,6 @@ def test_titles_are_text():
     assert "&lt;a href" in texts(figure)[-1]
 
 
-def test_large_images_are_drawn_reduced_in_their_place():
-    cutout = fits_cutout(np.random.default_rng(0).normal(0, RMS, (600, 1100)))
-    sky = heatmaps(sky_panels(cutout, SkyView()))[0]
-    assert max(sky.z.shape) <= 512
-    _, _, left, _ = frame(cutout).extent(whole(cutout))
-    assert sky.x0 - sky.dx / 2 == pytest.approx(left)
-    assert abs(sky.dx) == pytest.approx(3.0, rel=1e-4)
-
-
 def test_a_window_beyond_the_image_leaves_the_rest_empty():
     far = Window(200, 240, 200, 240)
     figure = drawn(window=far)
@@ -260,8 +252,15 @@ def test_blink_buttons_change_the_explanation_alone():
 
 
 def test_the_stamp_is_drawn_last_and_names_the_colour_of_no_data():
-    assert texts(drawn(stamp="abc"))[-1] == "grey: no data, or outside the model’s field   abc"
-    assert texts(sky_panels(fits_cutout(), SkyView(), stamp="abc"))[-1] == "grey: no data   abc"
+    both, alone = drawn(stamp="abc"), sky_panels(fits_cutout(), SkyView(), stamp="abc")
+    assert texts(both)[-1] == "grey: no data, or outside the model’s field<br>abc"
+    assert texts(alone)[-1] == "grey: no data   abc"
+    sides = [figure.layout.height - figure.layout.margin.t - figure.layout.margin.b for figure in (both, alone)]
+    (menu,) = both.layout.updatemenus
+    stands = [-figure.layout.annotations[-1].yshift for figure in (both, alone)]
+    # Below the buttons, which plotly draws 30 pixels high, at the cost of no panel.
+    assert stands[0] >= -menu.y * sides[0] + 30 and sides[0] == sides[1]
+    assert stands[0] + 2 * 12 <= both.layout.margin.b and stands[1] + 12 <= alone.layout.margin.b
 
 
 def test_what_a_model_of_colour_saw_has_no_colour_bar_and_says_why():

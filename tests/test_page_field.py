@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,47 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_checkpoint
-from astropy.io import fits
-from scipy import ndimage
 from streamlit.testing.v1 import AppTest
+from subtile import DOUBLE, FAINT, POINT, RMS, SECOND, SIDE, expected, make, written
 
 from vlass_explorer import measure
 from vlass_explorer.cutouts import places
-from vlass_explorer.datasets import sky_model
 from vlass_explorer.figures import colours, field
-from vlass_explorer.schema import Beam, Cutout, CutoutError
+from vlass_explorer.schema import Cutout, CutoutError
 
 ROOT = Path(__file__).resolve().parent.parent
-SIDE, RMS = 3722, 130e-6
-BEAM = Beam(3.0, 2.4, 40.0)
-# Flux in Jy, offset to the west and north in arcsec: a bright point, a double of S/N 150 a lobe, a faint point.
-POINT, DOUBLE, FAINT = (0.06, -1200.5, 800.5), (0.0195, 900.5, -1100.5), (0.004, 300.5, 1500.5)
-SECOND = (0.03, 1500.5, 1500.5)
 
 
 @pytest.fixture(scope="module")
 def subtile() -> Cutout:
-    parts = [sky_model.Component(flux, x, y, 0.0, 0.0) for flux, x, y in (POINT, SECOND, FAINT)]
-    flux, x, y = DOUBLE
-    parts += [sky_model.Component(flux, x + side, y, 0.0, 0.0) for side in (-7.0, 7.0)]
-    grid = sky_model.FlatGrid((SIDE, SIDE), 1.0, (3.5, -9.3))
-    # White noise under a filter of the beam's width: as correlated as the sky needs to be here, in half a second.
-    noise = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal((SIDE, SIDE), np.float32), 1.1)
-    return sky_model.Observation(tuple(parts), BEAM, grid).cutout(noise * (RMS / noise.std()))
+    return make()
 
 
 @pytest.fixture(scope="module")
 def content(subtile: Cutout) -> bytes:
-    header = subtile.wcs.to_header()
-    header.update({"BUNIT": "Jy/beam", "BMAJ": 3 / 3600, "BMIN": 2.4 / 3600, "BPA": 40.0, "RESTFRQ": 3e9})
-    buffer = io.BytesIO()
-    fits.PrimaryHDU(subtile.pixels, header).writeto(buffer)
-    return buffer.getvalue()
-
-
-def expected(x: float, y: float) -> tuple[float, float]:
-    """Pixel (y, x) of an offset."""
-    return y + (SIDE - 1) / 2, x + (SIDE - 1) / 2
+    return written(subtile)
 
 
 def test_sources_are_found_where_they_are_brightest_first(subtile: Cutout) -> None:
@@ -81,8 +58,11 @@ def test_what_can_be_clicked_lies_where_it_is_drawn(subtile: Cutout) -> None:
     points = next(trace for trace in figure.data if trace.name == "places")
     # Offsets in arcsec from the centre of the image: x to the east, so that it falls to the right.
     assert (points.x[0], points.y[0]) == pytest.approx((-POINT[1], POINT[2]), abs=0.6)
-    assert len(points.x) == len(found) + field.GRID**2 == len(field.places(subtile, found))
-    assert field.places(subtile, found)[len(found)] == pytest.approx((28.6, 28.6), abs=0.1)
+    places = field.places(subtile, found)
+    assert len(points.x) == len(places) and len(found) + field.GRID**2 - len(places) == pytest.approx(56, abs=25)
+    grid = places[len(found) :, None] - places[None, : len(found)]
+    assert np.hypot(*np.moveaxis(grid, -1, 0)).min() >= field.APART * SIDE / field.GRID  # no place within a ring
+    assert places[len(found)] == pytest.approx((28.6, 28.6), abs=0.1)
 
 
 def test_typed_places(subtile: Cutout) -> None:

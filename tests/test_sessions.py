@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import tiny_checkpoint
+import tiny_set
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
@@ -181,6 +182,28 @@ def visit_again(page: AppTest) -> AppTest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ui.state._cookie", lambda: page.session_state["session_word"])
         return visit()
+
+
+def test_a_cutout_of_a_data_set_comes_back_until_it_is_forgotten(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_set.make(tmp_path / "data" / "blobs", count=4)
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
+    page = dropped("a.fits")
+    page.switch_page("pages/data.py").run()
+    page.button(key="data_explore").click().run()
+    page.switch_page("pages/explore.py").run()
+    assert not page.exception and page.subheader[0].value.replace("\\", "") == "long/000.npy"
+    page.toggle(key="display").set_value(True).run()
+    again = visit_again(page)
+    assert again.subheader[0].value.replace("\\", "") == "long/000.npy" and again.toggle(key="display").value
+    assert [each.kind for each in again.session_state["uploads"].values()] == ["upload", "data set"]
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "elsewhere"))
+    left = visit_again(page)  # the folder is open no more
+    assert [each.kind for each in left.session_state["uploads"].values()] == ["upload"] and left.toast
+    again.button(key="forget").click().run()
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
+    assert not visit_again(page).session_state["uploads"]
 
 
 def test_what_is_cut_off_while_it_is_restored_is_restored_by_the_next_run(

@@ -28,6 +28,8 @@ CONFIG = {
 }
 # Heights in pixels of what stands around a panel: title, axis, colour bar and stamp.
 AROUND, LEFT = 158, 92
+TALLEST, WIDEST = 640, 560
+"""Largest sides in pixels of a sky that stands alone, and of each of several panels in a row."""
 HELP = {
     "png": "Sky, model input and maps as a picture: axes, beam, position, survey, colour bars with their units",
     "fits": "The maps with the coordinates of the cutout, where it has any: opens in DS9 and CARTA",
@@ -39,6 +41,11 @@ MIME = {"png": "image/png", "fits": "application/fits", "reg": "text/plain", "js
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
 
 
+def side(width: int, count: int) -> float:
+    """Side in pixels of each of so many panels in a row of this width."""
+    return min((width - LEFT) / max(count, 2) - 12, WIDEST)
+
+
 def sky_chart(
     cutout: Cutout,
     view: SkyView,
@@ -46,6 +53,7 @@ def sky_chart(
     *,
     whole_cutout: bool,
     width: int,
+    tallest: int = TALLEST,
     zoomed: Window | None = None,
     dress: Callable[[go.Figure], go.Figure] | None = None,
     config: Mapping[str, object] = CONFIG,
@@ -54,7 +62,7 @@ def sky_chart(
 
     ``dress`` adds what lies over it beside beam and scale bar.
     """
-    height = min(width - LEFT, 640) + AROUND
+    height = min(width - LEFT, tallest) + AROUND
     figure = sky_panels(
         cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=height, corners=dress is None
     )

@@ -132,6 +132,12 @@ def data_roots() -> list[Path]:
     return [path for i, path in enumerate(resolved) if path.is_dir() and path not in resolved[:i]]
 
 
+def readable_roots() -> list[Path]:
+    """Where cutouts that a browser took from a data set or an archive may lie: the data roots and the cache."""
+    kept = cache.folder()
+    return [*data_roots(), *([] if kept is None else [kept])]
+
+
 def checked_data_dir(text: str) -> Path:
     """Turn what a person typed into a folder below a data root; raise DatasetError with a sentence otherwise.
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from vlass_explorer.borrowed import Borrowed, packed, unpacked
 from vlass_explorer.cutouts import is_cutout
 from vlass_explorer.cutouts.reading import Reading as Reading
 from vlass_explorer.datasets import Item
@@ -35,21 +36,8 @@ SESSION, COOKIE, LINK = "session_word", "vlass_explorer_session", "view"
 """Session key and cookie: the word under which this browser's uploads and choices are kept on the server; and the query
 parameter of a link that shares some of them."""
 KEPT = (
-    "cutout",
-    "checkpoint",
-    "wanted_method",
-    "extent",
-    "stretch",
-    "colour_map",
-    "contours",
-    "percentile",
-    "overlay",
-    "opacity",
-    "matched",
-    "flips",
-    "levels",
-    "ink",
-    "field_at",
+    *("cutout", "checkpoint", "wanted_method", "overlay", "opacity", "matched", "flips", "field_at"),
+    *("display", "axes", "extent", "stretch", "colour_map", "contours", "levels", "ink", "percentile", "sky_shapes"),
 )
 """Session keys of the choices that are kept."""
 FAVOURITE = "first-d4-resnet"
@@ -139,11 +127,8 @@ def take(entries: Sequence[Entry]) -> None:
 def borrow(item: Item, data_dir: str) -> None:
     """Take a cutout of a data set into the session and put it in view; call it from a callback."""
     name = item.name
-    uploads: dict[str, Entry] = st.session_state.setdefault("uploads", {})
     sha256 = hashlib.sha256(f"{data_dir}\0{name}\0{item.key}".encode()).hexdigest()
-    key = f"{sha256[:16]}:{name}"
-    uploads[key] = Entry(key, name, name, "data set", sha256, source=item.source)
-    choose(key)
+    take([Entry(f"{sha256[:16]}:{name}", name, name, "data set", sha256, source=item.source)])
 
 
 @boundary.reported
@@ -205,8 +190,8 @@ def restore() -> None:
     kept, choices = store.load(word)
     uploads = st.session_state.setdefault("uploads", {})
     for each, path in kept:
-        key = f"{each.sha256[:16]}:{each.name}"
-        uploads.setdefault(key, Entry(key, each.label, each.name, "upload", each.sha256, path))
+        if entry := _restored(each, path):
+            uploads.setdefault(entry.key, entry)
     readings = {key: Reading.from_json(how) for key, how in choices.pop("readings", {}).items()}
     st.session_state["readings"] = readings | st.session_state.get("readings", {})
     for key in set(KEPT) & set(choices):
@@ -246,13 +231,13 @@ def _cookie() -> str | None:
 def _forget_kept(gone: Sequence[Entry]) -> None:
     store, word = settings.sessions(), st.session_state.get(SESSION)
     if store is not None and word is not None:
-        store.remove(word, [(entry.sha256, entry.name) for entry in gone])
+        store.remove(word, [(each.sha256, each.name) for each, _ in map(_kept_as, gone)])
 
 
 def _keep_uploads(entries: Collection[Entry]) -> None:
-    """Keep what has content on the server; where the disk refuses or is too small, the page says how many are not."""
+    """Keep what can be kept on the server; where the disk refuses or is too small, the page says how many are not."""
     store, word = settings.sessions(), st.session_state.get(SESSION)
-    files = [(Upload(each.name, each.label, each.sha256), each.content) for each in entries if each.content]
+    files = [(each, content) for each, content in map(_kept_as, entries) if content]
     if store is None or word is None or not files:
         return
     try:
@@ -264,6 +249,24 @@ def _keep_uploads(entries: Collection[Entry]) -> None:
         st.session_state["uploads_not_kept"] = st.session_state.get("uploads_not_kept", 0) + refused
 
 
+def _kept_as(entry: Entry) -> tuple[Upload, bytes]:
+    """What is kept of a file: an upload itself, of any other how it is read; no content where that cannot be told."""
+    if entry.source is None:
+        return Upload(entry.name, entry.label, entry.sha256), entry.content
+    content = packed(Borrowed(entry.key, entry.sha256, entry.source)) or b""
+    return Upload(entry.name, entry.label, hashlib.sha256(content).hexdigest(), "data set"), content
+
+
+def _restored(kept: Upload, path: Path) -> Entry | None:
+    """The file that was kept; None where it can be read no more."""
+    if kept.kind == "upload":
+        return Entry(f"{kept.sha256[:16]}:{kept.name}", kept.label, kept.name, "upload", kept.sha256, path)
+    found = unpacked(path.read_bytes(), settings.readable_roots())
+    if found is None:
+        return None
+    return Entry(found.key, kept.label, kept.name, "data set", found.sha256, source=found.source)
+
+
 def share(entries: Collection[Entry]) -> str | None:
     """The word of a link that opens these uploads and the choices of this moment, None where nothing is kept."""
     store, word = settings.sessions(), st.session_state.get(SESSION)
@@ -271,6 +274,7 @@ def share(entries: Collection[Entry]) -> str | None:
         return None
     wanted = {(each.sha256, each.name) for each in entries}
     choices = json.loads(_choices())
+    choices.pop("sky_shapes", None)
     for name in ("readings", "field_at"):  # names of other files are nobody's business
         choices[name] = {key: how for key, how in choices.get(name, {}).items() if key in {e.key for e in entries}}
     chosen = chosen_entry()
@@ -281,10 +285,8 @@ def share(entries: Collection[Entry]) -> str | None:
 
 @st.cache_data(show_spinner=False, max_entries=1)
 def _examples() -> dict[str, Entry]:
-    if not EXAMPLES.is_dir():
-        return {}
     found = {}
-    for path in sorted(EXAMPLES.iterdir()):
+    for path in sorted(EXAMPLES.glob("*")):
         if is_cutout(path.name):
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             key = f"example:{path.name}"

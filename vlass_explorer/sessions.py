@@ -31,11 +31,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Upload:
-    """One uploaded file: the name that the user gave, what the page calls it, and the hash of its content."""
+    """One file: the name that the user gave, what the page calls it, and the hash of what is kept of it."""
 
     name: str
     label: str
     sha256: str
+    kind: str = "upload"
+    """Of its content: an uploaded file, or how a cutout of a data set is read (``borrowed``)."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,10 @@ class Sessions:
     def _read(self, word: str) -> tuple[list[Upload], dict[str, Any]]:
         try:
             found = json.loads((self._folder(word) / INDEX).read_text(encoding="utf-8"))
-            uploads = [Upload(str(each["name"]), str(each["label"]), str(each["sha256"])) for each in found["uploads"]]
+            uploads = [
+                Upload(str(each["name"]), str(each["label"]), str(each["sha256"]), str(each.get("kind", "upload")))
+                for each in found["uploads"]
+            ]
             choices = found["choices"] if found["format"] == FORMAT else {}
         except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: begun anew
             return [], {}

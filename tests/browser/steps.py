@@ -67,18 +67,24 @@ def fill(page: Page, label: str, value: object) -> None:
     settle(page)
 
 
-def click_point(page: Page, chart: Locator, x: float, y: float) -> None:
-    """Click a plotly chart at data coordinates of its first axes."""
+def over(page: Page, chart: Locator, x: float, y: float) -> tuple[float, float]:
+    """Move the mouse over a plotly chart at data coordinates of its first axes; where that is in the window."""
     chart.scroll_into_view_if_needed()
-    where = chart.locator(".js-plotly-plot").evaluate(
+    at = chart.locator(".js-plotly-plot").evaluate(
         """(plot, [x, y]) => {
             const box = plot.getBoundingClientRect(), l = plot._fullLayout
             return [box.x + l.xaxis._offset + l.xaxis.d2p(x), box.y + l.yaxis._offset + l.yaxis.d2p(y)]
         }""",
         [x, y],
     )
-    page.mouse.move(*where)
+    page.mouse.move(*at)
+    return at[0], at[1]
+
+
+def click_point(page: Page, chart: Locator, x: float, y: float) -> None:
+    """Click a plotly chart at data coordinates of its first axes."""
+    at = over(page, chart, x, y)
     chart.locator(".hovertext").first.wait_for()  # plotly selects what is hovered
-    page.mouse.click(*where)
+    page.mouse.click(*at)
     page.wait_for_timeout(300)
     settle(page)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import bad_files
 import pytest
 from conftest import App
-from playwright.sync_api import Locator, Page, expect
-from steps import PATIENCE, open_page, settle
+from playwright.sync_api import Browser, Locator, Page, expect
+from steps import PATIENCE, click_point, open_page, settle, upload
+from training_steps import few_of_first
 
 from vlass_explorer import checkpoints
 
@@ -87,3 +90,47 @@ def test_a_drop_outlives_reload_address_and_restart(page: Page, app: App) -> Non
     page.goto("/")
     forget.wait_for(timeout=PATIENCE)
     expect(heading(page)).to_contain_text("early.fits", timeout=PATIENCE)
+
+
+def test_a_link_opens_the_view_for_a_colleague_until_it_is_withdrawn(page: Page, app: App, chromium: Browser) -> None:
+    open_page(page, "/?checkpoint=first-cnn")
+    upload(page, picture(2, "mine.fits"))
+    page.get_by_role("button", name="Link to this view").click()
+    page.get_by_role("button", name="Make the link").click()
+    address = page.get_by_test_id("stCode").get_by_text(app.url).inner_text().strip()
+    assert "view=view_" in address
+    with chromium.new_context() as context:
+        context.set_default_timeout(PATIENCE)
+        colleague = context.new_page()
+        colleague.goto(address)
+        expect(heading(colleague)).to_contain_text("mine.fits", timeout=PATIENCE)
+        expect(colleague.get_by_role("combobox", name="Checkpoint")).to_have_value("first-cnn")
+    page.get_by_role("button", name="Withdraw").click()
+    settle(page)
+    with chromium.new_context() as context:
+        stranger = context.new_page()
+        stranger.goto(address)
+        stranger.get_by_text("What this link opened is not kept here any more.").wait_for(timeout=PATIENCE)
+        assert "mine.fits" not in stranger.inner_text("body")
+
+
+def test_a_cell_of_the_confusion_matrix_opens_its_cutouts(page: Page, app: App, data_dir: Path) -> None:
+    few_of_first(data_dir / "first-radio-galaxies", app.folder / "data" / "few-of-first")
+    open_page(page, "/checkpoints?checkpoint=first-cnn")
+    page.get_by_role("tab", name="Report").click()
+    page.get_by_role("button", name="Evaluate").click()
+    matrix = page.locator(".st-key-new_first-cnn_matrix")
+    matrix.wait_for()
+    settle(page)
+    counts = matrix.locator(".js-plotly-plot").evaluate("plot => plot.data[0].text")
+    cells = [(int(count), true, predicted) for true, row in enumerate(counts) for predicted, count in enumerate(row)]
+    count, true, predicted = max(cells)
+    click_point(page, matrix, predicted, true)
+    expect(page.get_by_role("combobox", name="Cutouts")).to_have_value(re.compile(rf"\({count}\)$"))
+    expect(page.get_by_role("button", name="Explore", exact=True)).to_have_count(min(count, 24))
+    page.get_by_role("button", name="Explore", exact=True).first.click()
+    page.get_by_text(re.compile("first-cnn grad_cam ready")).wait_for(timeout=PATIENCE)
+    name = heading(page).inner_text()
+    page.reload()  # it comes back, although it was never uploaded
+    page.get_by_text(re.compile("first-cnn grad_cam ready")).wait_for(timeout=PATIENCE)
+    expect(heading(page)).to_have_text(name)

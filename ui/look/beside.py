@@ -1,4 +1,7 @@
-"""The Display panel of Explore: beside the picture that it changes, above it in a narrow window, never over it."""
+"""The Display panel of Explore: beside the picture that it changes, above it in a narrow window, never over it.
+
+Where three pictures in a row would be small beside it, the sky stands there alone, and the others below at full width.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.overlays import Placed
 from vlass_explorer.schema import Cutout
 
-from .. import controls
+from .. import controls, results
 from ..boundary import Viewport
 from . import cursor, measured, overlaid
 
 WIDTH, GAP = 250, 32
 """Pixels of the panel, and what its border and the space beside it take."""
+SMALL, TALLEST = 260, 480
+"""Side in pixels from which three pictures stand beside the panel, and the tallest one of the sky alone there."""
 AXES: dict[str, cursor.Axes] = {"RA and Dec": "sky", "Offsets": "offsets"}
 DARK_INK, LIGHT_INK = "#1b1f24", "#ffffff"
 
@@ -28,8 +33,11 @@ class Picture:
     """Where and how the sky of a page is drawn."""
 
     place: DeltaGenerator
+    """Of the sky: beside the panel where that is open."""
     screen: Viewport
     """What is left of the window beside the panel."""
+    is_apart: bool
+    """The sky stands alone in its place, the other pictures below."""
     view: SkyView
     whole_cutout: bool
     axes: cursor.Axes
@@ -45,6 +53,11 @@ class Picture:
         drawn = measured.shapes(cutout)
         cursor.draw(cutout, charts, axes=self.axes, ink=ink, shapes=drawn, on_drawn=measured.heard)
 
+    @property
+    def tallest(self) -> int:
+        """Largest side in pixels of a sky that stands alone."""
+        return results.TALLEST if self.screen.narrow else TALLEST
+
 
 def switch() -> bool:
     """Draw the switch of the panel; True while it is open."""
@@ -53,13 +66,14 @@ def switch() -> bool:
 
 def picture(cutout: Cutout, screen: Viewport, *, is_open: bool) -> Picture:
     """Draw the panel where it is open; what was chosen, and room for the picture beside it."""
-    side, place = None, st.container()
+    side, place, is_apart = None, st.container(), screen.narrow
     if is_open and screen.narrow:
         side, place = st.container(border=True), st.container()
     elif is_open:
         row = st.container(horizontal=True, gap="small")
         side, place = row.container(border=True, width=WIDTH), row.container(width="stretch")
         screen = replace(screen, width=max(screen.width - WIDTH - GAP, 480))
+        is_apart = results.side(screen.width, 3) < SMALL
     draw = partial(controls.sky_view, cutout)
     if side is None:
         view, whole = draw(is_drawn=False)
@@ -68,7 +82,7 @@ def picture(cutout: Cutout, screen: Viewport, *, is_open: bool) -> Picture:
             _draw_axes(cutout)
             view, whole = draw()
     axes = AXES.get(st.session_state.get("axes", ""), "sky")
-    return Picture(place, screen, view, whole, axes, overlaid.placed(cutout))
+    return Picture(place, screen, is_apart, view, whole, axes, overlaid.placed(cutout))
 
 
 def _draw_axes(cutout: Cutout) -> None:

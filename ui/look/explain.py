@@ -110,20 +110,20 @@ def panels_chart(
     *,
     whole_cutout: bool,
     screen: Viewport,
+    without_sky: bool = False,
     key: str = "panels",
     zoomed: Window | None = None,
     dress: Callable[[go.Figure], go.Figure] | None = None,
 ) -> None:
-    """Draw sky, model input and explanation side by side; on narrow pages without the sky, which stands above.
+    """Draw sky, model input and explanation side by side, or without the sky where that stands alone.
 
     ``dress`` adds what belongs to the sky of the page; beam and scale bar are then drawn over it, see ``cursor``.
     """
     count = 1 + (seen is not None) + (result is not None)
-    if screen.narrow:
+    if without_sky:
         if seen is None:
             return
         count -= 1
-    side = min((screen.width - results.LEFT) / max(count, 2) - 12, 560)
     figure = sky_panels(
         cutout,
         view,
@@ -132,15 +132,15 @@ def panels_chart(
         explanation=result.explanation if result else None,
         overlay=result.overlay if result else None,
         whole_cutout=whole_cutout,
-        height=round(side) + results.AROUND,
-        show=("seen", "explanation") if screen.narrow else ("sky", "seen", "explanation"),
+        height=round(results.side(screen.width, count)) + results.AROUND,
+        show=("seen", "explanation") if without_sky else ("sky", "seen", "explanation"),
         stamp=result.stamp if result else "",
         corners=dress is None,
     )
     if zoomed is not None:
         zoom.zoom(figure, cutout, zoomed)
     config = results.CONFIG
-    if dress is not None and not screen.narrow:
+    if dress is not None and not without_sky:
         figure, config = dress(figure), measured.CONFIG
     alt = f"Sky, model input and explanation of {cutout.name}"
     st.plotly_chart(figure, key=key, config=config, alt=alt)

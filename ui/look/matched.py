@@ -116,7 +116,7 @@ def _side_by_side(
         seen,
         other,
         whole_cutout=whole_cutout,
-        screen=replace(screen, narrow=False),
+        screen=screen,
         key="matched_panels",
     )
     if other is not None:

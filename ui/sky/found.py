@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from vlass_explorer import archives, cutouts
+from vlass_explorer import archives
 from vlass_explorer.archives import fetching, room, survey_noise
 from vlass_explorer.catalogue import cautions, grouping
-from vlass_explorer.schema import ArchiveError, Cutout, CutoutError, Found
+from vlass_explorer.schema import ArchiveError, CutoutError, Found
 
 from .. import loaders, slow, state
 from ..text import plain
@@ -123,13 +123,8 @@ def entry_of(row: Found, folder: Path, *, use_survey_noise: bool) -> state.Entry
     path = folder / row.file
     noise = folder / row.rms_file if row.rms_file is not None and use_survey_noise else None
     key = f"{row.sha256[:16]}{'n' if noise is not None else ''}:{path.name}"
-    source = partial(_read, path, noise, (row.ra, row.dec))
+    source = partial(survey_noise.read_with, path, noise, (row.ra, row.dec))
     return state.Entry(key, path.name, path.name, "data set", f"{row.sha256} {noise is not None}", source=source)
-
-
-def _read(path: Path, noise: Path | None, position: tuple[float, float]) -> Cutout:
-    cutout = cutouts.read(path)
-    return cutout if noise is None else survey_noise.with_survey_noise(cutout, cutouts.read(noise), position)
 
 
 def _picture(row: Found, folder: Path) -> str | None:

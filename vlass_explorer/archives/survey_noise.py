@@ -54,6 +54,12 @@ def read(path: Path, **reading: Any) -> Cutout:
     return with_survey_noise(cutout, cutouts.read(noise), (float(centre.ra.deg), float(centre.dec.deg)))
 
 
+def read_with(path: Path, noise: Path | None, position: Position) -> Cutout:
+    """A cutout with the noise of a survey's image at a position, or as it is without one; raises CutoutError."""
+    cutout = cutouts.read(path)
+    return cutout if noise is None else with_survey_noise(cutout, cutouts.read(noise), position)
+
+
 def with_survey_noise(cutout: Cutout, rms: Cutout, position: Position) -> Cutout:
     """The cutout with the noise of the survey's rms image at a position, and a note on how the two differ.
 

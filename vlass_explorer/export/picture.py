@@ -20,7 +20,7 @@ from ..figures.colours import NO_DATA, SkyView
 from ..figures.frame import centre_text, frame, whole
 from ..figures.overlays import COLOURS
 from ..overlays import Placed
-from ..quantities import frequency
+from ..quantities import angle, frequency
 from ..schema import Cutout, Window
 
 DPI, SIDE = 100, 3.84  # inches of a panel's side
@@ -45,12 +45,21 @@ class Panel:
 
 
 def sky_panel(cutout: Cutout, view: SkyView, window: Window | None) -> Panel:
-    """The sky as the page draws it: stretch, limits and colours of the view, ticks in its display unit."""
+    """The sky as the page draws it: stretch, limits and colours of the view, ticks in its display unit.
+
+    Of a window that is all that is drawn, with its margin, so that a large image is sharp there.
+    """
     low, high = colours.limits(cutout, view, window)
     soft = colours.softening(cutout, low, high)
-    pixels, factor = colours.reduced(cutout.pixels, 2 * colours.LARGEST, colours.keeping(cutout))
+    y0, x0, image = 0, 0, cutout.pixels
+    if window is not None:
+        more = 1 + max(1, round(marks.MARGIN * max(window.shape)))
+        wide = Window(window.y0 - more, window.y1 + more, window.x0 - more, window.x1 + more)
+        if (inside := colours.part(cutout, wide)).size:
+            y0, x0, image = max(wide.y0, 0), max(wide.x0, 0), inside
+    pixels, factor = colours.reduced(image, 2 * colours.LARGEST, colours.keeping(cutout))
     scale, unit = colours.display_unit(cutout.unit)
-    shown = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
+    shown = Window(y0, y0 + pixels.shape[0] * factor, x0, x0 + pixels.shape[1] * factor)
     levels = colours.stretched(pixels, low, high, view.stretch, soft)
     ticks = colours.colour_bar_ticks(low, high, view.stretch, soft, scale)
     return Panel("Sky", levels, shown, (0.0, 1.0), view.colour_map, unit, ticks, is_sky=True)
@@ -67,7 +76,8 @@ def heading(cutout: Cutout) -> list[str]:
     about += [frequency(origin.frequency_ghz)] if origin.frequency_ghz else []
     if cutout.beam is not None:
         assumed = " (assumed)" if cutout.beam.assumed else ""
-        about.append(f"beam {cutout.beam.major:.2f}″ × {cutout.beam.minor:.2f}″, PA {cutout.beam.pa:.0f}°{assumed}")
+        size = f"{angle(cutout.beam.major)} × {angle(cutout.beam.minor)}"
+        about.append(f"beam {size}, PA {cutout.beam.pa:.0f}°{assumed}")
     where = centre_text(cutout) or "orientation unknown, no sky coordinates"
     return [cutout.name, where, " · ".join(about)]
 
@@ -158,7 +168,7 @@ def _image(ax: Any, panel: Panel) -> None:
 def _limits(ax: Any, cutout: Cutout, window: Window | None) -> None:
     full = whole(cutout)
     at = full if window is None else window
-    margin = max(1, round(0.03 * max(at.shape))) if at != full else 0
+    margin = max(1, round(marks.MARGIN * max(at.shape))) if at != full else 0
     ax.set_xlim(at.x0 - margin - 0.5, at.x1 + margin - 0.5)
     ax.set_ylim(at.y0 - margin - 0.5, at.y1 + margin - 0.5)
 

@@ -14,8 +14,9 @@ from .colours import SkyView
 from .frame import frame, whole
 from .sky import sky_panels
 
-GRID = 64
-"""Places a side that can be clicked beside the sources."""
+GRID, APART = 64, 1.6
+"""Places a side that can be clicked beside the sources, and how many steps of them each keeps from a source: of two
+markers under the mouse plotly takes the later one, so none may lie within the ring of a source."""
 RING, CHOSEN = "#4de1c1", "#ffffff"
 
 
@@ -74,8 +75,10 @@ def marked(
 
 
 def places(cutout: Cutout, found: Sequence[Source]) -> NDArray[np.float64]:
-    """Pixels (n, 2), y and x, of what can be clicked: the sources, then a grid over the image, row 0 first."""
+    """Pixels (n, 2), y and x, of what can be clicked: the sources, then a grid around them, row 0 first."""
     ny, nx = cutout.shape
     rows, columns = ((np.arange(GRID) + 0.5) * side / GRID - 0.5 for side in (ny, nx))
     grid: FloatArray = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-    return np.concatenate([np.array([[each.y, each.x] for each in found]).reshape(-1, 2), grid])
+    sources = np.array([[each.y, each.x] for each in found]).reshape(-1, 2)
+    steps = (grid[:, None] - sources) * GRID / np.array(cutout.shape)
+    return np.concatenate([sources, grid[~(np.hypot(*steps.T) < APART).any(axis=0)]])

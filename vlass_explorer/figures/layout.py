@@ -9,6 +9,9 @@ from .colours import NO_DATA
 from .frame import Frame
 from .marks import Box
 
+LINES = 28
+"""Pixels of the lines below the blink buttons."""
+
 
 def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
     """Layout of ``count`` panels side by side on matching axes with square pixels; zooming one zooms all."""
@@ -124,18 +127,26 @@ def blink(layout: dict[str, Any], number: int, suffix: str, opacity: float) -> N
     ]
 
 
-def stamp(layout: dict[str, Any], text: str) -> None:
-    """Write small text at the lower left; the annotation that is added last is drawn last."""
+def stamp(layout: dict[str, Any], *texts: str) -> None:
+    """Write small texts at the lower left, in lines below the blink buttons where there are some; call it last.
+
+    The annotation that is added last is drawn last.
+    """
+    has_buttons = "updatemenus" in layout
+    if has_buttons:  # a panel may be as narrow as the buttons: no text fits beside them
+        layout["height"] += LINES
+        layout["margin"]["b"] += LINES
     layout["annotations"].append(
         {
-            "text": escape(text),
+            "text": ("<br>" if has_buttons else "   ").join(escape(text) for text in texts if text),
+            "align": "left",
             "x": 0,
             "xref": "paper",
             "xanchor": "left",
             "y": 0,
             "yref": "paper",
             "yanchor": "top",
-            "yshift": -104,
+            "yshift": -132 if has_buttons else -104,
             "showarrow": False,
             "font": {"size": 9, "color": "#8a929c"},
         }

@@ -14,8 +14,9 @@ from .frame import Frame
 Box = tuple[float, float, float, float]
 """Drawn range (bottom, top, left, right) in axis units; left may be larger than right."""
 Trace = dict[str, Any]
-ARROW, LETTER, INSET = 26.0, 35.0, 16.0
-"""Pixels from the foot of the arrows to their tips and letters, and from there to the corner."""
+ARROW, LETTER, INSET, MARGIN = 26.0, 35.0, 12.0, 0.03
+"""Pixels from the foot of the arrows to their tips and letters, and from there to the corner of the model's field; and
+the share of a panel that is drawn around that."""
 
 
 def levels(rms: float, peak: float) -> list[float]:
@@ -101,7 +102,7 @@ def compass(frame: Frame, box: Box, colour: str, panel: int) -> list[dict[str, A
     towards = [turned * np.array(d) / np.hypot(*d) for d in (frame.north, frame.east)]
     up, across = (-(INSET + LETTER * max(0.0, *(way[i] for way in towards))) for i in (0, 1))
     axis = "" if panel == 1 else str(panel)
-    corner = {"x": 1, "y": 1, "xref": f"x{axis} domain", "yref": f"y{axis} domain"}
+    corner = {"x": 1 - MARGIN, "y": 1 - MARGIN, "xref": f"x{axis} domain", "yref": f"y{axis} domain"}
     corner |= {"xanchor": "center", "yanchor": "middle"}
     arrows = []
     for text, way in zip("NE", towards, strict=True):

@@ -10,18 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..schema import Cutout, Explanation, FloatArray, Window
-from . import colours, marks
+from . import colours, marks, raster
 from . import layout as panels
 from .colours import SkyView
 from .frame import Frame, frame, whole
 from .marks import Box, Trace
+from .raster import Span
 
 Panel = Literal["sky", "seen", "explanation"]
 IN_COLOUR = "in colour, each channel 0 to 1: no scale"
-Span = tuple[float, float]
-"""Display limits in the cutout's unit."""
-
-
 Contours = Literal["none", "explanation over sky", "sky over explanation"]
 
 
@@ -75,7 +72,7 @@ def sky_panels(
     layout = panels.panels(len(kept), axes, box, height)
     for number, name in enumerate(kept, start=1):
         if name == "sky":
-            part, title = _sky(cutout, view, span, axes), "Sky"
+            part, title = raster.sky(cutout, view, span, axes, window), "Sky"
             ink = "#1b1f24" if view.colour_map == "gray_r" else "#ffffff"
             part += _furniture(cutout, axes, box, window, ink, layout, number, corners)
         elif name == "seen":
@@ -98,70 +95,17 @@ def sky_panels(
         number = max(i for i, trace in enumerate(traces) if trace["type"] == "heatmap")  # the explanation comes last
         panels.blink(layout, number, "" if len(kept) == 1 else str(len(kept)), overlay.opacity)
     beyond = "" if window is None or kept == ["sky"] else ", or outside the model’s field"
-    panels.stamp(layout, f"grey: no data{beyond}   {_drawn(cutout)}{stamp}")
+    panels.stamp(layout, f"grey: no data{beyond}", "   ".join(filter(None, (raster.drawn(cutout, window), stamp))))
     layout["meta"] = {"panels": kept}
     layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
     # Unchecked, which is most of the time of a figure; tests/test_figures_sky.py checks that plotly finds no fault.
     return go.Figure({"data": traces, "layout": layout}, _validate=False)
 
 
-def _drawn(cutout: Cutout) -> str:
-    """How a large image was drawn smaller."""
-    factor = -(-max(cutout.shape) // colours.LARGEST)
-    if factor == 1:
-        return ""
-    what = "mean, or brightest pixel from 5 rms" if colours.keeping(cutout) is not None else "mean"
-    return f"{factor}×{factor} pixels a point ({what})   "
-
-
 def _box(axes: Frame, window: Window, full: Window) -> Box:
     """The window with a margin; the drawn range never leaves the cutout by more than the window does."""
-    margin = max(1, round(0.03 * max(window.shape))) if window != full else 0
+    margin = max(1, round(marks.MARGIN * max(window.shape))) if window != full else 0
     return axes.extent(Window(window.y0 - margin, window.y1 + margin, window.x0 - margin, window.x1 + margin))
-
-
-def _heatmap(levels: Any, grid: dict[str, float], **more: Any) -> Trace:
-    return {"type": "heatmap", "z": levels, **grid, "zsmooth": False, "hoverongaps": False, **more}
-
-
-def _levels(cutout: Cutout, view: SkyView, span: Span, pixels: FloatArray) -> tuple[Any, tuple[list[float], list[str]]]:
-    """Colour levels of pixels, 0 to 255 (uint8, or float32 with NaN), and colour bar ticks on that scale."""
-    low, high = span
-    soft = colours.softening(cutout, low, high)
-    scaled = np.round(colours.stretched(pixels, low, high, view.stretch, soft) * 255)
-    ticks, texts = colours.colour_bar_ticks(low, high, view.stretch, soft, colours.display_unit(cutout.unit)[0])
-    return (scaled.astype(np.uint8) if np.isfinite(scaled).all() else scaled), ([255 * t for t in ticks], texts)
-
-
-def _sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame) -> list[Trace]:
-    pixels, factor = colours.reduced(cutout.pixels, keep=colours.keeping(cutout))
-    window = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
-    levels, (ticks, texts) = _levels(cutout, view, span, pixels)
-    scale, unit = colours.display_unit(cutout.unit)
-    hover = f"%{{x:.1f}}{axes.unit}, %{{y:.1f}}{axes.unit}<br>%{{customdata:.4~r}} {escape(unit)}"
-    values = {"customdata": pixels * np.float32(scale)}
-    rms = colours.sky_rms(cutout)
-    if rms is not None:
-        values["text"] = pixels / np.float32(rms)
-        hover += "<br>S/N %{text:.1f}"
-    bar = panels.colour_bar(escape(unit), tickvals=ticks, ticktext=texts)
-    traces = [
-        _heatmap(
-            levels,
-            axes.grid(window, pixels.shape),
-            zmin=0,
-            zmax=255,
-            colorscale=colours.scale(view.colour_map),
-            **values,
-            hovertemplate=hover + "<extra></extra>",
-            colorbar=bar,
-        )
-    ]
-    if view.contours and rms is not None:
-        at = [level * rms for level in view.levels] or marks.levels(rms, float(np.nanmax(pixels)))
-        ink = view.ink or ("#1b1f24" if view.colour_map == "gray_r" else "#d9f3ff")
-        traces += marks.contours(pixels, *axes.cells(window, pixels.shape), at, ink)
-    return traces
 
 
 def _furniture(
@@ -203,7 +147,7 @@ def _seen(seen: FloatArray, view: SkyView, axes: Frame, window: Window) -> Trace
             **axes.grid(window, (seen.shape[0], seen.shape[1])),
             "hovertemplate": "red %{z[0]}, green %{z[1]}, blue %{z[2]} of 255<extra>model input</extra>",
         }
-    return _heatmap(
+    return raster.heatmap(
         seen.astype(np.float32),
         axes.grid(window, (seen.shape[0], seen.shape[1])),
         zmin=0,
@@ -217,14 +161,14 @@ def _seen(seen: FloatArray, view: SkyView, axes: Frame, window: Window) -> Trace
 def _explanation(
     cutout: Cutout, view: SkyView, span: Span, explanation: Explanation, overlay: Overlay, axes: Frame, window: Window
 ) -> list[Trace]:
-    pixels, inside = _part(cutout, window)
+    pixels, inside = raster.part(cutout, window)
     relevance = explanation.maps[overlay.panel].astype(np.float32)
     shape = (relevance.shape[0], relevance.shape[1])
     traces: list[Trace] = []
     if pixels.size:
-        levels, _ = _levels(cutout, view, span, pixels)
+        levels, _ = raster.levels(cutout, view, span, pixels)
         traces.append(
-            _heatmap(
+            raster.heatmap(
                 levels,
                 axes.grid(inside, (pixels.shape[0], pixels.shape[1])),
                 zmin=0,
@@ -249,7 +193,7 @@ def _explanation(
     lines_only = overlay.contours == "explanation over sky"
     # The heat map stays for its colour bar and hover text even where lines alone are drawn.
     traces.append(
-        _heatmap(
+        raster.heatmap(
             relevance,
             axes.grid(window, shape),
             **scale,
@@ -263,14 +207,6 @@ def _explanation(
     elif overlay.contours == "sky over explanation" and pixels.size:
         traces += _sky_lines(cutout, pixels, axes, inside)
     return traces
-
-
-def _part(cutout: Cutout, window: Window) -> tuple[FloatArray, Window]:
-    """Pixels of the cutout inside the window, reduced for drawing, and the window that they fill."""
-    y0, x0 = max(window.y0, 0), max(window.x0, 0)
-    inside = colours.part(cutout, window)
-    pixels, factor = colours.reduced(inside, keep=colours.keeping(cutout)) if inside.size else (inside, 1)
-    return pixels, Window(y0, y0 + pixels.shape[0] * factor, x0, x0 + pixels.shape[1] * factor)
 
 
 def _relevance_lines(relevance: FloatArray, axes: Frame, window: Window, low: float, high: float) -> list[Trace]:

@@ -1,5 +1,6 @@
 // Beam and scale bar in the corners of a panel, at the size that the zoom gives them.
-const INSET = 10
+const CORNER = 10, MARGIN = 0.03, INSIDE = 8  // pixels; the share of a panel around the model's field; pixels inside of that
+const PALE = "#ffffff", DARK = "#1b1f24"
 
 // A round length (1, 2 or 5 times a power of ten) of at most a quarter of the width: [axis units, text]
 export const roundLength = (width, arcsec) => {
@@ -13,19 +14,26 @@ export const roundLength = (width, arcsec) => {
 // SVG elements of one panel: pixels a unit of the axes [x, y] with their signs, panel [left, top, width, height]
 export const corner = (data, scale, panel, range) => {
   const [left, top, width, height] = panel, ink = data.ink, parts = []
+  // Inside of the dashed outline of the model's field, and on a shade of their own where something else is below.
+  const inset = Math.max(CORNER, MARGIN * Math.min(width, height) + INSIDE)
+  const shade = `stroke="${ink === PALE ? DARK : PALE}" stroke-opacity="0.55"`
   if (data.beam) {
     const points = data.beam.map(([x, y]) => [x * scale[0], -y * scale[1]])
     const half = [0, 1].map(axis => Math.max(...points.map(point => Math.abs(point[axis]))))
-    const centre = [left + INSET + half[0], top + height - INSET - half[1]]
+    const centre = [left + inset + half[0], top + height - inset - half[1]]
     const path = points.map(point => `${(centre[0] + point[0]).toFixed(2)},${(centre[1] + point[1]).toFixed(2)}`)
     const dash = data.assumed ? ` stroke-dasharray="2 2"` : ""
+    parts.push(`<polygon points="${path.join(" ")}" fill="none" ${shade} stroke-width="4"/>`)
     parts.push(`<polygon class="beam" points="${path.join(" ")}" fill="none" stroke="${ink}" stroke-width="1.6"${dash}/>`)
   }
   if (data.arcsec > 0) {
     const [length, text] = roundLength(range, data.arcsec)
-    const long = Math.abs(length * scale[0]), right = left + width - INSET, y = top + height - INSET
-    parts.push(`<path class="bar" d="M${right - long} ${y}H${right}" stroke="${ink}" stroke-width="2"/>`)
-    parts.push(`<text class="bar-text" x="${right - long / 2}" y="${y - 6}" fill="${ink}" text-anchor="middle">${text}</text>`)
+    const long = Math.abs(length * scale[0]), right = left + width - inset, y = top + height - inset
+    const line = `d="M${right - long} ${y}H${right}"`
+    parts.push(`<path ${line} ${shade} stroke-width="5"/>`)
+    parts.push(`<path class="bar" ${line} stroke="${ink}" stroke-width="2"/>`)
+    parts.push(`<text class="bar-text" x="${right - long / 2}" y="${y - 6}" fill="${ink}" text-anchor="middle"`
+      + ` paint-order="stroke" ${shade} stroke-width="3" stroke-linejoin="round">${text}</text>`)
   }
   return parts.join("")
 }
