@@ -57,10 +57,13 @@ def answered(task: str, method: str, model: Any, asked: Any, x: Any, target: int
     from vlass_explorer import trust
     from vlass_explorer.explainers import EXPLAINERS
 
-    explain = EXPLAINERS[method if task in TASKS[:2] else task].explain
+    module = EXPLAINERS[method if task in TASKS[:2] else task]
+    explain, each = module.explain, getattr(module, "explain_each", None)
     drawn: Any = {}
     if task in TASKS[:2] and "known" in inspect.signature(trust.symmetry).parameters:
         drawn = {"known": explain(asked, x, target).maps[0]}
+    if task == "flips" and each is not None:
+        drawn["together"] = lambda images: [found.maps[0] for found in each(asked, images, target)]
     began = time.process_time()
     if task == "flips":
         values: Any = trust.symmetry(lambda moved: explain(asked, moved, target).maps[0], x, **drawn).correlations

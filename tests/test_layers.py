@@ -14,7 +14,7 @@ from torch import nn
 
 from vlass_explorer import backbones
 from vlass_explorer.explainers import EXPLAINERS
-from vlass_explorer.layers import feature_map
+from vlass_explorer.layers import feature_map, feature_maps
 from vlass_explorer.schema import UnsupportedError
 
 # Architecture, arguments, then what must be found: layer, layout, prefix tokens, grid.
@@ -154,6 +154,22 @@ def test_hirescam_adds_up_to_the_logit_of_an_averaging_head() -> None:
     with torch.no_grad():
         logit = float(model(x)[0, 1] - model.fc.bias[1])
     assert EXPLAINERS["hirescam"].explain(model, x, 1).maps.sum() == pytest.approx(logit, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet10t", "vit_wee_patch16_reg1_gap_256", "swin_tiny_patch4_window7_224", "volo_d1_224", "vt_resnet18"]
+)
+def test_images_of_one_pass_get_the_maps_that_each_gets_alone(name: str) -> None:
+    args = next(args for other, args, _ in FAMILIES if other == name)
+    model, x = build(name, args)
+    images = torch.cat([x, x.flip(-1), torch.zeros_like(x)])
+    for image, found in zip(images, feature_maps(model, images, 1), strict=True):
+        alone = feature_map(model, image[None], 1)
+        assert (found.layer, found.layout, found.prefix_tokens) == (alone.layer, alone.layout, alone.prefix_tokens)
+        for ours, theirs in ((found.values, alone.values), (found.gradient, alone.gradient)):
+            assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+    (named,) = feature_maps(model, x, 1, alone.layer)
+    assert torch.equal(named.values, feature_map(model, x, 1).values)
 
 
 def test_a_layer_can_be_named() -> None:

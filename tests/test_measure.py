@@ -11,6 +11,7 @@ import pytest
 from astropy.stats import SigmaClip, mad_std
 from astropy.wcs import WCS
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from vlass_explorer import cutouts, measure
 from vlass_explorer.schema import Beam, Cutout, Origin
@@ -63,6 +64,45 @@ def test_noise_is_a_clipped_mad() -> None:
 @pytest.mark.parametrize("image", [np.zeros((9, 9)), np.full((9, 9), np.nan), np.eye(20) * 200])
 def test_no_noise_is_left(image: NDArray[np.float64]) -> None:
     assert measure.noise(image) is None
+
+
+@pytest.mark.parametrize("kind", ["even", "odd", "counts", "halves"])
+def test_noise_is_that_of_numpys_medians_to_the_last_bit(kind: str) -> None:
+    image = RNG.normal(0.3, 2.5, (60, 60 if kind == "even" else 61)).astype(np.float32)
+    image[20:30, 20:30] += 100.0
+    image = {"counts": np.round(20 * image), "halves": np.round(2 * image) / 2}.get(kind, image)[
+        : 59 if kind == "odd" else 60
+    ]
+    values = image.astype(np.float64).ravel()
+    while True:
+        deviations = np.abs(values - np.median(values))
+        middle = float(np.median(deviations))
+        below, above = deviations[deviations < middle].max(), deviations[deviations > middle].min()
+        if np.count_nonzero(deviations == middle) > 1 and 1e-3 <= (above - below) / 2 / middle <= 0.22:
+            share = (deviations.size / 2 - (deviations < middle).sum()) / (deviations == middle).sum()
+            middle = (below + middle) / 2 + (above - below) / 2 * share
+        if (deviations <= 3.0 * 1.4826 * middle).all():
+            break
+        values = values[deviations <= 3.0 * 1.4826 * middle]
+    found = measure.noise(image)
+    assert found is not None and (found.rms, found.pixels) == (1.4826 * middle, values.size)
+
+
+@pytest.mark.parametrize("scale", [(1.0, 1.0), (0.7, 2.5), (30.0, 30.0)])
+def test_a_source_in_a_part_of_the_image_is_that_of_the_whole(scale: tuple[float, float]) -> None:
+    wcs = sky()
+    wcs.wcs.cdelt = -scale[1] / 3600, scale[0] / 3600
+    image = sum(gaussian(y, x, 30e-4, 5) for y, x in ((57, 61), (60, 84), (1, 61), (90, 119), (66, 70)))
+    cutout = made(np.asarray(image), wcs=wcs)
+    emission = np.zeros(cutout.shape, bool)
+    low, high = measure.thresholds(cutout)
+    islands, _ = ndimage.label(cutout.pixels > low, np.ones((3, 3)))
+    emission = np.isin(islands, np.setdiff1d(islands[cutout.pixels >= high], 0))
+    near = ndimage.distance_transform_edt(~emission, sampling=scale) <= 11.0 * 1.0001
+    groups, _ = ndimage.label(near, np.ones((3, 3)))
+    places = np.argwhere(emission)
+    y, x = places[np.argmin(np.hypot(*((places - 60) * scale).T))]
+    assert np.array_equal(measure.source_mask(cutout), emission & (groups == groups[y, x]))
 
 
 def test_noise_of_a_large_image_is_sampled() -> None:

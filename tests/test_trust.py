@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,29 @@ def test_a_map_that_is_known_is_not_made_again() -> None:
         for given in (None, known)
     ]
     assert answers[0] == answers[1] and len(made) == 8 + 3 + 7 + 2
+
+
+@pytest.mark.parametrize(
+    ("architecture", "method"),
+    [("d4_resnet", "grad_cam"), ("vit_tiny_patch16_224", "attention_rollout"), ("vit_tiny_patch16_224", "layercam")],
+)
+def test_turns_explained_together_are_those_one_by_one(architecture: str, method: str) -> None:
+    torch.manual_seed(0)
+    options = {} if architecture == "d4_resnet" else {"img_size": 32, "depth": 2, "in_chans": 1}
+    model, x = checkpoints.create(architecture, 3, options).eval(), torch.rand(1, 1, 32, 32)
+    module, passes = EXPLAINERS[method], []
+
+    def together(images: torch.Tensor) -> list[np.ndarray]:
+        passes.append(len(images))
+        return [found.maps[0] for found in module.explain_each(model, images, 1)]
+
+    alone = symmetry(lambda image: module.explain(model, image, 1).maps[0], x)
+    assert symmetry(lambda image: pytest.fail("alone"), x, together=together).correlations == pytest.approx(
+        alone.correlations, abs=1e-5
+    )
+    assert passes == [8]
+    large = torch.rand(1, 1, 32, 32 * 33)  # no two of these in one pass
+    symmetry(lambda image: image[0, 0].numpy(), large, together=lambda images: pytest.fail("together"))
 
 
 def test_oblong_images_keep_to_the_moves_that_fit() -> None:
@@ -190,6 +214,30 @@ def test_every_parameter_becomes_random() -> None:
     for (name, old), new in zip(model.named_parameters(), copies[-1].parameters(), strict=True):
         is_constant = "bias" in name or "norm" in name  # initialised to the same 0 or 1 again
         assert is_constant or not torch.equal(old, new), name
+
+
+@pytest.mark.parametrize("architecture", ["vit_tiny_patch16_224", "vlass_vision_cnn", "d4_resnet", "tied"])
+def test_the_cascade_draws_each_layer_from_the_same_seed(architecture: str) -> None:
+    torch.manual_seed(0)
+    small = {"img_size": 32, "depth": 2, "in_chans": 1} if architecture.startswith("vit") else {}
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4))
+    model[2].weight = model[0].weight  # one weight of two layers
+    if architecture != "tied":
+        model = checkpoints.create(architecture, 3, small).eval()
+    expected, before = deepcopy(model), deepcopy(model.state_dict())
+    names = [n for n, m in list(model.named_modules())[::-1] if next(m.parameters(recurse=False), None) is not None]
+    for name, copy in cascade(model, names, seed=3):
+        module = expected.get_submodule(name)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(4)
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            else:
+                for own in module.parameters(recurse=False):
+                    own.normal_(float(own.mean()), max(float(own.std(correction=0)), 0.02))
+        found, theirs = copy.state_dict(), expected.state_dict()
+        assert all(torch.equal(found[key], theirs[key]) for key in theirs), name
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 def test_a_copy_forgets_what_the_model_cached() -> None:

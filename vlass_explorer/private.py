@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -45,6 +45,21 @@ def unrolled(model: nn.Module) -> nn.Module:
         copy = private_copy(model)
         for name, make in makers.items():
             copy.set_submodule(name, make())
+    return copy
+
+
+def renewed(copy: nn.Module, model: nn.Module, names: Sequence[str]) -> nn.Module:
+    """The copy that ``unrolled`` made of a model, after the modules of these names changed in the model."""
+    if copy is model:
+        return model
+    with torch.inference_mode(False), torch.no_grad():
+        for name in names:
+            module = model.get_submodule(name)
+            if (make := getattr(module, "plain", None)) is not None:
+                copy.set_submodule(name, make())
+                continue
+            for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+                setattr(copy.get_submodule(name), key, tensor)
     return copy
 
 

@@ -17,6 +17,8 @@ from vlass_explorer import checkpoints
 pytestmark = pytest.mark.timeout(900)
 VLASS = "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
 REAL = (VLASS, "first/3C194.fits", "first/FIRST_J001357-091951.fits")
+FEW = ("first-d4-resnet", "first-vit-tiny")
+"""Every checkpoint explains the first cutout, these the others."""
 LONG = 240_000
 """Milliseconds for pages that measure trust."""
 
@@ -35,6 +37,8 @@ def test_every_checkpoint_explains_a_real_cutout(page: Page, app: App, data_dir:
     open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=input_x_gradient", LONG)
     upload(page, data_dir / "cutouts" / name, timeout=LONG)
     for card in checkpoints.listing(app.checkpoints):
+        if name != REAL[0] and card.name not in FEW:
+            continue
         choose(page, "Checkpoint", card.name, LONG)
         assert "gradient" in title(page, f"explain_{card.name}_input_x_gradient").lower()
         plot(page, f"explain_{card.name}_input_x_gradient_faith").wait_for(timeout=LONG)

@@ -19,7 +19,7 @@ from vlass_explorer import checkpoints, runs
 from vlass_explorer.launchers import local
 
 pytestmark = pytest.mark.timeout(1500)
-EPOCHS = 20
+EPOCHS = 14
 """Of the run that is stopped and resumed: enough to outlive a restart of the app."""
 
 

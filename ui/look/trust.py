@@ -125,7 +125,18 @@ def _faithfulness(cutout: Cutout, request: Request, explanation: Explanation) ->
 def _symmetry(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Symmetry:
     model = loaders.asked_model(request.card, request.key[3])
     x = loaders.tensor(request.card, cutout)
-    return trust.symmetry(lambda moved: _map(request, model, moved), x, known=explanation.maps[0])
+    each: Callable[..., list[Explanation]] | None = getattr(explainers.EXPLAINERS[request.method], "explain_each", None)
+
+    def together(images: Tensor) -> list[FloatArray]:
+        assert each is not None
+        return [found.maps[0] for found in each(model, images, request.key[1], **request.options)]
+
+    return trust.symmetry(
+        lambda moved: _map(request, model, moved),
+        x,
+        known=explanation.maps[0],
+        together=None if each is None else together,
+    )
 
 
 def _randomisation(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Randomisation:

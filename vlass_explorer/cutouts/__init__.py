@@ -25,7 +25,7 @@ from .sky import region, square_grid, to_pixels
 __all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name", "square_grid", "to_pixels"]
 
 SIMPLE = b"SIMPLE  ="  # the first card of every FITS file
-MAX_HASHED_BYTES = 64 * 2**20  # a larger file on disk is not read whole for its hash
+MAX_HASHED_BYTES = 64 * 2**20  # a larger FITS file on disk is not read whole, and its hash is that of what is read
 
 
 def read(
@@ -52,7 +52,8 @@ def read(
     readable is told in ``Cutout.notes``. The noise is measured once, on what is returned.
 
     Args:
-        source: the bytes of a file, or its path. A FITS file given by path is read through a memory map.
+        source: the bytes of a file, or its path. Of a large FITS file given by path only the
+            part that is asked for is read.
         name: name to show and to recognise survey and product by; its base name only is kept.
         plane: plane of a cube or page of a TIFF, counted from 0.
         row0: where the file's first row lies on the sky, where the file does not say.
@@ -100,14 +101,15 @@ def read(
 
 
 def _opened(path: Path) -> bytes | Path:
-    """Bytes of a small file, the path itself of a FITS file, which is mapped instead."""
+    """Bytes of a small file, read once; the path itself of a large FITS file, of which only the part asked is read."""
     with mapped(_unopened):
         if not path.is_file():
             raise CutoutError("There is no such file: check the path.")
         with path.open("rb") as stream:
+            size = path.stat().st_size
             if stream.read(len(SIMPLE)) == SIMPLE:
-                return path
-        if path.stat().st_size > MAX_FILE_BYTES:
+                return path if size > MAX_HASHED_BYTES else SIMPLE + stream.read()
+        if size > MAX_FILE_BYTES:
             raise CutoutError(f"The file is larger than {size_text(MAX_FILE_BYTES)}: cut out a part.")
         return path.read_bytes()
 
@@ -126,8 +128,6 @@ def _digest(data: bytes | Path, raw: Raw, options: object) -> str:
     """SHA-256 of the content, of header and pixels for a large file, and of the options that change what is read."""
     if isinstance(data, bytes):
         digest = hashlib.sha256(data)
-    elif data.stat().st_size <= MAX_HASHED_BYTES:
-        digest = hashlib.sha256(data.read_bytes())
     else:
         digest = hashlib.sha256(repr(sorted(raw.header.items())).encode())
         digest.update(raw.pixels.tobytes())

@@ -48,7 +48,7 @@ def filled(pixels: NDArray[np.float32]) -> Edge | None:
     with pixels beside the edge that are like all others. What was clipped fades towards its edge.
     """
     finite = np.isfinite(pixels)
-    border = finite & ~ndimage.binary_erosion(finite, NEIGHBOURS)
+    border = _border(finite)
     values, counts = np.unique(pixels[border], return_counts=True)
     if not len(values) or counts.max() < _least_size(pixels.size, RAREST):
         return None
@@ -58,6 +58,15 @@ def filled(pixels: NDArray[np.float32]) -> Edge | None:
     candidates = {float(values[counts.argmax()]), *(() if not len(level) else (float(level[times.argmax()]),))}
     found = (_of_value(pixels, finite, border, np.float32(value)) for value in sorted(candidates))
     return next((edge for edge in found if edge is not None), None)
+
+
+def _border(finite: Mask) -> Mask:
+    """Pixels with data beside one without, or at the rim of the image."""
+    if not finite.all():
+        return finite & ~ndimage.binary_erosion(finite, NEIGHBOURS)
+    rim = np.ones(finite.shape, dtype=bool)
+    rim[1:-1, 1:-1] = False
+    return rim
 
 
 def _of_value(pixels: NDArray[np.float32], finite: Mask, border: Mask, value: np.float32) -> Edge | None:

@@ -16,7 +16,7 @@ from ..schema import CutoutError, NeedsPart
 from . import axes, beam_table, beams, doubts, sky, structure, units
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side, size_text
-from .hdus import Image, cards_of, choose, damaged, inherited, scan
+from .hdus import Image, choose, damaged, inherited, scan
 from .notes import Notes, counted
 from .numbers import number
 from .origin import has_old_date, origin
@@ -117,7 +117,7 @@ def _note_header(image: Image, header: dict[str, Any], notes: Notes) -> None:
     if padded := sum(1 for key in image.cards if axes.is_padded(key)):
         one = "A header card with leading zeros was read as meant."
         notes.minor(counted(padded, one, "{} header cards with leading zeros were read as meant."))
-    if bad := cards_of(image.hdu.header)[1]:
+    if bad := image.unreadable:
         notes.minor(counted(bad, "1 unreadable header card left out.", "{} unreadable header cards left out."))
 
 

@@ -34,9 +34,18 @@ class Image:
     shape: tuple[int, ...]
 
     @cached_property
+    def _read(self) -> tuple[dict[str, Any], int]:
+        return cards_of(self.hdu.header)
+
+    @property
     def cards(self) -> dict[str, Any]:
         """Cards of the image's own header by keyword, see ``cards_of``."""
-        return cards_of(self.hdu.header)[0]
+        return self._read[0]
+
+    @property
+    def unreadable(self) -> int:
+        """Cards of the image's own header that are left out."""
+        return self._read[1]
 
     @cached_property
     def pair(self) -> tuple[int, int] | None:

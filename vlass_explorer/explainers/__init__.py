@@ -6,6 +6,8 @@ input (1, C, H, W) with row 0 at the bottom and the index of a label and returns
 keyword-only with a default and a plain type (bool, int, float, str, Literal, or one of them or None), with bounds
 where it has some (``schema.bounds``), each described in the docstring as ``name: text``; widgets and flags are made
 from them.
+``explain_each(model, images, target, *, options...)`` may give the explanations of several images (B, C, H, W) in one
+pass, equal to those of ``explain`` but for rounding.
 ``ZERO`` may say what it means for the method where all of its maps are zero everywhere.
 ``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky.
 """

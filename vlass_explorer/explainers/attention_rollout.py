@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..attention import HeadFusion, attention_maps, padding_share, prefix_shares, start_words, supports, token_rollout
-from ..schema import Explanation
+from ..attention import (
+    HeadFusion,
+    batch_attention_maps,
+    padding_share,
+    prefix_shares,
+    start_words,
+    supports,
+    token_rollout,
+)
+from ..schema import AttentionMaps, Explanation, FloatArray
 from ..schema.bounds import ShareBelowOne
 
-__all__ = ["TITLE", "explain", "supports"]
+__all__ = ["TITLE", "explain", "explain_each", "supports"]
 
 TITLE = "Attention rollout"
 
@@ -35,10 +43,39 @@ def explain(
 
     Raises UnsupportedError for an architecture that is not covered or an option out of its range.
     """
-    _, maps = attention_maps(model, x, head_fusion=head_fusion)
-    tokens = token_rollout(
-        maps, head_fusion=head_fusion, discard_ratio=discard_ratio, identity_weight=identity_weight, query=query
+    (found,) = explain_each(
+        model,
+        x,
+        target,
+        head_fusion=head_fusion,
+        discard_ratio=discard_ratio,
+        identity_weight=identity_weight,
+        query=query,
     )
+    return found
+
+
+def explain_each(
+    model: nn.Module,
+    images: Tensor,
+    target: int,
+    *,
+    head_fusion: HeadFusion = "mean",
+    discard_ratio: ShareBelowOne = 0.0,
+    identity_weight: ShareBelowOne = 0.5,
+    query: int | None = None,
+) -> list[Explanation]:
+    """``explain`` of each image (B, C, H, W), all in one pass."""
+    found = []
+    for maps in batch_attention_maps(model, images, head_fusion=head_fusion)[1]:
+        tokens = token_rollout(
+            maps, head_fusion=head_fusion, discard_ratio=discard_ratio, identity_weight=identity_weight, query=query
+        )
+        found.append(_explained(maps, tokens, query))
+    return found
+
+
+def _explained(maps: AttentionMaps, tokens: FloatArray, query: int | None) -> Explanation:
     shares = tokens[maps.prefix_tokens :]
     elsewhere, padding = float(tokens[: maps.prefix_tokens].sum()), padding_share(tokens)
     absorbed = prefix_shares(maps, tokens)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..layers import feature_map, supports
+from ..layers import FeatureMap, feature_map, feature_maps, supports
 from ..schema import Explanation
 
-__all__ = ["TITLE", "explain", "supports"]
+__all__ = ["TITLE", "explain", "explain_each", "supports"]
 
 TITLE = "LayerCAM"
 ZERO = "Nothing there raises the label's logit; what lowers it is cut at zero."
@@ -23,7 +23,15 @@ def explain(model: nn.Module, x: Tensor, target: int, *, layer: str = "") -> Exp
 
     Raises UnsupportedError where no layer is a map over the image, or the named one is not.
     """
-    found = feature_map(model, x, target, layer)
+    return _explained(feature_map(model, x, target, layer))
+
+
+def explain_each(model: nn.Module, images: Tensor, target: int, *, layer: str = "") -> list[Explanation]:
+    """``explain`` of each image (B, C, H, W), all in one pass."""
+    return [_explained(found) for found in feature_maps(model, images, target, layer)]
+
+
+def _explained(found: FeatureMap) -> Explanation:
     values = (found.gradient.relu() * found.values).sum(dim=0).relu()
     return Explanation(
         maps=values[None].float().cpu().numpy(),

@@ -7,7 +7,8 @@ from a Gaussian of their own mean and scatter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from threading import Lock
@@ -19,7 +20,7 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from ..private import private_copy
+from ..private import private_copy, renewed, unrolled
 from ..progress import part
 from ..schema import FloatArray, UnsupportedError
 from .symmetry import correlation
@@ -70,28 +71,79 @@ def randomisation(
         original = explain(model) if known is None else known
     layers: list[str] = []
     values: list[float] = []
+    changed: list[str] = []
+    asked: nn.Module | None = None
     for number, (name, copy) in enumerate(cascade(model, names, seed)):
+        changed.append(name)
         if number in wanted:
+            asked = unrolled(copy) if asked is None else renewed(asked, copy, changed)
             with part(len(layers) + 1, len(wanted) + 1):
-                values.append(compare(original, explain(copy)))
+                values.append(compare(original, explain(asked)))
             layers.append(name)
+            changed.clear()
     return Randomisation(tuple(layers), tuple(values), similarity)
 
 
 def cascade(model: nn.Module, names: list[str], seed: int) -> Iterator[tuple[str, nn.Module]]:
     """Each name with a copy of the model in which the modules up to it are random; always the same copy."""
-    with torch.inference_mode(False):
-        copy = deepcopy(private_copy(model))
+    with torch.inference_mode(False), torch.no_grad():
+        whole = private_copy(model)
+        plain = _plain(whole)
+        # What is not drawn in place needs no copy of the weights before.
+        copy = deepcopy(whole, {id(tensor): tensor for module in plain.values() for tensor in module.parameters()})
+    drawn: dict[object, dict[str, nn.Parameter | None]] = {}
     for name in names:
         module = copy.get_submodule(name)
         with _DRAWING, torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + 1)
-            if callable(reset := getattr(module, "reset_parameters", None)):
-                reset()
+            if name in plain:
+                # Each module is drawn from the same seed: those of one kind and shape get the same numbers.
+                kind = type(module), *((t.shape, t.stride(), t.dtype, t.device) for t in module.parameters())
+                if kind not in drawn:
+                    _set(module, {key: None if t is None else torch.empty_like(t) for key, t in _tensors(module)})
+                    _reset(module, seed)
+                    drawn[kind] = dict(_tensors(module))
+                else:
+                    _set(module, drawn[kind])
             else:
-                for parameter in module.parameters(recurse=False):
-                    _draw(parameter)
+                _reset(module, seed)
         yield name, copy
+
+
+def _plain(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules of torch whose start depends on the shape of their weights alone, which nothing else touches."""
+    uses = Counter(id(tensor) for _, tensor in model.named_parameters(remove_duplicate=False))
+    resetting = [name for name, module in model.named_modules() if callable(getattr(module, "reset_parameters", None))]
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if type(module) in (nn.Linear, nn.Conv2d)
+        and module._parameters.keys() == {"weight", "bias"}
+        and all(uses[id(tensor)] == 1 for tensor in module.parameters())
+        and not any(other != name and name.startswith(f"{other}." if other else "") for other in resetting)
+    }
+
+
+def _reset(module: nn.Module, seed: int) -> None:
+    own = list(module.parameters())
+    # What torch.manual_seed does on a processor; it asks for other devices, too, which takes a millisecond.
+    on_cpu = all(tensor.device.type == "cpu" for tensor in own)
+    (torch.default_generator.manual_seed if on_cpu else torch.manual_seed)(seed + 1)
+    if callable(reset := getattr(module, "reset_parameters", None)):
+        reset()
+    else:
+        for parameter in module.parameters(recurse=False):
+            _draw(parameter)
+
+
+def _tensors(module: nn.Module) -> list[tuple[str, nn.Parameter | None]]:
+    return list(module._parameters.items())
+
+
+def _set(module: nn.Module, tensors: Mapping[str, Tensor | None]) -> None:
+    """Parameters of its own with the memory of these tensors."""
+    for key, tensor in tensors.items():
+        if tensor is not None:
+            setattr(module, key, nn.Parameter(tensor.detach(), requires_grad=getattr(module, key).requires_grad))
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float:

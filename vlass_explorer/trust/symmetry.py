@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from ..schema import FloatArray
 
 MOVES = tuple((mirror, turns) for mirror in (False, True) for turns in range(4))
 """Mirrored or not, then turned by so many right angles; the first one moves nothing."""
+PIXELS = 2**16
+"""Of all images of one pass: larger ones gain nothing from company on a processor, and need memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,18 +31,31 @@ class Symmetry:
         return float(np.mean(self.correlations))
 
 
-def symmetry(explain: Callable[[Tensor], FloatArray], x: Tensor, *, known: FloatArray | None = None) -> Symmetry:
+def symmetry(
+    explain: Callable[[Tensor], FloatArray],
+    x: Tensor,
+    *,
+    known: FloatArray | None = None,
+    together: Callable[[Tensor], Sequence[FloatArray]] | None = None,
+) -> Symmetry:
     """Explain one image (1, C, H, W) in every orientation; ``explain`` gives the map (gy, gx) of an image.
 
-    ``known``: the map of the image as it is, where it was made already. Pearson's correlation, 1 between two equal maps
-    without contrast and 0 where only one has none.
+    ``known``: the map of the image as it is, where it was made already. ``together``: gives the maps of several images
+    (B, C, H, W), where the method makes them in one pass; small images then go into one. Pearson's correlation, 1
+    between two equal maps without contrast and 0 where only one has none.
     """
     square = x.shape[-2] == x.shape[-1]
     moves = [move for move in MOVES if square or move[1] % 2 == 0]
     maps = [] if known is None else [known]
-    for number, move in enumerate(moves[len(maps) :], start=len(maps)):
-        with part(number, len(moves)):
-            maps.append(_back(explain(_moved(x, move)), move))
+    count = 1 if together is None else max(1, PIXELS // (x.shape[-2] * x.shape[-1]))
+    for start in range(len(maps), len(moves), count):
+        some = moves[start : start + count]
+        with part(start, len(moves)):
+            if together is not None and len(some) > 1:
+                found = together(torch.cat([_moved(x, move) for move in some]))
+            else:
+                found = [explain(_moved(x, move)) for move in some]
+        maps += [_back(one, move) for one, move in zip(found, some, strict=True)]
     return Symmetry(tuple(correlation(maps[0], other) for other in maps[1:]))
 
 
