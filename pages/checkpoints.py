@@ -4,10 +4,10 @@ import streamlit as st
 
 from ui import boundary, loaders, settings, sidebar
 from ui.boundary import through_app
-from ui.shelf import actions, average, evaluate, leaderboard
+from ui.shelf import actions, average, evaluate, leaderboard, masks
 from ui.text import plain
 from vlass_explorer import checkpoints
-from vlass_explorer.checkpoints import words
+from vlass_explorer.checkpoints import tasks, words
 
 through_app()
 page, choice = sidebar.beside(boundary.viewport())
@@ -19,15 +19,19 @@ with page:
         st.warning(f"{plain(name)} is left out. {plain(problem)}")
     board, report, mean, shelf = st.tabs(["Leaderboard", "Report", "Average", "Export and import"])
     with board:
-        leaderboard.draw(loaders.cards())
+        leaderboard.draw(tasks.of(loaders.cards(), "classification"))
+        masks.draw(tasks.of(loaders.cards(), "segmentation"))
     with report:
         if choice.card is None:
             st.caption("Choose a checkpoint on the left.")
         else:
             st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(words.trained_on(choice.card))}")
-            evaluate.draw(choice.card)
+            if choice.card.task == "segmentation":
+                masks.report(choice.card)
+            else:
+                evaluate.draw(choice.card)
     with mean:
-        average.draw(loaders.cards(), may_change)
+        average.draw(tasks.of(loaders.cards(), "classification"), may_change)
     with shelf:
         if choice.card is not None:
             st.markdown(f"**{plain(choice.card.name)}**")

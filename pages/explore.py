@@ -18,10 +18,12 @@ from ui.look import (
     matched,
     measured,
     reading,
+    segmented,
     story,
     verdict,
 )
 from ui.text import plain
+from vlass_explorer import validity
 from vlass_explorer.figures.frame import origin_text
 from vlass_explorer.schema import ExplorerError
 
@@ -48,10 +50,15 @@ else:
         field.draw(entry, screen)
         story.draw(entry, cutout, card)
 
-    prediction = seen = window = refusal = None
+    prediction = seen = window = refusal = labels = made = None
     if card is not None:
         try:
-            prediction = loaders.prediction(card, cutout)
+            if card.task == "segmentation":
+                with upper:
+                    labels = segmented.found(card, cutout)
+                made = None if labels is None else segmented.pieces(card, cutout, labels)
+            else:
+                prediction = loaders.prediction(card, cutout)
             seen, window = loaders.seen(card, cutout)
         except ExplorerError as error:
             refusal = error
@@ -65,6 +72,8 @@ else:
         keys.draw("panels")
     with upper:
         picture = beside.picture(cutout, screen, is_open=is_open)
+    if labels is not None and made is not None:
+        picture.layers.append(segmented.layer(made, labels))
     view, whole_cutout, dress = picture.view, picture.whole_cutout, partial(picture.dressed, cutout)
     if picture.is_apart:
         with picture.place:
@@ -107,6 +116,8 @@ else:
 
     with lower if screen.narrow else upper:
         beside.more(cutout)
+        if card is not None and labels is not None and made is not None:
+            segmented.draw(card, cutout, labels, made)
 
     with middle.container():
         cells = st.grid(3, min_column_width=260, gap="medium")
@@ -118,6 +129,8 @@ else:
         with cells.cell():
             if prediction is not None:
                 verdict.validity(prediction.validity)
+            elif card is not None and card.task == "segmentation" and refusal is None:
+                verdict.validity(validity.check(cutout, card.input_spec))
             facts.draw_notes(cutout)
         with cells.cell():
             facts.draw_measurements(cutout, loaders.measurements, loaders.structure)

@@ -38,7 +38,13 @@ try:
         st.subheader("3 Training", anchor=False)
         config = form.options(config, start.origin)
     parameters = model_step.count(
-        config.architecture, len(data.label_names), config.img_size, config.patch_size, config.in_chans
+        config.architecture,
+        len(data.label_names),
+        config.img_size,
+        config.patch_size,
+        config.in_chans,
+        config.encoder,
+        config.pyramid,
     )
     count.caption(f"{parameters:,} parameters." if parameters else "The check below counts the parameters.")
     with look:

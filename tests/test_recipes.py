@@ -9,7 +9,7 @@ import timm
 
 from vlass_explorer import backbones, datasets, options, recipes
 from vlass_explorer.preprocess import STRETCHES
-from vlass_explorer.schema import ConfigError, RunConfig
+from vlass_explorer.schema import NETWORKS, ConfigError, RunConfig
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -17,7 +17,7 @@ def test_every_recipe_can_be_trained(name: str) -> None:
     config = recipes.load(name)
     assert recipes.validate(config) == config
     assert config.recipe == name
-    assert config.architecture in {*timm.list_models(), *backbones.names()}
+    assert config.architecture in {*timm.list_models(), *backbones.names(), *NETWORKS}
     assert config.stretch in STRETCHES and config.dataset in datasets.DATASETS
     assert len(recipes.source(name)) > 30
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import timm
+import tiny_masks
 import tiny_set
 import torch
 from lightning.pytorch.utilities.model_summary import get_human_readable_count
@@ -45,6 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folders of data, runs and checkpoints; one thread for such small models; all is put back."""
     folder = tmp_path_factory.mktemp("recipes")
     tiny_set.make(folder / "data", count=10, side=24)
+    tiny_masks.make(folder / "masks", count=10, side=40)
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -75,6 +77,7 @@ def test_one_command_runs_a_recipe_end_to_end(
     name: str, place: Path, cut: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = recipes.load(name)
+    is_masked = config.task == "segmentation"
     tiny = {
         "dataset": "class_folders",
         "split": "random",
@@ -86,12 +89,16 @@ def test_one_command_runs_a_recipe_end_to_end(
         "device": "cpu",
         "name": name.replace("/", "-"),
     }
-    words = ["fit", "--recipe", name, "--data-dir", str(place / "data"), *(f"{k}={v}" for k, v in tiny.items())]
+    folder = place / ("masks" if is_masked else "data")
+    words = ["fit", "--recipe", name, "--data-dir", str(folder), *(f"{k}={v}" for k, v in tiny.items())]
     # The smallest of these that the architecture takes.
+    if is_masked:
+        words += ["normalisation=none", "stretch=linear"]  # a small picture has no noise to stretch by
     size = next((size for size in (32, 64, config.img_size) if main([*words, f"img_size={size}"]) == 0), 0)
     assert size, capsys.readouterr().err
     card = checkpoints.find(name.replace("/", "-"))
-    assert (card.architecture, card.label_names) == (config.architecture, tiny_set.CLASSES)
+    assert (card.architecture, card.task) == (config.architecture, config.task)
+    assert card.label_names == (tiny_masks.CLASSES if is_masked else tiny_set.CLASSES)
     assert card.provenance.recipe == name and card.input_spec.img_size == size
     model = checkpoints.load(card)
     with torch.no_grad():

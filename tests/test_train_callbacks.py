@@ -11,7 +11,7 @@ import tiny_set
 import torch
 from torch import Tensor
 
-from train.callbacks import validation_figures
+from train.figures import validation_figures
 from train.fit import run as train
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.evaluation import metrics

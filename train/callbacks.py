@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import psutil
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vlass_explorer import runs
-from vlass_explorer.evaluation import metrics
-from vlass_explorer.evaluation.scores import softmax
 from vlass_explorer.learning.best import Best
 from vlass_explorer.schema import RunConfig
 
 from . import loggers, ranks
+from .figures import OF_A_CLASS
 from .module import Classifier
 from .state import is_finite, of_this_version
 from .stopping import Diverged, StopRequested, StopSignal
@@ -32,7 +29,6 @@ ELSEWHERE = "Stopped with the other processes of the run."
 AGREE_STEPS = 8
 """Several processes ask one another this often whether to save or to stop: a question costs a round trip."""
 PARTIAL = ".last.ckpt"
-OF_A_CLASS = "val_auroc_"
 
 
 class Recorder(pl.Callback):
@@ -127,17 +123,15 @@ class Recorder(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score the epoch, keep its weights where they are the best, and write its row."""
         assert isinstance(pl_module, Classifier)
-        labels = pl_module.validation_images.labels
-        logits = ranks.gather(trainer, torch.cat(pl_module.logits), len(labels))
-        if not logits.isfinite().all():
+        scores = pl_module.figures(self._names)
+        if scores is None:
             raise Diverged(f"The logits are not finite in the validation after {self._where(trainer)}", self._kept)
-        scores = validation_figures(labels, logits, self._names)
         shown = {key: value for key, value in scores.items() if not key.startswith(OF_A_CLASS)}
         shown = {key: value for key, value in shown.items() if math.isfinite(value)}
         row = self._row(trainer, pl_module)
         self.latest = {**shown, "train_loss": float(row["train_loss"])}
         # The moving average is in place of the weights while this hook runs.
-        self.best.take(trainer.current_epoch, scores[self._config.monitor], pl_module.model)
+        self.best.take(trainer.current_epoch, scores[self.best.monitor], pl_module.model)
         self._write(trainer, {**row, **scores})
         print(
             f"epoch {trainer.current_epoch + 1}/{self._config.epochs}  "
@@ -152,7 +146,7 @@ class Recorder(pl.Callback):
         self._tick = time.monotonic()
         self._status(trainer, phase="training", epoch=trainer.current_epoch + 1)
         if self.best.is_stale(trainer.current_epoch):
-            waited = f"no better {self._config.monitor} for {self._config.patience} epochs"
+            waited = f"no better {self.best.monitor} for {self._config.patience} epochs"
             print(f"ended early after epoch {trainer.current_epoch + 1}: {waited}", flush=True)
             trainer.should_stop = True
             return
@@ -208,21 +202,6 @@ class Recorder(pl.Callback):
             metrics={**self.latest, **self.best.shown()},
         )
         self._written = time.monotonic()
-
-
-def validation_figures(labels: Tensor, logits: Tensor, label_names: Sequence[str] = ()) -> dict[str, float]:
-    """Figures of an epoch from logits (N, K) and labels (N,), as in the report; AUROC of each named class, too.
-
-    AUROC is not a number where a class is absent. The loss is the plain cross entropy: a report, which knows scores
-    alone, counts one below 2e-16 as that.
-    """
-    truth, scores = labels.numpy(), softmax(logits).numpy()
-    areas = zip(label_names, metrics.aurocs(truth, scores), strict=False)
-    return {
-        "val_loss": float(F.cross_entropy(logits, labels)),
-        **{f"val_{name}": value for name, value in metrics.figures(truth, scores).items()},
-        **{f"{OF_A_CLASS}{name}": float(area) for name, area in areas},
-    }
 
 
 def memory(device: torch.device) -> float:

@@ -12,7 +12,7 @@ from vlass_explorer import checkpoints, devices, progress, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.evaluation.parts import open_data_set
-from vlass_explorer.learning.data import load, split_indices, test_indices
+from vlass_explorer.learning.data import check_task, load, split_indices, test_indices
 from vlass_explorer.learning.network import build
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
 
@@ -50,6 +50,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
         found["notes"].append("No GPU is used: training runs on the CPU.")
     try:
         data_set = open_data_set(config)
+        check_task(data_set, config)
         train, validation = split_indices(data_set, config)
         parts = {"train": train, "validation": validation, "test": test_indices(data_set, config)}
     except ExplorerError as error:
@@ -60,7 +61,8 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
         if not indices:
             continue
         counts = Counter(data_set.items[i].label for i in indices)
-        found["counts"][split] = {name: counts[k] for k, name in enumerate(labels)}
+        names = ("images with masks",) if data_set.is_masked else labels
+        found["counts"][split] = {name: counts[k] for k, name in enumerate(names)}
     small = [name for name, n in found["counts"]["train"].items() if n < 20]
     if small:
         warnings.append(f"Very few training cutouts of {', '.join(small)}.")

@@ -13,16 +13,14 @@ import psutil
 import torch
 
 from vlass_explorer.learning.data import Data
-from vlass_explorer.learning.loss import class_weights
 from vlass_explorer.learning.network import build
 from vlass_explorer.learning.patches import keep_brightest
-from vlass_explorer.learning.start import teachers
 from vlass_explorer.schema import RunConfig
 
 from . import ranks
 from .batches import Ordered
 from .fit import quiet, trainer
-from .module import Classifier
+from .segmenter import module as training_module
 
 STEPS = 2
 """Timed steps, after one that warms up."""
@@ -75,8 +73,7 @@ def steps(config: RunConfig, data: Data, device: str) -> dict[str, float]:
     model, _ = build(config, data.label_names)
     if config.keep_patches:
         keep_brightest(model, config.keep_patches)
-    weights = class_weights(data.train.labels, len(data.label_names), config)
-    module = Classifier(model, config, data.train, data.validation, weights, STEPS + 1, teachers(config, data))
+    module = training_module(model, config, data, STEPS + 1)
     probe = Probe()
     # A cutout may come twice in a batch: memory and time are the same.
     batch = torch.arange(size) % len(data.train)

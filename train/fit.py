@@ -16,19 +16,18 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from vlass_explorer import checkpoints, devices, runs
 from vlass_explorer.datasets.items import unreadable
 from vlass_explorer.learning.data import load
-from vlass_explorer.learning.loss import class_weights
 from vlass_explorer.learning.network import build
 from vlass_explorer.learning.patches import keep_brightest
 from vlass_explorer.learning.schedule import check_optimiser
-from vlass_explorer.learning.start import origin, teachers
+from vlass_explorer.learning.start import origin
 from vlass_explorer.schema import Checkpoint, RunConfig
 
 from . import cluster, loggers, ranks, turns
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
 from .keep import keep
-from .module import Classifier
 from .reasons import explain
+from .segmenter import module as training_module
 from .state import saved_steps
 from .stopping import StopRequested, StopSignal
 
@@ -110,15 +109,7 @@ def _train(
     if start.saw_validation:
         print(start.saw_validation, file=sys.stderr)
     batches = Batches(data.train.labels, config, data.train)
-    module = Classifier(
-        model,
-        config,
-        data.train,
-        data.validation,
-        class_weights(data.train.labels, len(data.label_names), config),
-        total_steps=-(-len(batches) // config.accumulate) * config.epochs,
-        teachers=teachers(config, data),
-    )
+    module = training_module(model, config, data, -(-len(batches) // config.accumulate) * config.epochs)
     recorder = Recorder(folder, config, stop, data.label_names)
     logs = loggers.make(folder, config) if ranks.rank(config) == 0 else []
     is_enough = state is not None and (folder / "keep").exists()

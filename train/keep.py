@@ -10,10 +10,10 @@ from torch import nn
 
 from vlass_explorer import checkpoints, runs
 from vlass_explorer.checkpoints.config import plain
-from vlass_explorer.evaluation import evaluate_images, unseen
+from vlass_explorer.evaluation import evaluate_images, evaluate_mask_images, unseen
 from vlass_explorer.learning.data import Data
 from vlass_explorer.learning.provenance import Start, provenance, seen
-from vlass_explorer.schema import Checkpoint, Reports, RunConfig
+from vlass_explorer.schema import Checkpoint, MaskReport, Report, Reports, RunConfig
 
 
 def keep(
@@ -33,21 +33,23 @@ def keep(
     splits = {"validation": data.validation}
     if data.test_indices:
         splits["test"] = data.test()
-    reports = {}
+    reports: dict[str, Report | MaskReport] = {}
     own = seen(data, start.seen)
     for name, images in splits.items():
         if len(images):
             overlap = unseen.count(own, images.cutouts)
-            found = evaluate_images(model, images, data.label_names, device=device, seen=overlap)
-            reports[name] = found.report
-            told = f"macro F1 {reports[name].macro_f1:.4f}, accuracy {reports[name].accuracy:.4f}"
-            print(f"{name} of fold {config.fold}: {told}", flush=True)
+            if config.task == "segmentation":
+                reports[name] = evaluate_mask_images(model, images, data.data_set, device=device, seen=overlap).report
+            else:
+                found = evaluate_images(model, images, data.label_names, device=device, seen=overlap)
+                reports[name] = found.report
+            told = ", ".join(f"{word} {value:.4f}" for word, value in headline(reports[name]).items())
+            print(f"{name} of fold {config.fold}: {told.replace('_', ' ')}", flush=True)
             print(overlap.sentence, flush=True)
     results = {name: plain(asdict(report)) for name, report in reports.items()}
     # The validation report stands at the top, too: readers of one report need not know of splits.
     runs.write_json(folder / "report.json", {**results["validation"], **results})
-    report = reports["validation"]
-    runs.heartbeat(folder, phase="saving", metrics={"macro_f1": report.macro_f1, "accuracy": report.accuracy})
+    runs.heartbeat(folder, phase="saving", metrics=headline(reports["validation"]))
     return checkpoints.save(
         unused_path(config.name),
         model,
@@ -58,7 +60,15 @@ def keep(
         reports=Reports(results),
         provenance=provenance(folder.name, config, data, start),
         seen=own,
+        task=config.task,
     )
+
+
+def headline(report: Report | MaskReport) -> dict[str, float]:
+    """The figures of a report that stand for it."""
+    if isinstance(report, MaskReport):
+        return {"mean_iou": report.mean_iou, "pixel_accuracy": report.pixel_accuracy}
+    return {"macro_f1": report.macro_f1, "accuracy": report.accuracy}
 
 
 def unused_path(name: str) -> Path:

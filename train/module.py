@@ -18,7 +18,9 @@ from vlass_explorer.learning.schedule import optimiser, schedule
 from vlass_explorer.learning.seeds import STEP, seed_from
 from vlass_explorer.schema import RunConfig
 
+from . import ranks
 from .batches import Batch
+from .figures import validation_figures
 from .state import check, of_this_version
 
 
@@ -46,6 +48,7 @@ class Classifier(pl.LightningModule):
         self._teachers = tuple(teachers or ())
         self.loss_sum, self.loss_count = 0.0, 0
         self.logits: list[Tensor] = []
+        """Of the batches validated so far."""
         self._frozen_epoch = -1
 
     @property
@@ -86,6 +89,11 @@ class Classifier(pl.LightningModule):
             x, labels = self.train_images.augmented(batch, epoch, self.device)
         else:
             _, x, labels = batch
+        return self.loss(x, labels, epoch, number)
+
+    def loss(self, x: Tensor, labels: Tensor, epoch: int, number: int) -> Tensor:
+        """Loss of augmented inputs (B, C, S, S) and labels (B,) at a step of this number."""
+        config = self.config
         x, target = mix(x, targets(labels, self.classes, config.label_smoothing), config, epoch, number)
         if config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
@@ -107,6 +115,10 @@ class Classifier(pl.LightningModule):
         """Put the moving average in place of the weights."""
         if self.average is not None:
             self.average.swap()
+        self.begin_validation()
+
+    def begin_validation(self) -> None:
+        """Forget the last validation."""
         self.logits = []
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
@@ -115,6 +127,14 @@ class Classifier(pl.LightningModule):
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         self.logits.append(self.model(x).float().cpu())
+
+    def figures(self, label_names: tuple[str, ...]) -> dict[str, float] | None:
+        """Figures of the validation, the same in all processes; None where the logits are no numbers."""
+        labels = self.validation_images.labels
+        logits = ranks.gather(self.trainer, torch.cat(self.logits), len(labels))
+        if not logits.isfinite().all():
+            return None
+        return validation_figures(labels, logits, label_names)
 
     def on_validation_end(self) -> None:
         """Put the weights back."""

@@ -8,8 +8,17 @@ import sys
 from dataclasses import asdict
 
 from vlass_explorer import checkpoints, devices
+from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.datasets.items import unreadable
-from vlass_explorer.evaluation import EvaluationResult, evaluate, leaderboard, parts, report_table
+from vlass_explorer.evaluation import (
+    EvaluationResult,
+    evaluate,
+    evaluate_masks,
+    leaderboard,
+    masks,
+    parts,
+    report_table,
+)
 from vlass_explorer.schema import Checkpoint, ConfigError, Report, Reports
 
 from .cards import find_checkpoint
@@ -23,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
     where = {"data_dir": options.data_dir, "dataset": options.dataset, "split": options.split, "fold": options.fold}
     part = parts.select(card, parts.config_of(card, **where), options.part or "", apart=options.apart)
     device = devices.resolve(options.device)
+    if card.task == "segmentation":
+        return _masks(options, card, part, device)
     result = evaluate(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
     if result.unreadable:
         print(unreadable(list(result.unreadable.values())), file=sys.stderr)
@@ -35,6 +46,27 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(values(card, part, result, options)))
     else:
         print("\n".join(lines(card, part, result.report, tta=options.tta)))
+    return 0
+
+
+def _masks(options: argparse.Namespace, card: Checkpoint, part: parts.Part, device: str) -> int:
+    """Evaluate the classes of pixels and tell; ConfigError for what only scores of whole images have."""
+    given = {"--tta": options.tta, "--csv": options.csv, "--latex": options.latex}
+    if unfit := [name for name, value in given.items() if value]:
+        raise ConfigError(f"{unfit[0]} is for classification: leave it out for {card.name}, or take --json.")
+    result = evaluate_masks(checkpoints.load(card, device), card, part, device=device)
+    if result.unreadable:
+        print(unreadable(list(result.unreadable.values())), file=sys.stderr)
+    figures = asdict(result.report)
+    if options.keep:
+        kept = {key: value for key, value in figures.items() if key not in ("worst", "confusion")}
+        checkpoints.update(card, reports=Reports({**card.reports.table, options.keep: kept}))
+    if options.json:
+        left_out = {"apart": options.apart, "unreadable": dict(result.unreadable)}
+        print(json.dumps({"checkpoint": card.name, "part": part.name, **plain({**figures, **left_out})}))
+        return 0
+    print(f"{card.name} on {part}, {result.report.count} images, {result.report.pixels:,} labelled pixels")
+    print("\n".join([*([result.report.seen.sentence] if result.report.seen else []), *masks.lines(result.report)]))
     return 0
 
 

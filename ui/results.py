@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vlass_explorer import export, runs
-from vlass_explorer.evaluation import leaderboard, metrics, report_table
+from vlass_explorer.evaluation import leaderboard, masks, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.figures.sky import sky_panels
 from vlass_explorer.overlays import Placed
-from vlass_explorer.schema import Cutout, Explanation, Report, ReportError, Run, Window
+from vlass_explorer.schema import Cutout, Explanation, MaskReport, Report, ReportError, Run, Window
 
 from .text import plain
 
@@ -39,6 +39,13 @@ HELP = {
 }
 MIME = {"png": "image/png", "fits": "application/fits", "reg": "text/plain", "json": "application/json"}
 COLUMNS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "auroc": "AUROC", "support": "Cutouts"}
+PIXEL_COLUMNS = {
+    "iou": "IoU",
+    "precision": "Precision",
+    "recall": "Recall",
+    "boundary_f1": "Boundary F1",
+    "support": "Pixels",
+}
 
 
 def side(width: int, count: int) -> float:
@@ -152,7 +159,42 @@ def report_of(run: Run) -> Report | None:
         return None
 
 
-def _seen(report: Report) -> None:
+def mask_report_of(run: Run) -> MaskReport | None:
+    """The report of the classes of pixels of a run's validation split, None where it has none that can be read."""
+    values = runs.read_report(run.path)
+    try:
+        return masks.read(values) if values else None
+    except ReportError:
+        return None
+
+
+def mask_report(report: MaskReport) -> None:
+    """Draw a report of classes of pixels: figures of the whole part, of each class, and the worst images."""
+    _seen(report)
+    low, high = report.mean_iou_interval
+    known = math.isfinite(low) and math.isfinite(high)
+    spread = f"95 % of resamplings of the images: {low:.3f} to {high:.3f}" if known else None
+    beam = f"Met within one beam, {report.tolerance:.2f} pixels" if report.tolerance else "No beam is known"
+    with st.container(horizontal=True):
+        for name, value, note in (
+            ("Mean IoU", report.mean_iou, spread),
+            ("Right pixels", report.pixel_accuracy, f"Of {report.pixels:,} labelled ones"),
+            ("Boundary F1", report.boundary_f1, beam),
+        ):
+            st.metric(name, f"{value:.3f}" if math.isfinite(value) else "not defined", help=note, width="content")
+    table = pd.DataFrame.from_dict(dict(report.per_class), orient="index").rename(columns=PIXEL_COLUMNS)
+    shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(PIXEL_COLUMNS.values())[:-1]}
+    shown["Pixels"] = st.column_config.NumberColumn(format="localized")
+    table = table.rename_axis("Class").reset_index()
+    st.dataframe(
+        table, hide_index=True, column_config=shown, alt="IoU, precision, recall and boundary F1 of each class"
+    )
+    if report.worst:
+        worst = [f"{plain(one.name)} ({one.mean_iou:.2f})" for one in report.worst[:5]]
+        st.caption(f"Images with the lowest mean IoU: {', '.join(worst)}.")
+
+
+def _seen(report: Report | MaskReport) -> None:
     """Say how much of it the checkpoint had seen, loudly where the figures are no test."""
     if report.seen is None:
         st.caption(f"{report.count:,} cutouts, one forward pass each. Whether any had been trained on is not recorded.")

@@ -280,7 +280,8 @@ def _card(card: Checkpoint) -> None:
     spec = card.input_spec
     size = f"input {spec.img_size} × {spec.img_size}"
     lines = [f"{plain(card.architecture)}, {words.count(card.parameters)} parameters, {size}"]
-    lines.append(f"Tells apart {', '.join(plain(name) for name in card.label_names)}")
+    does = "Labels pixels as" if card.task == "segmentation" else "Tells apart"
+    lines.append(f"{does} {', '.join(plain(name) for name in card.label_names)}")
     lines.append(f"Trained on {plain(words.trained_on(card))}")
     if score := words.score(card.reports):
         lines.append(plain(score))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import match, preprocess, stretches, validity
+from .checkpoints import tasks
 from .cutouts import declared
 from .foreign import mapped, reason
 from .schema import (
@@ -171,6 +172,7 @@ def _each(
     device: str,
 ) -> Iterator[tuple[Cutout, Outcome]]:
     """Answers of cutouts, each seen as its own input description says, a batch at a time."""
+    tasks.require(card, "classification")
     batch: list[tuple[Cutout, Tensor | ExplorerError, dict[str, Tensor]]] = []
     for cutout, spec in cutouts:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vlass_explorer.checkpoints import tasks
 from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Window
 
 from .. import loaders
@@ -54,7 +55,7 @@ def _methods(about: Subject, row: DeltaGenerator) -> list[Request]:
 
 def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Request]:
     """The chosen checkpoint and up to three others, by one method."""
-    cards = {card.name: card for card in loaders.cards()}
+    cards = {card.name: card for card in tasks.of(loaders.cards(), "classification")}
     others = [name for name in cards if name != about.card.name]
     links.follow("compare_with", "with", others, "checkpoint", many=True)
     wanted = st.session_state.get("compare_with", others[:1])

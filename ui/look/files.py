@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from vlass_explorer import validity
 from vlass_explorer.schema import Checkpoint, CutoutError, ExplorerError
 
 from .. import loaders, state
@@ -78,7 +79,9 @@ def _row(entry: state.Entry, reading: state.Reading, card: Checkpoint | None) ->
     try:
         cutout = loaders.cutout(entry, reading)
         row["picture"] = loaders.thumbnail(cutout)
-        if card is not None:
+        if card is not None and card.task == "segmentation":
+            row["validity"] = VERDICTS[validity.check(cutout, card.input_spec).level]
+        elif card is not None:
             prediction = loaders.prediction(card, cutout)
             row["validity"] = VERDICTS[prediction.validity.level]
             if prediction.validity.level != "outside":  # a label there would mean nothing

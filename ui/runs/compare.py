@@ -18,6 +18,9 @@ from . import panel
 from .configuration import differing
 
 SCORES = {"macro_f1": "Macro F1", "accuracy": "Accuracy", "macro_auroc": "Macro AUROC", "ece": "Calibration error"}
+SCORES |= {"mean_iou": "Mean IoU", "pixel_accuracy": "Right pixels"}
+LEARNING = (("Training loss", "train_loss"), ("Validation loss", "val_loss"), ("Macro F1", "val_macro_f1"))
+SEGMENTING = (*LEARNING[:2], ("Mean IoU", "val_mean_iou"))
 
 
 def draw(chosen: Sequence[Run]) -> None:
@@ -29,8 +32,9 @@ def draw(chosen: Sequence[Run]) -> None:
         (name, panel.follow(run.id).update(run), panel.steps_per_epoch(run))
         for name, run in zip(names, ordered, strict=True)
     ]
+    panels = LEARNING if any(run.config.task == "classification" for run in ordered) else SEGMENTING
     st.plotly_chart(
-        overlaid(lines),
+        overlaid(lines, panels=panels),
         key="compared-curves",
         config={"displaylogo": False},
         alt="Losses and macro F1 of the chosen runs against epochs",
@@ -64,7 +68,12 @@ def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     rows = []
     for name, run in zip(names, ordered, strict=True):
         report = results.report_of(run)
-        found = {"macro_f1": score(run), "accuracy": run.metrics.get("accuracy"), **(asdict(report) if report else {})}
+        found = {
+            "macro_f1": score(run),
+            "accuracy": run.metrics.get("accuracy"),
+            **_of_pixels(run),
+            **(asdict(report) if report else {}),
+        }
         seen = {"Seen before": report.seen.label if report is not None and report.seen is not None else None}
         scores = {label: found.get(key) for key, label in SCORES.items()}
         rows.append({"Run": name, "Phase": phase(run), **scores, **seen})
@@ -72,6 +81,15 @@ def _scores(ordered: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     for label in reversed(SCORES.values()):
         table.insert(table.columns.get_loc(label) + 1, f"Δ {label}", table[label] - table[label].iloc[0])
     return table.dropna(axis="columns", how="all")
+
+
+def _of_pixels(run: Run) -> dict[str, float]:
+    """Figures of a segmentation: of the report where there is one, else the best so far."""
+    known = {
+        "mean_iou": run.metrics.get("mean_iou", run.metrics.get("best_mean_iou")),
+        "pixel_accuracy": run.metrics.get("pixel_accuracy"),
+    }
+    return {key: value for key, value in known.items() if value is not None}
 
 
 def _formats() -> dict[str, Any]:

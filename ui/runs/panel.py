@@ -7,9 +7,9 @@ from typing import Literal
 import streamlit as st
 
 from vlass_explorer import runs
-from vlass_explorer.figures.curves import MACHINE, curves
+from vlass_explorer.figures.curves import LEARNING, MACHINE, SEGMENTING, curves
 from vlass_explorer.runs.words import duration, when
-from vlass_explorer.schema import Run
+from vlass_explorer.schema import MaskReport, Report, Run
 
 from .. import results
 from ..text import plain
@@ -21,6 +21,12 @@ METRICS = {
     "val_macro_f1": "Macro F1",
     "best_macro_f1": "Best macro F1",
     "val_accuracy": "Accuracy",
+    "mean_iou": "Mean IoU",
+    "pixel_accuracy": "Right pixels",
+    "val_mean_iou": "Mean IoU",
+    "best_mean_iou": "Best mean IoU",
+    "val_pixel_accuracy": "Right pixels",
+    "val_boundary_f1": "Boundary F1",
     "val_loss": "Loss, validation",
     "train_loss": "Loss, training",
 }
@@ -52,21 +58,24 @@ def draw(run: Run) -> None:
     series = follow(run.id).update(run)
     steps = steps_per_epoch(run)
     if series:
+        learning = LEARNING if run.config.task == "classification" else SEGMENTING
         st.plotly_chart(
-            curves(series, steps_per_epoch=steps, epochs=run.config.epochs),
+            curves(series, steps_per_epoch=steps, epochs=run.config.epochs, panels=learning),
             key=f"curves-{run.id}",
             config={"displaylogo": False},
-            alt=f"Loss and macro F1 of the run {run.config.name} against epochs",
+            alt=f"Loss and {learning[1][0]} of the run {run.config.name} against epochs",
         )
     elif run.is_active:
         st.caption("Curves appear after the first steps.")
-    report = results.report_of(run)
+    report = results.report_of(run) or results.mask_report_of(run)
     views = [*(["Result"] if report else []), "Log", "Configuration", *(["Machine"] if series else [])]
     first = "Result" if report else "Log"
     # Another key once there is a result, so that a run that ends under one's eyes shows it.
     key = f"view-{run.id}-{first}"
     view = st.segmented_control("View", views, default=first, key=key, label_visibility="collapsed")
-    if report is not None and view == "Result":
+    if isinstance(report, MaskReport) and view == "Result":
+        results.mask_report(report)
+    elif isinstance(report, Report) and view == "Result":
         results.report(report, run.id)
     elif view == "Machine":
         panels = [panel for panel in MACHINE if any(key in series for key, _, _ in panel[1])]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from vlass_explorer.checkpoints import tasks
 from vlass_explorer.epochs import agreement
 from vlass_explorer.epochs.groups import Shown
 from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Prediction
@@ -32,6 +33,11 @@ def draw(gathered: Gathered, card: Checkpoint | None) -> None:
     """Draw a table with a row an image, and one sentence each on the agreement of native and matched answers."""
     if card is None:
         st.info("Choose a checkpoint on the left: it says what it makes of each image.")
+        return
+    try:
+        tasks.require(card, "classification")
+    except ExplorerError as error:
+        st.info(plain(error))
         return
     rows, answers = [], []
     for one in gathered.shown:

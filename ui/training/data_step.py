@@ -120,7 +120,7 @@ def data_set(dataset: str, data_dir: str, changed: str) -> datasets.DataSet:
 
 def summary(data: datasets.DataSet) -> None:
     """Draw how many cutouts each class has and what they are. Raises DatasetError where there is one class only."""
-    counts = data.counts
+    counts = {"Images with masks": len(data)} if data.is_masked else data.counts
     table = pd.DataFrame({"Class": list(counts), "Cutouts": list(counts.values())})
     bar = st.column_config.ProgressColumn("Cutouts", format="localized", min_value=0, max_value=max(counts.values()))
     st.dataframe(
@@ -137,7 +137,10 @@ def summary(data: datasets.DataSet) -> None:
     facts += [f"{folds} folds by the authors" if folds else "no folds by the authors"]
     terms = "  \n".join(plain(text) for text in (data.licence, data.citation) if text)
     st.caption(" · ".join(plain(fact) for fact in facts if fact), help=terms or None)
-    if len(counts) < 2:
+    if data.is_masked:
+        names = ", ".join(plain(name) for name in data.label_names)
+        st.caption(f"A class for each pixel: {names}. Choose panoptic_fpn or vt_fpn as the architecture.")
+    elif len(counts) < 2:
         raise DatasetError("This folder has one class only: a classifier needs two or more.")
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from vlass_explorer import preprocess, recipes
+from vlass_explorer import datasets, preprocess, recipes
 from vlass_explorer.options import of as options_of
+from vlass_explorer.recipes.validation import without
 from vlass_explorer.schema import INHERITED, RunConfig
 
 from .. import controls
@@ -16,7 +17,18 @@ from . import devices
 
 OPTIONS = options_of(RunConfig)
 ESSENTIAL = ("epochs", "batch_size", "learning_rate", "img_size", "fold", "device")
-ELSEWHERE = ("recipe", "dataset", "data_dir", "architecture", "weights", "tune", "tune_blocks", "name", "train_count")
+ELSEWHERE = (
+    "recipe",
+    "dataset",
+    "data_dir",
+    "architecture",
+    "task",
+    "weights",
+    "tune",
+    "tune_blocks",
+    "name",
+    "train_count",
+)
 """Fields that the other steps decide."""
 GROUPS = {
     "name": "Data",
@@ -63,9 +75,9 @@ def options(config: RunConfig, origin: str) -> RunConfig:
     with st.expander("All options", key="train_all"):
         folded = groups()
         for tab, (title, names) in zip(st.tabs(list(folded)), folded.items(), strict=True):
-            names = [*names, *(["train_count"] if title == "Data" and config.dataset == "simulated" else [])]
+            names = [*names, *(["train_count"] if title == "Data" and datasets.is_made(config.dataset) else [])]
             with tab, st.grid("auto", min_column_width=118, vertical_alignment="bottom"):
-                for field in names:
+                for field in (name for name in names if name not in without(config.task)):
                     chosen[field] = widget(field, getattr(config, field), origin + _follows(config, field))
     return recipes.validate(replace(config, **chosen))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 import timm
@@ -11,7 +12,8 @@ import torch
 
 from vlass_explorer import backbones, checkpoints
 from vlass_explorer.options import nearest
-from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig
+from vlass_explorer.recipes.validation import without
+from vlass_explorer.schema import MONITORS, NETWORKS, Checkpoint, ConfigError, ExplorerError, RunConfig
 
 from .form import widget
 
@@ -31,8 +33,8 @@ SOURCES = {"none": "random", "imagenet": "ImageNet", "checkpoint": "checkpoint"}
 
 @st.cache_data(show_spinner=False, max_entries=1)
 def architectures() -> list[str]:
-    """Every classification architecture: of this project, a few small ones, then all of timm by name."""
-    first = [*backbones.names(), *(name for name in FIRST if timm.is_model(name))]
+    """Every architecture: of this project, networks for pixels, a few small ones, then all of timm by name."""
+    first = [*backbones.names(), *NETWORKS, *(name for name in FIRST if timm.is_model(name))]
     return [*first, *(name for name in timm.list_models() if name not in first)]
 
 
@@ -49,12 +51,25 @@ def choice(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunCo
         help=f"{len(names):,} names: type a part of one. A pretrained tag may follow a dot.",
     )
     config = replace(config, architecture=checked_architecture(architecture or ""))
+    config = _of_task(config)
     config = _weights(config, cards, f"{origin}_{config.architecture}")
     with st.grid(2, min_column_width=118):
         config = replace(config, tune=widget("tune", config.tune, origin))
         if config.tune == "last":
             config = replace(config, tune_blocks=widget("tune_blocks", config.tune_blocks, origin))
     return config
+
+
+def _of_task(config: RunConfig) -> RunConfig:
+    """The same with the task of its architecture; options that only the other task has are as by default."""
+    is_network = config.architecture in NETWORKS
+    own = RunConfig(task="segmentation" if is_network else "classification")
+    changed: dict[str, Any] = {name: getattr(own, name) for name in without(own.task)}
+    if config.monitor not in MONITORS[own.task]:
+        changed["monitor"] = own.monitor
+    if is_network and config.tune == "last":
+        changed["tune"] = own.tune
+    return replace(config, task=own.task, **changed)
 
 
 def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> RunConfig:
@@ -93,15 +108,21 @@ def _weights(config: RunConfig, cards: Sequence[Checkpoint], origin: str) -> Run
 def checked_architecture(name: str) -> str:
     """The name itself where timm knows it; ConfigError with the nearest names otherwise."""
     backbones.register()
-    if timm.is_model(name):
+    if name in NETWORKS or timm.is_model(name):
         return name
     raise ConfigError(f"There is no architecture {name!r}{nearest(name, architectures())}.")
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def count(architecture: str, classes: int, img_size: int, patch_size: int, in_chans: int) -> int | None:
+def count(
+    architecture: str, classes: int, img_size: int, patch_size: int, in_chans: int, encoder: str = "", pyramid: int = 0
+) -> int | None:
     """Parameters of a model, built without memory for them; None where it cannot be built so."""
-    wishes = {"img_size": img_size, "in_chans": in_chans} | ({"patch_size": patch_size} if patch_size else {})
+    wishes: dict[str, Any] = {"img_size": img_size, "in_chans": in_chans} | (
+        {"patch_size": patch_size} if patch_size else {}
+    )
+    if architecture in NETWORKS:
+        wishes |= {"encoder": encoder} | ({"pyramid": pyramid} if pyramid else {})
     for arguments in (wishes, {key: value for key, value in wishes.items() if key != "img_size"}):
         try:
             with torch.device("meta"):

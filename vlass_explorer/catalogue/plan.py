@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from .. import __version__, checkpoints, runs
+from ..checkpoints import tasks
 from ..foreign import mapped
 from ..schema import CatalogueError, Checkpoint
 from ..schema.columns import Column
@@ -160,7 +161,7 @@ def read(folder: Path) -> Plan:
 
 def cards(plan: Plan) -> list[Checkpoint]:
     """The checkpoints that are asked; raises CatalogueError where the weights under a name are others by now."""
-    found = [checkpoints.find(one.name) for one in plan.asked]
+    found = [tasks.require(checkpoints.find(one.name), "classification") for one in plan.asked]
     for card, one in zip(found, plan.asked, strict=True):
         if card.sha256 != one.sha256:
             raise CatalogueError(

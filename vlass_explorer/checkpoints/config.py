@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ..foreign import mapped, reason
-from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
+from ..schema import NETWORKS, Checkpoint, CheckpointError, InputSpec, Provenance, Reports, Task
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -117,6 +117,9 @@ def to_card(config: Mapping[str, Any], path: Path) -> Checkpoint:
     model_args = need(config, "model_args", dict, "a table of arguments")
     if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
         raise CheckpointError(f"Checkpoint {path.name}: model_args may not hold {', '.join(forbidden)}.")
+    task = need(ours, "task", str, "a word")
+    if task not in get_args(Task) or (task == "segmentation") != (architecture in NETWORKS):
+        raise CheckpointError(f"Checkpoint {path.name}: {architecture} is no architecture for the task {task!r}.")
     labels = need(ours, "label_names", list, "a list of names")
     if not 1 <= len(labels) <= MAX_LABELS or not all(isinstance(name, str) and name for name in labels):
         raise CheckpointError(f"Checkpoint {path.name}: label_names should be a list of names.")
@@ -131,7 +134,7 @@ def to_card(config: Mapping[str, Any], path: Path) -> Checkpoint:
         name=path.name,
         path=path,
         architecture=architecture,
-        task=need(ours, "task", str, "a word"),
+        task=task,
         label_names=tuple(labels),
         input_spec=_input_spec(need(ours, "input_spec", dict, "a table"), path.name),
         parameters=parameters,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..quantities import angle, frequency
-from ..schema import Checkpoint, Figures
+from ..schema import Checkpoint, Figures, Overlap
 from .heads import FRONT
 
 README = "README.md"
@@ -40,11 +40,14 @@ def model_card(card: Checkpoint) -> str:
     parts = [f"# {card.name}", _summary(card), "## What it was trained on", _training(card)]
     if shares := card.provenance.class_fractions:
         rows = [(label, f"{share:.1%}") for label, share in shares.items()]
-        parts += ["Share of each class in the training cutouts:", _table(("class", "share"), rows)]
+        what = "labelled pixels" if card.task == "segmentation" else "training cutouts"
+        parts += [f"Share of each class in the {what}:", _table(("class", "share"), rows)]
     parts += ["## What it has seen", _seen(card)]
     evaluations = card.reports.evaluations
     if evaluations:
         parts += ["## How good it is", _scores(evaluations, card.reports.floors)]
+    if marks := card.reports.segmentations:
+        parts += ["## How good it is", *(_segmentation(card, name, found) for name, found in marks.items())]
     for name, figures in evaluations.items():
         if table := _confusion(card, figures.table.get("confusion")):
             parts += [f"Confusion, {_cell(name)} (rows: true, columns: predicted):", table]
@@ -61,7 +64,10 @@ def _summary(card: Checkpoint) -> str:
     spec = card.input_spec
     labels = ", ".join(map(_cell, card.label_names))
     front = " behind a spatial transformer" if card.model_args.get(FRONT) == "stn" else ""
-    text = f"{card.architecture}{front} with {card.parameters:,} parameters. It tells {labels} apart"
+    is_segmentation = card.task == "segmentation"
+    over = f" over {_cell(card.model_args.get('encoder'))}" if is_segmentation else ""
+    does = f"It gives each pixel one of the classes {labels}" if is_segmentation else f"It tells {labels} apart"
+    text = f"{card.architecture}{over}{front} with {card.parameters:,} parameters. {does}"
     text += f" in cutouts of {_cell(spec.survey)}." if spec.survey else "."
     if card.provenance.simulated:
         text += " **Trained on simulated cutouts only**: its scores say nothing yet about real sources."
@@ -129,6 +135,31 @@ def _scores(evaluations: Mapping[str, Figures], floors: Mapping[str, float | Non
     return _table(heads, rows)
 
 
+def _segmentation(card: Checkpoint, name: str, found: Mapping[str, Any]) -> str:
+    """One evaluation of the classes of pixels: figures of the whole part, and of each class."""
+    interval = found.get("mean_iou_interval")
+    spread = ""
+    if isinstance(interval, (list, tuple)) and len(interval) == 2 and None not in interval:
+        spread = f" (95 % bootstrap interval over images {interval[0]:.3f} to {interval[1]:.3f})"
+    seen = Overlap.of(found.get("seen"))
+    edges = _number(found.get("boundary_f1"))
+    beam = found.get("tolerance")
+    near = f", boundary F1 {edges} within one beam ({beam:.2f} pixels)" if edges and beam else ""
+    text = (
+        f"{EVALUATIONS.get(name, name)}, {found.get('count')} images: mean IoU {_number(found['mean_iou'])}{spread}, "
+        f"pixel accuracy {_number(found.get('pixel_accuracy'))}{near}; "
+        f"seen before: {seen.label if seen else 'unknown'}."
+    )
+    keys = ("iou", "precision", "recall", "boundary_f1")
+    classes = found.get("per_class")
+    rows: list[tuple[Any, ...]] = [
+        (label, *(_number(row.get(key)) for key in keys), row.get("support"))
+        for label, row in (classes.items() if isinstance(classes, Mapping) else ())
+        if isinstance(row, Mapping)
+    ]
+    return f"{text}\n\n{_table(('class', 'IoU', 'precision', 'recall', 'boundary F1', 'pixels'), rows)}"
+
+
 def _confusion(card: Checkpoint, confusion: Any) -> str:
     if not isinstance(confusion, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in confusion):
         return ""
@@ -154,6 +185,11 @@ def _usage(card: Checkpoint) -> str:
         "from vlass_explorer import checkpoints",
         f'card = checkpoints.find("{card.name}")',
         "model = checkpoints.load(card)",
+        *(
+            ["found = segmentation.segment(model, card.input_spec, cutout)  # from vlass_explorer import segmentation"]
+            if card.task == "segmentation"
+            else []
+        ),
         "```",
         "",
         f"sha256 of `model.safetensors`: `{card.sha256}`",

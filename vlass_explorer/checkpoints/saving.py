@@ -47,8 +47,8 @@ def save(
     Floating point tensors become float16 where ``half`` is set (float32 where float16 would overflow).  ``seen`` are
     the cutouts that decided the weights; without it the card does not say what it has seen. The folder is loaded again
     before it takes its name, so what is on the shelf can be loaded.  Raises CheckpointError for an impossible name, a
-    name that is taken (unless ``overwrite``), or a model that ``architecture``, ``model_args`` and ``label_names`` do
-    not describe.
+    name that is taken (unless ``overwrite``), or a model that ``task``, ``architecture``, ``model_args`` and
+    ``label_names`` do not describe.
     """
     import safetensors.torch
 
@@ -139,7 +139,7 @@ def _with_list(provenance: Provenance, seen: Seen | None) -> Provenance:
 
 
 def _try_out(card: Checkpoint) -> None:
-    """Load the folder and classify one empty image of the size that its input description makes."""
+    """Load the folder and ask it about one empty image of the size that its input description makes."""
     import torch
 
     spec = card.input_spec
@@ -150,8 +150,10 @@ def _try_out(card: Checkpoint) -> None:
         )
     ), torch.inference_mode():
         logits = load(card)(torch.zeros(1, spec.in_chans, spec.img_size, spec.img_size))
-    if logits.shape != (1, len(card.label_names)):
-        raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of one a label.")
+    is_map = card.task == "segmentation"
+    if logits.shape != (1, len(card.label_names), *((spec.img_size,) * 2 if is_map else ())):
+        wanted = "one a label and pixel" if is_map else "one a label"
+        raise CheckpointError(f"{card.architecture} gives {tuple(logits.shape)} values instead of {wanted}.")
 
 
 def round_to_stored(model: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..schema import INHERITED, Ancestor, Checkpoint, CheckpointError, RunConfig
+from ..schema import INHERITED, NETWORKS, Ancestor, Checkpoint, CheckpointError, RunConfig
 from .config import WEIGHTS, read_config
 from .heads import FRONT, MLP_HEAD, NONE
 from .shelf import find, read
@@ -62,6 +62,9 @@ def inherited_options(card: Checkpoint) -> dict[str, Any]:
         "head": "mlp" if card.model_args.get(MLP_HEAD) else "simple",
         "front": str(card.model_args.get(FRONT, NONE)),
         "patch_size": patch if isinstance(patch, int) else 0,
+        "task": "segmentation" if card.architecture in NETWORKS else "classification",
+        "encoder": str(card.model_args.get("encoder", RunConfig.encoder)),
+        "pyramid": int(card.model_args.get("pyramid", RunConfig.pyramid)),
     }
     return {key: own[key] if key in own else getattr(card.input_spec, key) for key in INHERITED}
 

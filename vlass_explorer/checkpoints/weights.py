@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..foreign import mapped, reason
-from ..schema import RENAMED, Checkpoint, CheckpointError, TakesNoArgument
+from ..schema import NETWORKS, RENAMED, Checkpoint, CheckpointError, ConfigError, TakesNoArgument
 from .config import FORBIDDEN_ARGS, WEIGHTS, check_head, read_config, read_header
 from .heads import completed, plain_arguments
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -> nn.Module:
-    """An untrained model of timm or of ``vlass_explorer.backbones``, without any download.
+    """An untrained model of timm, of ``vlass_explorer.backbones`` or of ``segmentation``, without any download.
 
     ``model_args`` are the keyword arguments of ``timm.create_model`` that shape it (img_size, patch_size, in_chans);
     ``mlp_head`` among them puts an MLP in the place of the classifier, ``front`` something before the model; see
-    ``heads.completed``.
+    ``heads.completed``; networks that label pixels take ``encoder`` and ``pyramid``, and what the encoder takes.
     Raises CheckpointError for an unknown architecture (with the nearest names) or arguments that it does not take.
     """
     # Here and not above: cards are listed without torch.
@@ -32,10 +32,25 @@ def create(architecture: str, num_classes: int, model_args: Mapping[str, Any]) -
     architecture = RENAMED.get(architecture, architecture)
     if forbidden := sorted(FORBIDDEN_ARGS & model_args.keys()):
         raise CheckpointError(f"model_args may not hold {', '.join(forbidden)}.")
+    if architecture in NETWORKS:
+        return _of_segmentation(architecture, num_classes, model_args)
     make: Callable[..., nn.Module] = headed.build if backbones.is_plain(architecture) else _of_timm(architecture)
     with mapped(lambda error: _refusal(error, architecture, model_args)):
         model = make(architecture, num_classes=num_classes, **plain_arguments(model_args))
         return completed(model, num_classes, model_args)
+
+
+def _of_segmentation(name: str, num_classes: int, model_args: Mapping[str, Any]) -> nn.Module:
+    """A network that labels pixels; Python tells an argument that its encoder does not take in words only."""
+    from .. import segmentation
+
+    try:
+        return segmentation.create(name, num_classes, **model_args)
+    except ConfigError as error:
+        cause = error.__cause__
+        raise (_refusal(cause, name, model_args) if isinstance(cause, TypeError) else CheckpointError(str(error))) from error
+    except TypeError as error:
+        raise _refusal(error, name, model_args) from error
 
 
 def _of_timm(architecture: str) -> Callable[..., nn.Module]:

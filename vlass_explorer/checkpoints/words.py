@@ -25,7 +25,11 @@ def trained_on(card: Checkpoint) -> str:
 
 
 def score(reports: Reports) -> str | None:
-    """Macro F1 with its interval and the accuracy of the first evaluation on a card."""
+    """Macro F1 with its interval and the accuracy of the first evaluation on a card; mean IoU of classes of pixels."""
+    for name, marks in reports.segmentations.items():
+        low, high = marks.get("mean_iou_interval") or (None, None)
+        spread = f" ({low:.2f} to {high:.2f})" if low is not None and high is not None else ""
+        return f"Mean IoU {marks['mean_iou']:.2f}{spread}, {name}"
     found = {name: figures for name, figures in reports.evaluations.items() if figures.macro_f1 is not None}
     if not found:
         return None

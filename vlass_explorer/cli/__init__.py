@@ -1,4 +1,4 @@
-"""The command line: checkpoints, methods, profile, predict, classify, work, merge, explain, cutouts, epochs, simulate.
+"""The command line: a file for each command, and what they share.
 
 Exit codes: 0, all done; 2, something could not be done, each told in one sentence on standard error, the rest is done.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..foreign import sentence
 from ..schema import ExplorerError
-from . import classify, cutouts, epochs, explain, listing, methods, parts, predict, profile, simulate
+from . import classify, cutouts, epochs, explain, listing, methods, parts, predict, profile, segment, simulate
 from .terminal import FAILED, complain
 
 __all__ = ["main", "parser"]
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"VLASS Explorer {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (listing, methods, profile, predict, classify, parts, explain, cutouts, epochs, simulate):
+    for command in (listing, methods, profile, predict, classify, parts, explain, segment, cutouts, epochs, simulate):
         command.add(commands)
     return top
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from .. import checkpoints, devices
+from ..checkpoints import tasks
 from ..progress import watch
 from ..schema import CatalogueError
 from . import inputs
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Answer what the folder lacks, merge, and say what was proven."""
     from ..catalogue import merge, parts, plan, pool
 
-    cards = [checkpoints.find(name) for name in dict.fromkeys(args.checkpoint)]
+    cards = [tasks.require(checkpoints.find(name), "classification") for name in dict.fromkeys(args.checkpoint)]
     found = _inputs(args)
     workers = args.workers if args.workers > 0 else pool.cores()
     made = plan.make(args.out, found, cards, _how(args), cores=workers)

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints, devices
+from ..checkpoints import tasks
 from ..schema import Checkpoint, Cutout, ExplorerError, InputError, UnsupportedError
 from . import inputs
 from .options import parse_options, parse_query
@@ -39,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write four files a cutout and print their paths."""
-    card = checkpoints.find(args.checkpoint)
+    card = tasks.require(checkpoints.find(args.checkpoint), "classification")
     for label in filter(None, (args.target, args.against)):
         if label not in card.label_names:
             raise InputError(f"{card.name} has no label {label!r}; it has {', '.join(card.label_names)}.")

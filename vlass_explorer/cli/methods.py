@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
+from ..checkpoints import tasks
 from ..schema import ConfigError
 from . import verify
 from .terminal import say, shown
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         return verify.run(args)
     if args.img_size:
         raise ConfigError("A size of the input goes with --verify.")
-    card = checkpoints.find(args.checkpoint)
+    card = tasks.require(checkpoints.find(args.checkpoint), "classification")
     from .. import explainers
 
     model = checkpoints.load(card)

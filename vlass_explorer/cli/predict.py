@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints, devices
+from ..checkpoints import tasks
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 from . import inputs
 from .record import record
@@ -57,7 +58,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one record a readable file, in order; with --out write a row for each input."""
-    card = checkpoints.find(args.checkpoint)
+    card = tasks.require(checkpoints.find(args.checkpoint), "classification")
     entries = inputs.expand_each(args.files)
     table = _table(args, entries, card)
     places = [place for place, (_, reason) in enumerate(entries) if not reason]

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
+from ..checkpoints import tasks
 from ..schema import CheckpointError, ConfigError, TakesNoArgument
 from .terminal import FAILED, complain, say, shown
 
@@ -54,7 +55,7 @@ def _model(name: str, img_size: list[int] | None) -> tuple[nn.Module, int]:
         except CheckpointError as error:
             raise (error if _is_architecture(name) else unknown) from None
         return model.eval(), 3
-    return checkpoints.load(card), card.input_spec.in_chans
+    return checkpoints.load(tasks.require(card, "classification")), card.input_spec.in_chans
 
 
 def _is_architecture(name: str) -> bool:

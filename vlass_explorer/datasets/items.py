@@ -29,6 +29,8 @@ class Item:
     """The authors' validation fold."""
     split: str = ""
     """train, validation or test, where the data set says so instead of folds."""
+    mask: Callable[[], NDArray[np.uint8]] | None = field(default=None, repr=False, compare=False)
+    """Sets with masks: class of each pixel (ny, nx), row 0 as in the cutout, ``IGNORE`` where it is not known."""
     key: str = field(default="", repr=False, compare=False)
     """What the cutout depends on (file, size, time of change; or seed), for the cache; empty: never kept in it."""
 
@@ -64,6 +66,11 @@ class DataSet:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def is_masked(self) -> bool:
+        """Has each pixel a class, and the images none?"""
+        return any(item.mask is not None for item in self.items)
 
     @property
     def labels(self) -> NDArray[np.int64]:

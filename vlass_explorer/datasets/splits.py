@@ -86,7 +86,14 @@ def split(
 
 
 def check_classes(data_set: DataSet, usable: Indices) -> None:
-    """Raise DatasetError where there is nothing to learn: one class, or a class with a single item."""
+    """Raise DatasetError where there is nothing to learn: one class, or a class with a single item.
+
+    Classes of pixels are counted elsewhere: of a set with masks two images will do.
+    """
+    if data_set.is_masked:
+        if len(usable) < 2:
+            raise DatasetError(f"{data_set.title} has fewer than two images with masks: none would be held out.")
+        return
     counts = np.bincount(data_set.labels[usable], minlength=len(data_set.label_names))
     present = [(name, int(n)) for name, n in zip(data_set.label_names, counts, strict=True) if n]
     if len(present) < 2:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from .. import augment, preprocess
 from ..schema import (
+    IGNORE,
     Cutout,
     Cutouts,
     DatasetError,
@@ -37,7 +38,7 @@ from ..schema import (
 from . import cache, identity
 from .items import DataSet, Item, unreadable
 
-FORMAT = 3  # changes when what is written, or how a stretch computes it, changes
+FORMAT = 4  # changes when what is written, or how a stretch computes it, changes
 # Fields of InputSpec that decide the stretched pixels and the field of view.
 SPEC = (
     "stretch",
@@ -75,6 +76,18 @@ class Stretched:
     """ICRS right ascension and declination of each cutout's centre in degrees (N, 2), NaN without coordinates."""
     failures: Mapping[int, str]
     """Items that cannot be read, with the sentence that names each."""
+    masks: tuple[NDArray[np.uint8], ...] = ()
+    """Sets with masks: class of each pixel of the groups, each (n, chan, h, w); ``IGNORE`` without data."""
+
+    def labels(self, group: int, rows: Sequence[int], window: Window) -> NDArray[np.uint8]:
+        """The window of masks of one group (len(rows), h, w), ``IGNORE`` outside them."""
+        found = np.full((len(rows), *window.shape), IGNORE, np.uint8)
+        masks = self.masks[group][:, 0]
+        y0, x0, (ny, nx) = max(window.y0, 0), max(window.x0, 0), masks.shape[1:]
+        y1, x1 = max(min(window.y1, ny), y0), max(min(window.x1, nx), x0)
+        part = masks[list(rows), y0:y1, x0:x1]
+        found[:, y0 - window.y0 : y1 - window.y0, x0 - window.x0 : x1 - window.x0] = part
+        return found
 
     def crops(self, group: int, rows: Sequence[int], window: Window) -> Image:
         """The window of images of one group (len(rows), chan, h, w), NaN outside them."""
@@ -104,7 +117,8 @@ def stretched(
     config = replace(config, rotate=True, zoom=max(config.zoom, ZOOM), shift=max(config.shift, SHIFT))
     keys = [item.key for item in data_set.items]
     decided = [getattr(spec, name) for name in SPEC]
-    key = json.dumps([FORMAT, decided, config.zoom, config.shift, keys]) if all(keys) else ""
+    kind = ["masks", *data_set.label_names] if data_set.is_masked else []
+    key = json.dumps([FORMAT, decided, config.zoom, config.shift, keys, *kind]) if all(keys) else ""
 
     def entry() -> Path:
         return cache.entry(key, lambda folder: _build(folder, data_set, spec, config, allowed, check), check)
@@ -151,6 +165,17 @@ def _image(item: Item, spec: InputSpec) -> tuple[Cutout, Image, Window]:
     return cutout, preprocess.stretched(cutout, spec).reshape(-1, *cutout.shape), preprocess.window(cutout, spec)
 
 
+def _mask(item: Item, cutout: Cutout) -> NDArray[np.uint8] | None:
+    """The mask of an item (1, ny, nx), None where the set has none; UnreadableItem as its reader says."""
+    if item.mask is None:
+        return None
+    mask = item.mask()
+    if mask.shape != cutout.shape:
+        (my, mx), (ny, nx) = mask.shape, cutout.shape
+        raise UnreadableItem(item.name, f"its mask has {mx} × {my} pixels and the image {nx} × {ny}.")
+    return np.where(np.isfinite(cutout.pixels), mask, np.uint8(IGNORE))[None]
+
+
 def _build(
     folder: Path, data_set: DataSet, spec: InputSpec, config: RunConfig, allowed: float, check: Callable[[], None]
 ) -> None:
@@ -159,11 +184,12 @@ def _build(
     place, rms, maxima = np.full((count, 2), -1), np.full(count, np.nan), np.zeros(count, np.float32)
     hashes, centres = np.full(count, "", "U16"), np.full((count, 2), np.nan)
     failures: dict[int, str] = {}
-    with Groups(folder) as groups:
+    with Groups(folder) as groups, Groups(folder, "masks") as labels:
         for index, item in enumerate(data_set.items):
             check()
             try:
                 cutout, image, window = _image(item, spec)
+                mask = _mask(item, cutout)
             except ExplorerError as error:
                 failures[index] = str(error) if isinstance(error, UnreadableItem) else f"{item.name}: {error}"
                 if len(failures) > allowed * count + TOLD:
@@ -172,7 +198,11 @@ def _build(
             wide = augment.reach(window, config)
             y0, x0 = max(wide.y0, 0), max(wide.x0, 0)
             part = image[:, y0 : max(wide.y1, y0), x0 : max(wide.x1, x0)]
-            place[index] = groups.add(part, Window(window.y0 - y0, window.y1 - y0, window.x0 - x0, window.x1 - x0))
+            inner = Window(window.y0 - y0, window.y1 - y0, window.x0 - x0, window.x1 - x0)
+            place[index] = groups.add(part, inner)
+            if mask is not None:
+                own = mask[:, y0 : max(wide.y1, y0), x0 : max(wide.x1, x0)]
+                labels.add(np.broadcast_to(own, part.shape), inner)  # as many channels, so in the same group and row
             if cutout.noise is not None:
                 rms[index] = cutout.noise.rms * preprocess.unit_factor(cutout, spec)
             maxima[index] = float(preprocess.maximum(torch.from_numpy(image)[None])[0])
@@ -185,10 +215,17 @@ def _build(
 
 def _open(folder: Path) -> Stretched:
     told = json.loads((folder / "groups.json").read_text(encoding="utf-8"))
-    images = [np.load(folder / _name(n), mmap_mode="r", allow_pickle=False) for n in range(len(told["windows"]))]
+    images, masks = (
+        tuple(
+            np.load(file, mmap_mode="r", allow_pickle=False)
+            for n in range(len(told["windows"]))
+            if (file := folder / f"{kind}{n}.npy").exists()
+        )
+        for kind in ("images", "masks")
+    )
     with np.load(folder / "items.npz", allow_pickle=False) as items:
         return Stretched(
-            tuple(images),
+            images,
             tuple(Window(*window) for window in told["windows"]),
             items["place"],
             items["rms"],
@@ -196,14 +233,15 @@ def _open(folder: Path) -> Stretched:
             items["content"],
             items["centres"],
             {int(index): text for index, text in told["failures"].items()},
+            masks,
         )
 
 
 class Groups:
     """Files of images of one shape and field of view each, written one image at a time, finished on leaving."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, kind: str = "images") -> None:
+        self._folder, self._kind = folder, kind
         self._files: dict[tuple[int, ...], BinaryIO] = {}
         self._counts: list[int] = []
 
@@ -214,31 +252,28 @@ class Groups:
         for (kind, file), count in zip(self._files.items(), self._counts, strict=True):
             with file:
                 file.seek(0)
-                self._header(file, count, kind)
+                self._header(file, count, kind, self._type)
 
     @property
     def windows(self) -> list[tuple[int, ...]]:
         """Field of view of each group as (y0, y1, x0, x1)."""
         return [kind[3:] for kind in self._files]
 
-    def add(self, image: Image, window: Window) -> tuple[int, int]:
+    def add(self, image: NDArray[Any], window: Window) -> tuple[int, int]:
         """Group and row of an image (chan, h, w) that is written now."""
         kind = (*image.shape, window.y0, window.y1, window.x0, window.x1)
         if kind not in self._files:
-            self._files[kind] = (self._folder / _name(len(self._files))).open("wb")
+            self._files[kind] = (self._folder / f"{self._kind}{len(self._files)}.npy").open("wb")
             self._counts.append(0)
-            self._header(self._files[kind], 0, kind)
+            self._type = image.dtype.str
+            self._header(self._files[kind], 0, kind, self._type)
         group = list(self._files).index(kind)
         self._files[kind].write(image.tobytes())
         self._counts[group] += 1
         return group, self._counts[group] - 1
 
     @staticmethod
-    def _header(file: BinaryIO, count: int, kind: tuple[int, ...]) -> None:
+    def _header(file: BinaryIO, count: int, kind: tuple[int, ...], descr: str) -> None:
         """The NPY header; numpy leaves room in it for the first axis to grow."""
         shape = (count, *kind[:3])
-        npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-
-
-def _name(group: int) -> str:
-    return f"images{group}.npy"
+        npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})

@@ -6,10 +6,22 @@ checkpoints, ``averaging`` makes one of several. Pages, the command line and the
 
     part = parts.select(card, parts.config_of(card, data_dir="DIR"), "test")
     report = evaluate(checkpoints.load(card), card, part).report
+
+``masks`` does the same for images whose pixels have classes.
 """
 
 from .images import Images
+from .masks import MaskResult, evaluate_mask_images, evaluate_masks
 from .parts import Part
 from .scores import EvaluationResult, evaluate, evaluate_images
 
-__all__ = ["EvaluationResult", "Images", "Part", "evaluate", "evaluate_images"]
+__all__ = [
+    "EvaluationResult",
+    "Images",
+    "MaskResult",
+    "Part",
+    "evaluate",
+    "evaluate_images",
+    "evaluate_mask_images",
+    "evaluate_masks",
+]

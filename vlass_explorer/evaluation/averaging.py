@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoints import load
+from ..checkpoints import load, tasks
 from ..schema import Checkpoint, CheckpointError, InputSpec
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def check_alike(cards: Sequence[Checkpoint]) -> None:
     if len(cards) < 2:
         raise CheckpointError("Averaging takes two checkpoints or more.")
     first = cards[0]
+    for card in cards:
+        tasks.require(card, "classification")
     for place, card in enumerate(cards[1:], start=1):
         pair = f"{first.name} and {card.name}"
         if card.sha256 in {other.sha256 for other in cards[:place]}:

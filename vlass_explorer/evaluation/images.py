@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import preprocess
@@ -46,6 +47,14 @@ class Images:
         for where, crops, _ in self._crops(batch):
             x[where.to(device)] = self._finished(crops, batch[where], device)
         return x, self.labels[batch].to(device)
+
+    def truths(self, batch: Tensor) -> list[NDArray[np.uint8]]:
+        """Class of each native pixel of the field of view (h, w) of positions (B,), of a set with masks."""
+        found = []
+        for group, row in self._place[batch].tolist():
+            window = self._images.windows[group]
+            found.append(self._images.labels(group, [row], window)[0])
+        return found
 
     def _crops(
         self, batch: Tensor, reach: Callable[[Window], Window] = lambda window: window

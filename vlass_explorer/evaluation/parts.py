@@ -119,7 +119,7 @@ def relabel(data_set: DataSet, card: Checkpoint) -> DataSet:
     names, known = data_set.label_names, card.label_names
     if names == known:
         return data_set
-    if any(names[label] not in known for label in np.unique(data_set.labels)):
+    if data_set.is_masked or any(names[label] not in known for label in np.unique(data_set.labels)):
         raise DatasetError(
             f"{card.name} knows {', '.join(known)}; the data set has {', '.join(names)}: choose a data set without "
             "other classes."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import progress
+from ..checkpoints import tasks
 from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Overlap, Report
 from . import metrics, unseen
@@ -41,6 +42,9 @@ def evaluate(
     model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu", tta: bool = False
 ) -> EvaluationResult:
     """What a checkpoint's model says of a part of a data set; reports progress. Errors as ``evaluate_images``."""
+    tasks.require(card, "classification")
+    if part.data_set.is_masked:
+        raise DatasetError(f"{part.data_set.title} has a class for each pixel: {card.name} tells whole images apart.")
     with progress.part(0, 2):
         images = part.images(card)
     with progress.part(1, 2):

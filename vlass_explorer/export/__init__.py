@@ -5,7 +5,7 @@
 """
 
 from .cube import cube_bytes
-from .files import safe_stem, unique_stem, write
+from .files import replace_file, safe_stem, unique_stem, write
 from .fits import covering_wcs, fits_bytes
 from .manifest import Item, Provenance, flips_json, flips_manifest, manifest, manifest_json, manifests_json
 from .measured import measured_regions, statistics_csv, statistics_rows
@@ -28,6 +28,7 @@ __all__ = [
     "measured_regions",
     "png_bytes",
     "regions_bytes",
+    "replace_file",
     "safe_stem",
     "sheet_bytes",
     "statistics_csv",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from ..cutouts import names
-from ..schema import Cutout, Explanation
+from ..schema import Cutout, Explanation, InputError
 from .fits import fits_bytes
 from .manifest import Provenance, manifest_json
 from .png import png_bytes
@@ -30,6 +31,18 @@ def unique_stem(name: str, taken: set[str]) -> str:
         candidate = f"{stem}-{number}"
     taken.add(candidate.casefold())
     return candidate
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, in place of one of its name; InputError where that cannot be."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error}); make room or name another.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write(folder: Path, stem: str, explanation: Explanation, cutout: Cutout, provenance: Provenance) -> list[Path]:

@@ -18,12 +18,13 @@ LEARNING: tuple[Panel, ...] = (
     ("Loss", (("train_loss", "training", TRAINING), ("val_loss", "validation", VALIDATION))),
     ("Macro F1", (("val_macro_f1", "validation", VALIDATION),)),
 )
+SEGMENTING: tuple[Panel, ...] = (LEARNING[0], ("Mean IoU", (("val_mean_iou", "validation", VALIDATION),)))
 MACHINE: tuple[Panel, ...] = (
     ("Learning rate", (("lr", "learning rate", OTHER),)),
     ("Images a second", (("images_per_second", "images a second", OTHER),)),
     ("Memory (MiB)", (("memory_mib", "memory", OTHER),)),
 )
-SHARES = ("Macro F1", "Accuracy")
+SHARES = ("Macro F1", "Accuracy", "Mean IoU")
 """Panels whose axis runs from 0 to 1."""
 
 

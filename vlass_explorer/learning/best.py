@@ -7,17 +7,23 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..schema import RunConfig
+from ..schema import MONITORS, RunConfig
 
 FALLING = ("val_loss",)
+
+
+def monitored(config: RunConfig) -> str:
+    """The validation figure that says which epoch of a run is best: the usual one of its task unless it was given."""
+    known = MONITORS[config.task]
+    return config.monitor if config.monitor in known else known[0]
 
 
 class Best:
     """The best value of the monitored figure; a figure that is not a number is never best."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._config = config
-        self._sign = -1.0 if config.monitor in FALLING else 1.0
+        self._config, self.monitor = config, monitored(config)
+        self._sign = -1.0 if self.monitor in FALLING else 1.0
         self.value, self.epoch = math.nan, -1
         self._mark, self._marked = -math.inf, -1
         self.weights: dict[str, Tensor] = {}
@@ -39,7 +45,7 @@ class Best:
 
     def shown(self) -> dict[str, float]:
         """The best value under its name, for the status."""
-        return {f"best_{self._config.monitor.removeprefix('val_')}": self.value} if self.epoch >= 0 else {}
+        return {f"best_{self.monitor.removeprefix('val_')}": self.value} if self.epoch >= 0 else {}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values that a resumed run needs."""

@@ -52,7 +52,10 @@ class Data:
         return {**{part: images.names for part, images in parts.items()}, "unreadable": self.unreadable}
 
     def class_fractions(self) -> dict[str, float]:
-        """Share of each class in the training split."""
+        """Share of each class in the training split, of its images or of their labelled pixels."""
+        if self.data_set.is_masked:
+            pixels = self.train.pixel_counts(len(self.label_names))
+            return {name: float(n / pixels.sum()) for name, n in zip(self.label_names, pixels, strict=True)}
         counts = torch.bincount(self.train.labels, minlength=len(self.label_names))
         return {name: int(n) / len(self.train) for name, n in zip(self.label_names, counts, strict=True)}
 
@@ -73,10 +76,22 @@ def test_indices(data_set: DataSet, config: RunConfig) -> list[int]:
 
 def _check_classes(labels: list[int], validation: int, data_set: DataSet, config: RunConfig) -> None:
     counts = Counter(labels)
-    missing = [name for k, name in enumerate(data_set.label_names) if not counts[k]]
+    # Classes of pixels are counted once the masks are read.
+    names = ["images"] if data_set.is_masked else data_set.label_names
+    missing = [name for k, name in enumerate(names) if not counts[k]]
     if missing or not validation:
         what = f"no training cutout of {', '.join(missing)}" if missing else "no validation cutout"
         raise DatasetError(f"Fold {config.fold} of the split {config.split!r} has {what}; choose another split.")
+
+
+def check_task(data_set: DataSet, config: RunConfig) -> None:
+    """DatasetError where a data set has no masks and a run needs them, or has them and the run wants one label each."""
+    if data_set.is_masked and config.task == "classification":
+        raise DatasetError(f"{data_set.title} has a class for each pixel: set task=segmentation and its architecture.")
+    if not data_set.is_masked and config.task == "segmentation":
+        raise DatasetError(
+            f"{data_set.title} has no masks: task=segmentation reads mask_folders, coco_masks and simulated_masks."
+        )
 
 
 def load(config: RunConfig, check: Callable[[], None]) -> Data:
@@ -89,6 +104,7 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
     if config.stretch not in known:
         raise ConfigError(f"There is no stretch {config.stretch!r}{nearest(config.stretch, known)}.")
     data_set = open_data_set(config)
+    check_task(data_set, config)
     train_indices, validation_indices = split_indices(data_set, config)
     card = starting.starting_checkpoint(config)
     start = None if card is None else card.input_spec
@@ -100,6 +116,12 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
         mean, std = train.statistics()
         spec = replace(spec, mean=(mean,), std=(std,))
     train.spec = spec
+    if data_set.is_masked:
+        counts = zip(data_set.label_names, train.pixel_counts(len(data_set.label_names)).tolist(), strict=True)
+        if absent := [name for name, count in counts if not count]:
+            raise DatasetError(
+                f"No training pixel of {data_set.title} is {' or '.join(absent)}: leave the class out, or label some."
+            )
     validation = Images(data_set, validation_indices, spec, images)
     _check_classes(train.labels.tolist(), len(validation), data_set, config)
     return Data(data_set, spec, train, validation, images, test_indices(data_set, config))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .. import segmentation
 from ..schema import RunConfig
 from .seeds import MIX, generator
 
@@ -19,6 +20,29 @@ def class_weights(labels: Tensor, classes: int, config: RunConfig) -> Tensor:
         return torch.ones(classes)
     weights = (counts.mean() / counts) ** config.class_weight_power
     return weights / (weights * counts).sum() * counts.sum()
+
+
+def pixel_weights(counts: Tensor, config: RunConfig) -> Tensor:
+    """Weight of each class of pixels (K,) from their numbers (K,), as ``class_weights`` makes it from labels."""
+    if not config.class_weighting:
+        return torch.ones(len(counts))
+    counts = counts.double().clamp_min(1.0)
+    weights = (counts.mean() / counts) ** config.class_weight_power
+    return (weights / (weights * counts).sum() * counts.sum()).float()
+
+
+def mask_loss(logits: Tensor, masks: Tensor, weights: Tensor, name: str) -> Tensor:
+    """The loss of a run, "cross_entropy+dice" for a sum: logits (B, K, H, W), masks (B, H, W), class weights (K,).
+
+    The weights are those of the cross-entropy alone.
+    """
+    terms = [
+        segmentation.cross_entropy(logits.float(), masks, weight=weights)
+        if part == "cross_entropy"
+        else segmentation.LOSSES[part](logits.float(), masks)
+        for part in name.split("+")
+    ]
+    return torch.stack(terms).sum()
 
 
 def targets(labels: Tensor, classes: int, smoothing: float) -> Tensor:

@@ -17,7 +17,7 @@ from ..front import SMALLEST, backbone
 from ..schema import Checkpoint, CheckpointError, ConfigError, RunConfig, TakesNoArgument
 from . import fill, mimetic
 
-OWN = ("in_chans", "img_size", "patch_size", checkpoints.MLP_HEAD, checkpoints.FRONT)
+OWN = ("in_chans", "img_size", "patch_size", checkpoints.MLP_HEAD, checkpoints.FRONT, "encoder", "pyramid")
 """Arguments of an architecture that options of a run decide."""
 
 
@@ -25,6 +25,9 @@ def _wishes(config: RunConfig, start: Checkpoint | None) -> dict[str, Any]:
     """Arguments of the architecture; what no option says (a depth) is as the starting checkpoint has it."""
     passed_on = {} if start is None else {key: v for key, v in start.model_args.items() if key not in OWN}
     wishes: dict[str, Any] = {**passed_on, "in_chans": config.in_chans, "img_size": config.img_size}
+    if config.task == "segmentation":
+        wishes["encoder"] = config.encoder
+        wishes |= {"pyramid": config.pyramid} if config.pyramid else {}
     if config.head == "mlp":
         wishes[checkpoints.MLP_HEAD] = True
     if config.front != "none":
@@ -81,14 +84,27 @@ def _create(config: RunConfig, arguments: dict[str, Any], count: int) -> nn.Modu
     backbones.register()  # so that timm's own sentence names what it lacks
     torch.manual_seed(config.seed)
     plain = checkpoints.plain_arguments(arguments)
+    source = config.encoder if config.task == "segmentation" else config.architecture
     with mapped(
         lambda error: ConfigError(
-            f"The ImageNet weights of {config.architecture} cannot be had ({reason(error)}): connect to the "
+            f"The ImageNet weights of {source} cannot be had ({reason(error)}): connect to the "
             "Hugging Face hub once, or set weights=none."
         )
     ):
+        if config.task == "segmentation":
+            return _with_encoder(model, config, arguments)
         model = timm.create_model(config.architecture, pretrained=True, num_classes=count, **plain)
     return checkpoints.completed(model, count, arguments)
+
+
+def _with_encoder(model: nn.Module, config: RunConfig, arguments: dict[str, Any]) -> nn.Module:
+    """A network that labels pixels, its encoder with timm's weights."""
+    encoder: Any = model.encoder
+    rest = {key: value for key, value in arguments.items() if key not in ("encoder", "pyramid")}
+    levels = encoder.feature_info.out_indices
+    trained = timm.create_model(config.encoder, pretrained=True, features_only=True, out_indices=levels, **rest)
+    encoder.load_state_dict(trained.state_dict())
+    return model
 
 
 def classifier_names(model: nn.Module) -> set[str]:

@@ -17,6 +17,7 @@ from ..checkpoints.starting import is_file, starting_checkpoint
 from ..datasets import DataSet
 from ..recipes import to_yaml
 from ..schema import Ancestor, Checkpoint, Provenance, RunConfig, Seen
+from .best import monitored
 from .data import Data
 
 
@@ -56,8 +57,8 @@ def seen(data: Data, ancestors: Sequence[Seen]) -> Seen:
 def selected_on(config: RunConfig, data: Data) -> str:
     """How the validation part chose the weights of a run."""
     where = f"{len(data.validation):,} validation cutouts of fold {config.fold}"
-    ways = [f"the epoch with the best {config.monitor}"] if config.keep == "best" else []
-    ways += [f"an early stop by {config.monitor}"] if config.patience else []
+    ways = [f"the epoch with the best {monitored(config)}"] if config.keep == "best" else []
+    ways += [f"an early stop by {monitored(config)}"] if config.patience else []
     return f"{' and '.join(ways)} on {where}" if ways else f"the last epoch was kept; {where} were watched"
 
 

@@ -58,17 +58,18 @@ class Footprint:
     """True where the mask touches the edge of the image, so that flux may lie beyond it."""
 
 
-def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
+def grow(cutout: Cutout, source: Mask, beam_area: float, *, around: Mask | None = None) -> Footprint:
     """Footprint of ``source`` (ny, nx, not empty) on an image with noise; ``beam_area`` in pixels.
 
     Other emission above 3 rms, and what lies nearer to it than to the source, is left out. Islands of at least 4.5 rms
-    within the linking length (22 arcsec or a beam) are summed with the source, though detection asks for 5.
+    within the linking length (22 arcsec or a beam) are summed with the source, though detection asks for 5. The box
+    holds ``around`` (ny, nx), too.
     """
     scale = cutout.pixel_scale or (1.0, 1.0)
     pixel = float(np.sqrt(scale[0] * scale[1]))
     step = (scale[0] / pixel, scale[1] / pixel)
     sigma = float(np.sqrt(beam_area / (2.0 * np.pi)))  # of the beam, in pixels
-    box = _around(source, NEIGHBOURHOOD * FWHM * sigma)
+    box = _around(source if around is None else source | around, NEIGHBOURHOOD * FWHM * sigma)
     image, own = np.asarray(cutout.pixels[box], dtype=np.float64), source[box]
     low, high = thresholds(cutout)
     rms = (high - low) / (EMISSION - 3.0)
@@ -87,6 +88,25 @@ def grow(cutout: Cutout, source: Mask, beam_area: float) -> Footprint:
     return Footprint(
         box, mask, blank, share, own, swing, growth, int((mask & ~finite).sum()), bool((mask & edge[box]).any())
     )
+
+
+def fixed(cutout: Cutout, mask: Mask, beam_area: float) -> Footprint:
+    """Footprint of pixels (ny, nx, not empty) that were chosen otherwise: they are all of it, and hold all of the flux.
+
+    ``beam_area`` in pixels. Emission is what reaches 5 rms, as for ``grow``; the mask does not follow the noise.
+    """
+    sigma = float(np.sqrt(beam_area / (2.0 * np.pi)))
+    box = _around(mask, NEIGHBOURHOOD * FWHM * sigma)
+    image, own = np.asarray(cutout.pixels[box], dtype=np.float64), mask[box]
+    low, high = thresholds(cutout)
+    islands, _ = ndimage.label(image > low, structure=EIGHT)
+    near = distance(reaching(islands, image, high) | own, (1.0, 1.0))
+    finite = np.isfinite(image)
+    edge = np.zeros(cutout.shape, bool)
+    edge[[0, -1]], edge[:, [0, -1]] = True, True
+    blank = finite & (near > FWHM * sigma)
+    none, at_edge = np.zeros(own.shape, bool), bool((own & edge[box]).any())
+    return Footprint(box, own, blank, 1.0, none, 0.0, 0.0, int((own & ~finite).sum()), at_edge)
 
 
 def _around(mask: Mask, margin: float) -> tuple[slice, slice]:

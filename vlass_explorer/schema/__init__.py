@@ -35,16 +35,19 @@ from .learning import (
     RocCurve,
     Validity,
 )
+from .masks import MaskReport, WorstImage
 from .pixels import PixelShape, header_scale, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
 from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
-from .training import INHERITED, Phase, Run, RunConfig, Split
+from .training import INHERITED, MONITORS, NETWORKS, Phase, Run, RunConfig, Split, Task
 
 __all__ = [
     "IGNORE",
     "INHERITED",
+    "MONITORS",
+    "NETWORKS",
     "RENAMED",
     "VERDICTS",
     "Ancestor",
@@ -68,6 +71,7 @@ __all__ = [
     "IndexArray",
     "InputError",
     "InputSpec",
+    "MaskReport",
     "MatchError",
     "Mistake",
     "Native",
@@ -103,12 +107,14 @@ __all__ = [
     "TableError",
     "TakesNoArgument",
     "Target",
+    "Task",
     "Tokens",
     "UnreadableItem",
     "UnsupportedError",
     "Validity",
     "Verdict",
     "Window",
+    "WorstImage",
     "header_scale",
     "pixel_shape",
     "sky_steps",

@@ -135,6 +135,12 @@ class Reports:
         return own | {str(key): Figures.of(value) for key, value in nested.items()}
 
     @property
+    def segmentations(self) -> dict[str, Mapping[str, Any]]:
+        """Evaluations of the classes of pixels by name, as ``MaskReport`` has them: those with a mean IoU."""
+        found = {str(key): value for key, value in self.table.items() if isinstance(value, Mapping)}
+        return {key: value for key, value in found.items() if _number(value.get("mean_iou")) is not None}
+
+    @property
     def validation(self) -> Figures | None:
         """The evaluation on the part that was held out in training."""
         return self.evaluations.get("validation")

@@ -11,6 +11,16 @@ from .bounds import OPTION_RULES, Count, NotNegative, Positive, Share, ShareAbov
 from .learning import RENAMED
 
 Split = Literal["authors", "sky", "random", "sky_test", "random_test", "vlass_vision"]
+Task = Literal["classification", "segmentation"]
+Monitor = Literal[
+    "val_macro_f1",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_auroc",
+    "val_mean_iou",
+    "val_pixel_accuracy",
+    "val_boundary_f1",
+]
 Phase = Literal[
     "queued",
     "starting",
@@ -27,6 +37,9 @@ Phase = Literal[
 
 INHERITED = (
     "architecture",
+    "task",
+    "encoder",
+    "pyramid",
     "head",
     "front",
     "patch_size",
@@ -38,6 +51,14 @@ INHERITED = (
     "normalisation",
 )
 """Fields of RunConfig that a run takes over from the checkpoint it starts from, unless they are given."""
+
+NETWORKS = ("panoptic_fpn", "vt_fpn")
+"""Architectures that label pixels (task segmentation), see ``vlass_explorer.segmentation``."""
+MONITORS = {
+    "classification": ("val_macro_f1", "val_loss", "val_accuracy", "val_macro_auroc"),
+    "segmentation": ("val_mean_iou", "val_loss", "val_pixel_accuracy", "val_boundary_f1"),
+}
+"""Task -> validation figures that may say which epoch is best; the first one is the usual one."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,11 @@ class RunConfig:
     """Share of the files that may be unreadable; they are named and left out. Above it the run fails."""
 
     architecture: str = "vlass_vision_cnn"
-    """Any classification architecture of timm or of vlass_explorer/backbones."""
+    """Any classification architecture of timm or of vlass_explorer/backbones; for masks panoptic_fpn or vt_fpn."""
+    task: Task = "classification"
+    """One class for an image (classification), or one for each of its pixels (segmentation)."""
+    encoder: str = "resnet50"
+    """Segmentation: backbone of timm under the network, one with maps at 1/4, 1/8, 1/16 and 1/32 of the image."""
     weights: str = "none"
     """Starting weights: none, imagenet (timm, downloaded once), a checkpoint ({fold}, {split}), a .safetensors file.
     A checkpoint passes on its architecture, head and input, unless they are given."""
@@ -79,6 +104,9 @@ class RunConfig:
     front: Literal["none", "stn"] = "none"
     """What stands before the architecture: nothing, or a spatial transformer (stn) that learns to turn, shift and scale
     the image, starting from the image as it is."""
+    pyramid: Whole = 0
+    """Segmentation: channels of the feature pyramid, a multiple of 8 (0: the 256 of the papers); tokens of vt_fpn are
+    four times as wide."""
     drop_rate: ShareBelowOne = 0.0
     """Dropout before the head."""
     drop_path_rate: ShareBelowOne = 0.0
@@ -131,6 +159,8 @@ class RunConfig:
     """Epoch at which schedule=cosine starts once more with a warm-up of its own (0: never)."""
     restart_rate: NotNegative = 0.7
     """Peak learning rate after the restart, as a share of the first."""
+    mask_loss: Literal["cross_entropy", "dice", "focal", "cross_entropy+dice"] = "cross_entropy"
+    """Segmentation: what is minimised over the labelled pixels; class_weighting weighs the cross-entropy alone."""
     label_smoothing: ShareBelowOne = 0.0
     """Share of the target spread evenly over all classes."""
     class_weighting: bool = False
@@ -159,8 +189,9 @@ class RunConfig:
     """Decay of an exponential moving average of the weights, which is then validated and kept (0: off)."""
     keep: Literal["last", "best"] = "last"
     """Weights that the run keeps: of the last epoch, or of the epoch where monitor was best."""
-    monitor: Literal["val_macro_f1", "val_loss", "val_accuracy", "val_macro_auroc"] = "val_macro_f1"
-    """Validation figure that says which epoch is best: the loss falls, the others rise."""
+    monitor: Monitor = "val_macro_f1"
+    """Validation figure that says which epoch is best: the loss falls, the others rise. Mean IoU, pixel accuracy and
+    boundary F1 are of segmentation, where mean IoU is the default."""
     patience: Whole = 0
     """Epochs without a better monitor after which the run ends (0: never early)."""
     min_delta: NotNegative = 0.0

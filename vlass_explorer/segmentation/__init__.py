@@ -2,12 +2,35 @@
 
 ``create`` builds a network whose logits (B, K, H, W) have the size of its images; ``losses`` compares them with masks
 (B, H, W) of class indices, where ``IGNORE`` stands for pixels without a label; ``Score`` adds up what is predicted for
-one image after the other, so that its figures are those of the set and not means of batches.
+one image after the other, so that its figures are those of the set and not means of batches. ``segment`` gives a class
+to each pixel of a cutout, ``find`` and ``decided`` say which of them are one component, ``fluxes`` measures these.
 """
 
 from ..schema import IGNORE
+from .components import Pieces, decided, find
+from .fluxes import Component, Fluxes, Sum, fluxes
 from .losses import LOSSES, cross_entropy, dice, focal
 from .networks import ENCODER, NETWORKS, create
 from .score import Score
+from .segmenting import Segmentation, segment
 
-__all__ = ["ENCODER", "IGNORE", "LOSSES", "NETWORKS", "Score", "create", "cross_entropy", "dice", "focal"]
+__all__ = [
+    "ENCODER",
+    "IGNORE",
+    "LOSSES",
+    "NETWORKS",
+    "Component",
+    "Fluxes",
+    "Pieces",
+    "Score",
+    "Segmentation",
+    "Sum",
+    "create",
+    "cross_entropy",
+    "decided",
+    "dice",
+    "find",
+    "fluxes",
+    "focal",
+    "segment",
+]

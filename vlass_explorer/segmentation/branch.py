@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTH, GROUPS = 128, 32
-"""Channels of the branch, groups of its norms."""
+WIDTH, OF_A_GROUP = 128, 4
+"""Channels of the branch in the paper, and of a group of its norms (there 32 groups)."""
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -26,17 +26,17 @@ class SemanticBranch(nn.Module):
     the next finer map; the finest takes the convolution alone. Any sizes will do, also odd ones.
     """
 
-    def __init__(self, chans: Sequence[int], num_classes: int) -> None:
+    def __init__(self, chans: Sequence[int], num_classes: int, width: int = WIDTH) -> None:
         super().__init__()
         self.levels = nn.ModuleList()
         for level, first in enumerate(chans):
-            widths = [first, *[WIDTH] * max(level, 1)]
+            widths = [first, *[width] * max(level, 1)]
             steps = [
-                nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.GroupNorm(GROUPS, b), nn.ReLU())
+                nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.GroupNorm(b // OF_A_GROUP, b), nn.ReLU())
                 for a, b in zip(widths, widths[1:], strict=False)
             ]
             self.levels.append(nn.ModuleList(steps))
-        self.classify = nn.Conv2d(WIDTH, num_classes, 1)
+        self.classify = nn.Conv2d(width, num_classes, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Maps (B, C of the level, y, x), finest first, to logits."""

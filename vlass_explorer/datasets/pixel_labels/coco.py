@@ -19,6 +19,7 @@ import numpy as np
 from ... import cutouts
 from ...foreign import mapped, reason
 from ...schema import IGNORE, CutoutError, DatasetError
+from .. import cache
 from .items import Mask, MaskedItem, MaskSet
 from .polygons import Inside, bounds, filled, run_lengths
 
@@ -56,7 +57,8 @@ def read_coco(root: Path) -> MaskSet:
             if not path.is_relative_to(root.resolve()) or not path.is_file():
                 raise DatasetError(f"{file} names {cutouts.safe_name(name)}, which is not in {folder}.")
             marked = partial(_mask, marks[number], label, shapes[number])
-            items.append(MaskedItem(name, partial(cutouts.read, path), marked, PARTS.get(file.stem, "")))
+            key = cache.file_key(path) + cache.file_key(file, number)
+            items.append(MaskedItem(name, partial(cutouts.read, path), marked, PARTS.get(file.stem, ""), key))
     assert names is not None
     return MaskSet(root.name, tuple(items), names)
 

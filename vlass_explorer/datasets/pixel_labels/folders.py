@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ... import cutouts
 from ...foreign import mapped, reason
 from ...schema import IGNORE, CutoutError, DatasetError, Row0
+from .. import cache
 from ..facts import facts
 from .items import Mask, MaskedItem, MaskSet
 
@@ -51,9 +52,13 @@ def read_folder(root: Path) -> MaskSet:
     reading: dict[str, Any] = {"row0": row0, "pixel_scale": said.get("pixel_scale_arcsec")}
     items = tuple(
         MaskedItem(
-            path.name, partial(cutouts.read, path, **reading), partial(read_mask, by_stem[_stem(path.name)], row0)
+            path.name,
+            partial(cutouts.read, path, **reading),
+            partial(read_mask, mask, row0),
+            key=cache.file_key(path, *reading.values()) + cache.file_key(mask),
         )
         for path in found
+        for mask in (by_stem[_stem(path.name)],)
     )
     return MaskSet(
         str(said.get("title", root.name)),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...schema import IGNORE, Cutout, DatasetError, ExplorerError, UnreadableItem
+from ..items import DataSet, Item
 
 Mask = NDArray[np.uint8]
 """Class of each pixel (ny, nx), row 0 as in the cutout; ``IGNORE`` where it is not known."""
@@ -23,6 +26,8 @@ class MaskedItem:
     labels: Callable[[], Mask] = field(repr=False, compare=False)
     split: str = ""
     """train, validation or test, where the set says so."""
+    key: str = field(default="", repr=False, compare=False)
+    """What image and mask depend on, for the cache, as in ``datasets.Item``."""
     fluxes: Callable[[], Mapping[str, float]] | None = field(default=None, repr=False, compare=False)
     """Simulated images: noise-free flux in Jy of the source inside the mask of each class."""
 
@@ -68,6 +73,25 @@ class MaskSet:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def data_set(self, **facts: Any) -> DataSet:
+        """The set as one that a run can train on; ``facts`` are further fields of ``DataSet``.
+
+        Its images have no class of their own: all bear the first one.
+        """
+        classes = len(self.label_names)
+        items = tuple(
+            Item(one.name, 0, one.source, split=one.split, mask=partial(one.mask, classes), key=one.key)
+            for one in self.items
+        )
+        own = {
+            "title": self.title,
+            "beam_arcsec": self.beam_arcsec,
+            "pixel_scale_arcsec": self.pixel_scale_arcsec,
+            "licence": self.licence,
+            "simulated": self.simulated,
+        }
+        return DataSet(**{**own, **facts}, items=items, label_names=self.label_names)
 
     def pairs(self, split: str = "") -> list[tuple[Cutout, Mask]]:
         """Images and masks of a part (all of them by default)."""

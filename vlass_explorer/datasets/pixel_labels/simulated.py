@@ -2,9 +2,9 @@
 
 Sources of ``sky_model.radio_galaxy`` at the resolution and depth of a VLASS Quick Look image, in beam-correlated noise.
 A pixel belongs to the part of the source that is brightest there, where the source is brighter than twice the noise; a
-hotspot and a bridge are lobe, a tail is jet. Every second image has stripes, as an imperfect calibration leaves them:
-pixels where these alone are beyond twice the noise are artefact. The truth is known without noise, so that a flux
-measured in a mask can be held against it. Everything about an image follows from its seed and index.
+hotspot and a bridge are lobe, a tail is jet. Every second image of a morphology has stripes, as an imperfect
+calibration leaves them: pixels where these alone are beyond twice the noise are artefact. The truth is known without
+noise, so that a flux measured in a mask can be held against it. All of an image follows from its seed and index.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ CLASS_OF = {"core": 1, "lobe": 2, "hotspot": 2, "bridge": 2, "jet": 3, "tail": 3
 """Part of a source -> class."""
 ARTEFACT = CLASSES.index("artefact")
 SIZE, PIXEL, RMS = 150, 1.0, 130e-6
+VERSION = 1  # changes with the images, so that the cache keeps none of the old ones
 LEVEL = 2.0
 """Brightness in units of the noise from which on a pixel belongs to a source or to an artefact."""
 BRIGHTEST = (8.0, 80.0)
@@ -55,6 +56,7 @@ def simulate(count: int, *, seed: int = 0, size: int = SIZE) -> MaskSet:
             f"simulated-{seed}-{index}",
             partial(_cutout, seed, index, size),
             partial(_mask, seed, index, size),
+            key=f"simulated masks {VERSION} {seed} {index} {size}",
             fluxes=partial(_fluxes, seed, index, size),
         )
         for index in range(count)
@@ -113,7 +115,7 @@ def _sky(seed: int, index: int, size: int) -> _Sky:
     for number in {CLASS_OF[part.part] for part in parts}:
         shares[number] = sky_model.observe([part for part in parts if CLASS_OF[part.part] == number], beam, grid)
     mask = np.where(seen.image > LEVEL * RMS, shares.argmax(0), 0)
-    stripes = _stripes(random, size) if index % 2 else np.zeros((size, size))
+    stripes = _stripes(random, size) if index // len(sky_model.radio_galaxies.BUILDERS) % 2 else np.zeros((size, size))
     mask[(np.abs(stripes) > LEVEL * RMS) & (mask == 0)] = ARTEFACT
     fluxes = {name: seen.total(seen.image * (mask == number)) for number, name in enumerate(CLASSES)}
     pixels = seen.image + stripes + sky_model.noise(random, grid, beam, rms=RMS, kind="beam")

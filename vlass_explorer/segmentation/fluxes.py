@@ -1,0 +1,193 @@
+"""Flux of each component with an error, what no component holds, and the total that they add up to.
+
+A component's flux is the sum over its mask over the beam area; its error that of correlated noise, as ``measure`` has
+it. The total is that of the source by ``measure``: the components that count, grown until they hold nearly all of the
+flux and corrected for the rest. The remainder is what lies between: components and remainder are the total, exactly.
+So the wings of a point, which a mask at 3 rms cuts off, are not lost and not given to a neighbour either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..cutouts import places
+from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate, thresholds
+from ..measure.footprint import ASSOCIATED, EIGHT, EMISSION, fixed, reaching
+from ..measure.geometry import beam_covariance, to_sky
+from ..measure.measurements import no_flux
+from ..measure.photometry import FOLLOWS_NOISE, NOT_KNOWN
+from ..schema import Cutout
+from .components import Pieces
+
+LARGEST = 4096
+"""Pixels a side of the part of an image that holds all components: the noise of a larger one is not one number."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One row of the table; None where ``Fluxes.off`` says why."""
+
+    number: int
+    label: str
+    pixels: int
+    peak: float
+    """Brightest pixel in the cutout's unit, at ``peak_yx``."""
+    peak_yx: tuple[int, int]
+    centroid_yx: tuple[float, float]
+    """Mean place of its pixels, weighed by their brightness above zero."""
+    counts: bool = True
+    """False where it is left out of total and shares."""
+    beams: float | None = None
+    flux: float | None = None
+    """Jy inside the mask."""
+    flux_error: float | None = None
+    """1 sigma of the noise; the survey's flux scale is a term of its own."""
+    share: float | None = None
+    """Of the total."""
+    ra: float | None = None
+    """ICRS, degrees."""
+    dec: float | None = None
+
+    @property
+    def snr(self) -> float | None:
+        """Flux over its error."""
+        return self.flux / self.flux_error if self.flux is not None and self.flux_error else None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A flux in Jy with its error."""
+
+    flux: float
+    flux_error: float
+
+
+@dataclass(frozen=True)
+class Fluxes:
+    """All components of a cutout, the remainder and the total."""
+
+    components: tuple[Component, ...]
+    remainder: Sum | None = None
+    """What no component that counts holds."""
+    total: Sum | None = None
+    off: Mapping[str, str] = field(default_factory=dict)
+    """``flux`` or ``beams`` -> why it is missing."""
+    notes: tuple[str, ...] = ()
+
+
+def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
+    """Measure the components of a cutout, in the order of their numbers; pixels without data count as 0."""
+    masks = {number: pieces.numbers == number for number in sorted(pieces.labels)}
+    rows = tuple(_plain(cutout, pieces, number, mask) for number, mask in masks.items())
+    if not rows:
+        return Fluxes(rows, off={"flux": "No component was found."})
+    why = no_flux(cutout)
+    if why is None and cutout.noise is None:
+        why = "The noise was cut away before the file was written."
+    area = beam_pixels(cutout)
+    if why is None:
+        why = _too_large(pieces)
+    if why is not None or area is None:
+        off = {"flux": why or "The sky coordinates do not reach the source."}
+        return Fluxes(rows, off=off if area else {**off, "beams": "Beam or pixel size is not known."})
+    counted = [number for number in masks if number not in pieces.left_out]
+    measured = _Measured(cutout, pieces, counted, area)
+    rows = tuple(measured.of(row) for row in rows)
+    if not counted:
+        return Fluxes(rows, off={"total": "No component counts: there is no total."})
+    total, remainder, notes = measured.sums(rows)
+    if total.flux > 0:
+        rows = tuple(
+            replace(row, share=row.flux / total.flux) if row.counts and row.flux is not None else row for row in rows
+        )
+    return Fluxes(rows, remainder, total, notes=notes)
+
+
+def _plain(cutout: Cutout, pieces: Pieces, number: int, mask: NDArray[np.bool_]) -> Component:
+    """What needs no beam and no noise."""
+    ys, xs = np.nonzero(mask)
+    values = np.nan_to_num(cutout.pixels[ys, xs].astype(np.float64), nan=-np.inf)
+    first = int(values.argmax())
+    weights = np.maximum(values, 0.0)
+    weights = weights if weights.sum() > 0 else np.ones_like(weights)
+    y, x = float(weights @ ys / weights.sum()), float(weights @ xs / weights.sum())
+    ra, dec = places.position(cutout, y, x) or (None, None)
+    area = beam_pixels(cutout)
+    return Component(
+        number,
+        pieces.labels[number],
+        len(ys),
+        float(values[first]),
+        (int(ys[first]), int(xs[first])),
+        (y, x),
+        counts=number not in pieces.left_out,
+        beams=None if area is None else len(ys) / area,
+        ra=ra,
+        dec=dec,
+    )
+
+
+def _too_large(pieces: Pieces) -> str | None:
+    ys, xs = np.nonzero(pieces.numbers)
+    if max(np.ptp(ys), np.ptp(xs)) < LARGEST:
+        return None
+    return f"The components lie over more than {LARGEST} pixels: measure parts of the image, whose noise is one number."
+
+
+class _Measured:
+    """The footprint and the noise around the components that count, and sums over them."""
+
+    def __init__(self, cutout: Cutout, pieces: Pieces, counted: list[int], area: float) -> None:
+        self.cutout, self.pieces, self.area = cutout, pieces, area
+        assert cutout.noise is not None and cutout.beam is not None
+        own, held = np.isin(pieces.numbers, counted), pieces.numbers > 0
+        # Islands above 3 rms are grown as those of any source; what is too faint for that counts as it is.
+        low = thresholds(cutout)[0]
+        islands, _ = ndimage.label(own & (cutout.pixels > low), structure=EIGHT)
+        bright = reaching(islands, cutout.pixels.astype(np.float64), low + (ASSOCIATED - 3.0) * cutout.noise.rms)
+        grown = grow(cutout, bright, area, around=held) if bright.any() else fixed(cutout, held, area)
+        box = grown.box
+        mask = grown.mask | own[box] if bright.any() else own[box]
+        self.footprint = replace(grown, mask=mask & ~(held & ~own)[box], blank=grown.blank & ~held[box])
+        mask, blank = self.footprint.mask, self.footprint.blank
+        ys, xs = np.nonzero(held)
+        matrix = to_sky(cutout, float(ys.mean()), float(xs.mean()))
+        assert matrix is not None
+        self.image = np.asarray(cutout.pixels[box], dtype=np.float64)
+        covariance = beam_covariance(cutout.beam, matrix)
+        quiet = blank & (self.image < EMISSION * cutout.noise.rms)
+        self.blank: Blank = blank_sky(self.image, quiet, cutout.noise.rms, covariance, mask | held[box])
+        self.to_jy = TO_JY_BEAM[cutout.unit or ""] / area
+        self.numbers = pieces.numbers[box]
+
+    def noise(self, weights: NDArray[np.bool_]) -> float:
+        """Error in Jy of the sum over some pixels of the box, which follow the noise as a footprint does."""
+        used = (weights & np.isfinite(self.image)).astype(np.float64)
+        return float(FOLLOWS_NOISE * np.sqrt(self.blank.variance(used)) * self.to_jy) if used.any() else 0.0
+
+    def of(self, row: Component) -> Component:
+        """A row with its flux."""
+        mask = self.numbers == row.number
+        flux = float(np.nansum(self.image[mask])) * self.to_jy
+        return replace(row, flux=flux, flux_error=self.noise(mask))
+
+    def sums(self, rows: tuple[Component, ...]) -> tuple[Sum, Sum, tuple[str, ...]]:
+        """Total, remainder, and what is odd about them."""
+        flux = integrate(self.cutout, self.footprint, self.blank, self.area)
+        inside = sum(row.flux or 0.0 for row in rows if row.counts)
+        rest = self.footprint.mask & (self.numbers == 0)
+        outside = NOT_KNOWN * (1.0 - self.footprint.share) * flux.value
+        remainder = Sum(flux.value - inside, float(np.hypot(self.noise(rest), outside)))
+        notes = []
+        if self.footprint.blanked:
+            notes.append("Part of the source has no data: its flux is a lower limit.")
+        if self.footprint.at_edge:
+            notes.append("The source reaches the edge of the image: its flux is a lower limit.")
+        if not self.blank.measured:
+            notes.append("Too little sky is blank to measure how its noise is correlated: that of the beam is assumed.")
+        return Sum(flux.value, flux.error), remainder, tuple(notes)
