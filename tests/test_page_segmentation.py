@@ -34,8 +34,7 @@ def test_explore_shows_components_and_every_other_page_says_what_it_is(shelf: Pa
     assert not page.error
     table = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
     assert {"number", "class", "flux", "error"} <= set(table.columns)
-    key = next(key for key in page.session_state.filtered_state if key.startswith("components_") and "_table_" in key)
-    stem = key.rpartition("_table_")[0]
+    stem = next(str(one.key) for one in page.button if str(one.key).endswith("_As found")).removesuffix("_As found")
     page.session_state[stem] = {"joined": [(1, 2)], "left_out": [1, 2]}
     page.run()
     joined = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
