@@ -17,6 +17,7 @@ PAGES = {  # file in pages/: title, icon
     "attention": ("Attention", ":material/grid_view:"),
     "explain": ("Explain", ":material/troubleshoot:"),
     "compare": ("Compare", ":material/compare:"),
+    "anatomy": ("Anatomy", ":material/account_tree:"),
     "sky": ("Sky", ":material/travel_explore:"),
     "source": ("Source", ":material/layers:"),
     "train": ("Train", ":material/model_training:"),
@@ -24,7 +25,7 @@ PAGES = {  # file in pages/: title, icon
     "checkpoints": ("Checkpoints", ":material/inventory_2:"),
     "data": ("Data", ":material/dataset:"),
 }
-LOOK = ("explore", "attention", "explain", "compare", "sky", "source")  # the other pages are about training
+LOOK = ("explore", "attention", "explain", "compare", "anatomy", "sky", "source")  # the other pages are about training
 
 groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():

@@ -17,7 +17,7 @@ FOLDERS = ["vlass_explorer", "train", "ui", "pages", "benchmarks", "tests"]
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
     {"schema", "progress", "foreign", "options", "devices", "private", "quantities"},
-    {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "augment", "memory"},
+    {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "anatomy", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes", "segmentation"},
     {"borrowed", "checkpoints", "archives", "common_beam", "match", "pictures", "sessions", "tabular", "overlays"},
     {"validity", "stretches", "predict", "explainers", "evaluation", "calibration", "epochs"},
@@ -47,6 +47,7 @@ TOUCHES_FILES = {
 ROOMS = {  # of ui/: the pages that open each; the other files there are the hall
     "look": {"explore", "explain", "compare"},
     "attention": {"attention"},
+    "anatomy": {"anatomy"},
     "sky": {"sky"},
     "source": {"source"},
     "desk": {"desk", "batch"},

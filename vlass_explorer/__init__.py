@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "anatomy",
     "archives",
     "attention",
     "attribution",

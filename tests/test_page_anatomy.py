@@ -1,0 +1,57 @@
+"""The Anatomy page: parts, lines and pictures of a transformer and a CNN, and what it says where there is no answer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def opened(checkpoint: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "anatomy.py"), default_timeout=60)
+    page.session_state["checkpoint"] = checkpoint
+    return page.run()
+
+
+def words(page: AppTest) -> str:
+    return "\n".join(each.value for each in (*page.caption, *page.markdown, *page.info))
+
+
+def test_a_transformer_part_by_part() -> None:
+    page = opened("first-vit-tiny")
+    assert not page.exception and page.title[0].value == "Anatomy"
+    parts = page.get("button_group")[0]
+    assert parts.options[0] == "patch_embed" and "blocks.11" in parts.options and parts.options[-1] == "head"
+    assert page.dataframe[0].value["Shape"].tolist() == ["1 × 192 × 8 × 8"]
+    assert page.dataframe[0].value["Parameters"].tolist() == [192 * 64 + 192]
+    page.session_state["anatomy_part_first-vit-tiny"] = "blocks.3"
+    page.run()
+    assert not page.exception
+    assert page.dataframe[0].value["Step"].tolist()[2:8] == [
+        *("queries Q", "keys K", "values V", "scores", "softmax", "mix")
+    ]
+    assert "Size of the vector of each patch" in words(page) and "class token" in words(page)
+    assert page.subheader[0].value == "How the answer forms"
+    page.toggle[0].set_value(True).run()
+    assert not page.exception and "when this head alone adds nothing" in words(page)
+
+
+def test_a_cnn_has_maps_and_a_reason() -> None:
+    page = opened("first-cnn")
+    assert not page.exception
+    assert "channels" in words(page) and "read out at its end alone" in words(page)
+    page.session_state["anatomy_part_first-cnn"] = "head"
+    page.run()
+    assert not page.exception and "their softmax is the score" in words(page)
+
+
+@pytest.mark.parametrize("checkpoint", ["first-vit-tiny"])
+def test_it_opens_at_once_when_all_is_warm(checkpoint: str) -> None:
+    page = opened(checkpoint)
+    began = time.process_time()
+    page.run()
+    assert time.process_time() - began < 1.0  # 0.2 on an idle core; without the memory of the walk more

@@ -1,0 +1,1 @@
+"""The Anatomy page: a model opened up on one cutout."""
