@@ -206,6 +206,24 @@ def test_a_cutout_of_a_data_set_comes_back_until_it_is_forgotten(
     assert not visit_again(page).session_state["uploads"]
 
 
+def test_regions_over_the_sky_come_back_until_they_are_forgotten(shelf: Path) -> None:
+    page = dropped("a.fits")
+    page.session_state["over_the_sky"] = True
+    page.run()
+    region = b"# Region file format: DS9\nimage\ncircle(60,60,12)\n"
+    page.file_uploader(key="layers_0").upload("mine.reg", region)
+    page.run()
+    assert not page.exception and [each.label.split(":")[0] for each in page.checkbox if each.key[:6] == "layer_"]
+    again = visit_again(page)
+    assert len(again.session_state["sky_layers"]) == 1 and len(again.session_state["uploads"]) == 1
+    again.session_state["over_the_sky"] = True
+    again.run()
+    next(
+        each for each in again.button if (each.key or "").startswith("forget_") and each.label == "Forget"
+    ).click().run()
+    assert not visit_again(page).session_state["sky_layers"]
+
+
 def test_what_is_cut_off_while_it_is_restored_is_restored_by_the_next_run(
     shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

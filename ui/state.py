@@ -261,7 +261,7 @@ def _restored(kept: Upload, path: Path) -> Entry | None:
     """The file that was kept; None where it can be read no more."""
     if kept.kind == "upload":
         return Entry(f"{kept.sha256[:16]}:{kept.name}", kept.label, kept.name, "upload", kept.sha256, path)
-    found = unpacked(path.read_bytes(), settings.readable_roots())
+    found = unpacked(path.read_bytes(), settings.readable_roots()) if kept.kind == "data set" else None
     if found is None:
         return None
     return Entry(found.key, kept.label, kept.name, "data set", found.sha256, source=found.source)

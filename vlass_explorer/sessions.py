@@ -37,7 +37,7 @@ class Upload:
     label: str
     sha256: str
     kind: str = "upload"
-    """Of its content: an uploaded file, or how a cutout of a data set is read (``borrowed``)."""
+    """Of its content: an upload, how a cutout of a data set is read (``borrowed``), or a layer over the sky."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Regions and catalogues over the sky of Explore: files that were dropped for it, for every cutout of the session."""
+"""Regions and catalogues over the sky of Explore: files that were dropped for it, for every cutout of a browser."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -12,11 +13,12 @@ from vlass_explorer import memory, overlays
 from vlass_explorer.figures import overlays as figures
 from vlass_explorer.overlays import Layer, Placed
 from vlass_explorer.schema import Cutout, ExplorerError
+from vlass_explorer.sessions import Sessions, Upload
 
-from .. import boundary, loaders
+from .. import boundary, loaders, settings, state
 from ..text import plain
 
-LAYERS = "sky_layers"
+LAYERS, KIND = "sky_layers", "layer"
 MOST_LAYERS = 8
 HELP = "DS9 and CASA region files (.reg, .crtf); catalogues as CSV, VOTable, FITS or Parquet, columns by UCD or name."
 
@@ -61,8 +63,21 @@ def draw(cutout: Cutout) -> None:
 
 
 def _layers() -> dict[str, Layer]:
-    known: dict[str, Layer] = st.session_state.setdefault(LAYERS, {})
+    """The layers by their digest; those that this browser kept come back with the first call of a browser session."""
+    if LAYERS not in st.session_state:
+        kept, found = _kept(), {}
+        for each, path in [] if kept is None or not kept[0].knows(kept[1]) else kept[0].load(kept[1])[0]:
+            if each.kind == KIND:
+                with suppress(ExplorerError, OSError):  # it could be read when it was dropped
+                    content = path.read_bytes()
+                    found[_digest(content, each.name)] = overlays.read(content, each.name)
+        st.session_state[LAYERS] = found
+    known: dict[str, Layer] = st.session_state[LAYERS]
     return known
+
+
+def _digest(content: bytes, name: str) -> str:
+    return hashlib.sha256(content + name.encode()).hexdigest()[:16]
 
 
 def _placed(digest: str, cutout: Cutout) -> Placed:
@@ -78,16 +93,32 @@ def _take(key: str) -> None:
     st.session_state["layers_turn"] += 1
     for file in st.session_state.get(key) or []:
         content = file.getvalue()
-        digest = hashlib.sha256(content + file.name.encode()).hexdigest()[:16]
         try:
-            layers[digest] = overlays.read(content, file.name)
+            layers[_digest(content, file.name)] = overlays.read(content, file.name)
         except ExplorerError as error:
             problems.append(str(error))
+            continue
+        if (kept := _kept()) is not None:
+            store, word = kept
+            upload = Upload(file.name, file.name, hashlib.sha256(content).hexdigest(), KIND)
+            if store.add(word, (upload, content)):
+                problems.append(f"{file.name} will be gone after a reload: the server keeps no more of your files.")
     while len(layers) > MOST_LAYERS:
-        layers.pop(next(iter(layers)))
+        _forget(next(iter(layers)))
     if problems:
         raise overlays.OverlayError(" ".join(problems))
 
 
 def _forget(digest: str) -> None:
     _layers().pop(digest, None)
+    if (kept := _kept()) is not None:
+        store, word = kept
+        files = [(each, path) for each, path in store.load(word)[0] if each.kind == KIND]
+        gone = [(each.sha256, each.name) for each, path in files if _digest(path.read_bytes(), each.name) == digest]
+        store.remove(word, gone)
+
+
+def _kept() -> tuple[Sessions, str] | None:
+    """Where this browser's files are kept, and its word; None where nothing is kept."""
+    store, word = settings.sessions(), st.session_state.get(state.SESSION)
+    return None if store is None or word is None else (store, word)
