@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -10,17 +11,22 @@ import torch
 from torch import Tensor, nn
 
 
-def private_copy(model: nn.Module) -> nn.Module:
+def private_copy(model: nn.Module, *, own: Collection[Tensor] = ()) -> nn.Module:
     """Copy of the modules that shares every parameter and buffer: hooks and caches never reach the shared model.
 
+    ``own``: parameters and buffers that the copy has for itself, with the same values.
     What a pass under inference mode cached is copied (ConViT's positions) or left to be computed again (LeViT's
     dictionary of biases), because autograd refuses it. Call it outside of inference mode.
     """
-    memo: dict[int, object] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    copied = {id(tensor) for tensor in own if not tensor.is_inference()}
+    tensors = (*model.parameters(), *model.buffers())
+    memo: dict[int, object] = {id(tensor): tensor for tensor in tensors if id(tensor) not in copied}
     for module in model.modules():
         for name, value in vars(module).items():
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and id(value) not in copied:
                 memo.setdefault(id(value), value.detach().clone())
+            elif type(value) in (OrderedDict, dict, set) and not value:
+                memo[id(value)] = type(value)()  # a module has a dozen, of which copy.deepcopy is slow to copy each
             elif isinstance(value, dict) and not name.startswith("_") and any(map(torch.is_tensor, value.values())):
                 memo[id(value)] = {}
     copy = deepcopy(model, memo)
@@ -67,4 +73,5 @@ def renewed(copy: nn.Module, model: nn.Module, names: Sequence[str]) -> nn.Modul
 def differentiable(model: nn.Module) -> Iterator[nn.Module]:
     """A private, unrolled copy of the model where gradients flow to its input, whatever mode the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
-        yield private_copy(unrolled(model))
+        copy = unrolled(model)
+        yield private_copy(model) if copy is model else copy

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
@@ -87,10 +86,11 @@ def randomisation(
 def cascade(model: nn.Module, names: list[str], seed: int) -> Iterator[tuple[str, nn.Module]]:
     """Each name with a copy of the model in which the modules up to it are random; always the same copy."""
     with torch.inference_mode(False), torch.no_grad():
-        whole = private_copy(model)
-        plain = _plain(whole)
-        # What is not drawn in place needs no copy of the weights before.
-        copy = deepcopy(whole, {id(tensor): tensor for module in plain.values() for tensor in module.parameters()})
+        plain = _plain(model)
+        # What gets new weights needs no copy of those before.
+        shared = {id(tensor) for module in plain.values() for tensor in module.parameters()}
+        tensors = (*model.parameters(), *model.buffers())
+        copy = private_copy(model, own=[tensor for tensor in tensors if id(tensor) not in shared])
     drawn: dict[object, dict[str, nn.Parameter | None]] = {}
     for name in names:
         module = copy.get_submodule(name)
