@@ -64,6 +64,8 @@ def answered(task: str, method: str, model: Any, asked: Any, x: Any, target: int
         drawn = {"known": explain(asked, x, target).maps[0]}
     if task == "flips" and each is not None:
         drawn["together"] = lambda images: [found.maps[0] for found in each(asked, images, target)]
+    if task == "random weights" and each is not None:
+        drawn["together"] = lambda one, count: [f.maps[0] for f in each(one, x.repeat(count, 1, 1, 1), target)]
     began = time.process_time()
     if task == "flips":
         values: Any = trust.symmetry(lambda moved: explain(asked, moved, target).maps[0], x, **drawn).correlations

@@ -125,27 +125,32 @@ def _faithfulness(cutout: Cutout, request: Request, explanation: Explanation) ->
 def _symmetry(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Symmetry:
     model = loaders.asked_model(request.card, request.key[3])
     x = loaders.tensor(request.card, cutout)
-    each: Callable[..., list[Explanation]] | None = getattr(explainers.EXPLAINERS[request.method], "explain_each", None)
-
-    def together(images: Tensor) -> list[FloatArray]:
-        assert each is not None
-        return [found.maps[0] for found in each(model, images, request.key[1], **request.options)]
-
+    each = _each(request)
     return trust.symmetry(
         lambda moved: _map(request, model, moved),
         x,
         known=explanation.maps[0],
-        together=None if each is None else together,
+        together=None if each is None else lambda images: each(model, images),
     )
 
 
 def _randomisation(cutout: Cutout, request: Request, explanation: Explanation) -> trust.Randomisation:
     x = loaders.tensor(request.card, cutout)
+    each = _each(request) if trust.images_a_pass(x) >= trust.POINTS else None
     return trust.randomisation(
         loaders.contrast_model(request.card, request.key[3]),
         lambda model: _map(request, model, x),
         known=explanation.maps[0],
+        together=None if each is None else lambda model, count: each(model, x.repeat(count, 1, 1, 1)),
     )
+
+
+def _each(request: Request) -> Callable[[nn.Module, Tensor], list[FloatArray]] | None:
+    """First maps of several images in one pass, where the method has it."""
+    made: Callable[..., list[Explanation]] | None = getattr(explainers.EXPLAINERS[request.method], "explain_each", None)
+    if made is None:
+        return None
+    return lambda model, images: [one.maps[0] for one in made(model, images, request.key[1], **request.options)]
 
 
 def _map(request: Request, model: nn.Module, x: Tensor) -> FloatArray:

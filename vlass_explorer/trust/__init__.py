@@ -3,10 +3,11 @@
 from .complexity import entropy, sparseness
 from .emission import emission_mask, emission_share
 from .faithfulness import Faithfulness, Score, faithfulness
-from .randomisation import Randomisation, randomisation
-from .symmetry import Symmetry, symmetry
+from .randomisation import POINTS, Randomisation, randomisation
+from .symmetry import Symmetry, images_a_pass, symmetry
 
 __all__ = [
+    "POINTS",
     "Faithfulness",
     "Randomisation",
     "Score",
@@ -15,6 +16,7 @@ __all__ = [
     "emission_share",
     "entropy",
     "faithfulness",
+    "images_a_pass",
     "randomisation",
     "sparseness",
     "symmetry",

@@ -7,6 +7,7 @@ from a Gaussian of their own mean and scatter.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ from torch import Tensor, nn
 from ..private import private_copy, renewed, unrolled
 from ..progress import part
 from ..schema import FloatArray, UnsupportedError
+from . import side_by_side
+from .side_by_side import Together
 from .symmetry import correlation
 
 Similarity = Literal["spearman", "ssim"]
+POINTS = 8
 _DRAWING = Lock()  # layers initialise themselves from the generator that all threads share
 
 
@@ -48,15 +52,17 @@ def randomisation(
     model: nn.Module,
     explain: Callable[[nn.Module], FloatArray],
     *,
-    points: int | None = 8,
+    points: int | None = POINTS,
     similarity: Similarity = "spearman",
     seed: int = 42,
     known: FloatArray | None = None,
+    together: Together | None = None,
 ) -> Randomisation:
     """Randomise a copy of the model layer by layer and compare its maps; ``explain`` gives the map (gy, gx) of a model.
 
     ``points`` places of the cascade are explained, evenly spread and with the last; None explains after each layer.
-    ``known``: the map of the model itself, where it was made already.
+    ``known``: the map of the model itself, where it was made already. ``together``: the maps of a model for the image
+    repeated in a batch, where the method makes them in one pass; copies are then asked side by side where they can be.
     Spearman's correlation of absolute values, or structural similarity. The model itself is not touched. Raises
     UnsupportedError where there is nothing to randomise.
     """
@@ -70,17 +76,42 @@ def randomisation(
         original = explain(model) if known is None else known
     layers: list[str] = []
     values: list[float] = []
+    for name, found in _explained(model, names, sorted(wanted), seed, explain, together):
+        layers.append(name)
+        values.append(compare(original, found))
+    return Randomisation(tuple(layers), tuple(values), similarity)
+
+
+def _explained(
+    model: nn.Module,
+    names: list[str],
+    wanted: list[int],
+    seed: int,
+    explain: Callable[[nn.Module], FloatArray],
+    together: Together | None,
+) -> Iterator[tuple[str, FloatArray]]:
+    """The last name and the map of each wanted place of the cascade."""
+    steps = enumerate(cascade(model, names, seed))
+    count = bisect_left(wanted, side_by_side.leaves(model, names)) if together is not None else 0
+    found = None
+    if together is not None and count > 1:
+        copy = next(copy for number, (_, copy) in steps if number == wanted[count - 1])
+        first = {name: bisect_left(wanted, number) for number, name in enumerate(names[: wanted[count - 1] + 1])}
+        with part(1, len(wanted) + 1):
+            found = side_by_side.explained(unrolled(model), unrolled(copy), first, count, together)
+        if found is None:
+            steps = enumerate(cascade(model, names, seed))
+    yield from zip([names[number] for number in wanted], found or (), strict=False)
     changed: list[str] = []
     asked: nn.Module | None = None
-    for number, (name, copy) in enumerate(cascade(model, names, seed)):
+    for number, (name, copy) in steps:
         changed.append(name)
         if number in wanted:
             asked = unrolled(copy) if asked is None else renewed(asked, copy, changed)
-            with part(len(layers) + 1, len(wanted) + 1):
-                values.append(compare(original, explain(asked)))
-            layers.append(name)
+            with part(wanted.index(number) + 1, len(wanted) + 1):
+                map_ = explain(asked)
+            yield name, map_
             changed.clear()
-    return Randomisation(tuple(layers), tuple(values), similarity)
 
 
 def cascade(model: nn.Module, names: list[str], seed: int) -> Iterator[tuple[str, nn.Module]]:

@@ -47,7 +47,7 @@ def symmetry(
     square = x.shape[-2] == x.shape[-1]
     moves = [move for move in MOVES if square or move[1] % 2 == 0]
     maps = [] if known is None else [known]
-    count = 1 if together is None else max(1, PIXELS // (x.shape[-2] * x.shape[-1]))
+    count = 1 if together is None else images_a_pass(x)
     for start in range(len(maps), len(moves), count):
         some = moves[start : start + count]
         with part(start, len(moves)):
@@ -57,6 +57,11 @@ def symmetry(
                 found = [explain(_moved(x, move)) for move in some]
         maps += [_back(one, move) for one, move in zip(found, some, strict=True)]
     return Symmetry(tuple(correlation(maps[0], other) for other in maps[1:]))
+
+
+def images_a_pass(x: Tensor) -> int:
+    """How many images of the size of ``x`` (1, C, H, W) are explained in one pass."""
+    return max(1, PIXELS // (x.shape[-2] * x.shape[-1]))
 
 
 def correlation(a: FloatArray, b: FloatArray) -> float:
