@@ -10,6 +10,9 @@ import tiny_masks
 from streamlit.testing.v1 import AppTest
 from test_page_explore import explore, texts
 
+from vlass_explorer import recipes, runs
+from vlass_explorer.schema import RunConfig
+
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -17,6 +20,11 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
     tiny_masks.save(tmp_path / "shelf" / "pixels")
     tiny_checkpoint.save(tmp_path / "shelf" / "whole")
+    data = tiny_masks.make(tmp_path / "data")
+    run = runs.create(recipes.with_values(RunConfig(), recipes.parse(tiny_masks.words(data))))
+    runs.append_metrics(run.path, {"epoch": 1, "step": 2, "train_loss": 0.5, "val_loss": 0.4, "val_mean_iou": 0.3})
+    runs.write_json(run.path / "report.json", {**tiny_masks.VALIDATION, "validation": tiny_masks.VALIDATION})
+    runs.write_status(run.path, phase="finished", metrics={"mean_iou": 0.5, "pixel_accuracy": 0.9}, checkpoint="pixels")
     return tmp_path / "shelf"
 
 
@@ -44,7 +52,18 @@ def test_explore_shows_components_and_every_other_page_says_what_it_is(shelf: Pa
 
     for name in ("attention", "explain", "compare"):
         assert "pixels is a segmentation checkpoint: it labels pixels" in opened(page, name), name
-    for name in ("source", "sky", "data", "runs", "train"):
+    for name in ("source", "sky", "data", "runs"):
         opened(page, name)
+    assert "pixels" in texts(page) or page.metric  # the run below
+    assert {"Mean IoU", "Right pixels", "Boundary F1"} <= {one.label for one in page.metric}
+
+    opened(page, "train")
+    assert "task=segmentation" in page.code[0].value and "encoder=test_resnet" in page.code[0].value
+    page.segmented_control(key="train_way").set_value("Recipe").run()
+    page.selectbox(key="train_recipe").set_value("sim/vt-fpn").run()
+    assert not page.exception and not page.error
+    assert "--recipe sim/vt-fpn" in page.code[0].value or "architecture=vt_fpn" in page.code[0].value
+    page.selectbox(key="train_architecture_recipe sim/vt-fpn").set_value("resnet18").run()
+    assert not page.exception and "task=segmentation" not in page.code[0].value
     said = opened(page, "checkpoints")
     assert "Classes of pixels" in said and "On its card: validation" in said

@@ -71,7 +71,7 @@ def layer(made: Pieces, labels: Segmentation) -> Placed:
         Drawn(
             line[:, 1],
             line[:, 0],
-            "" if is_hole else f"{number} {label}",
+            "" if is_hole else str(number),
             COLOURS[names.index(first) % len(COLOURS)],
             bool(is_hole) or number in made.left_out,
         )

@@ -84,6 +84,8 @@ def options(config: RunConfig, origin: str) -> RunConfig:
 
 def _follows(config: RunConfig, field: str) -> str:
     """Part of the key of a widget whose default follows the data set or the starting weights, and must show that."""
+    if field == "monitor":  # what may be chosen depends on the task
+        return f"_{config.task}"
     return f"_{getattr(config, field)}" if field == "split" or field in INHERITED else ""
 
 

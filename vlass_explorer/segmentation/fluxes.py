@@ -20,7 +20,7 @@ from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate
 from ..measure.footprint import ASSOCIATED, EIGHT, EMISSION, fixed, reaching
 from ..measure.geometry import beam_covariance, to_sky
 from ..measure.measurements import no_flux
-from ..measure.photometry import FOLLOWS_NOISE, NOT_KNOWN
+from ..measure.photometry import NOT_KNOWN
 from ..schema import Cutout
 from .components import Pieces
 
@@ -166,9 +166,9 @@ class _Measured:
         self.numbers = pieces.numbers[box]
 
     def noise(self, weights: NDArray[np.bool_]) -> float:
-        """Error in Jy of the sum over some pixels of the box, which follow the noise as a footprint does."""
+        """Error in Jy of the sum over some pixels of the box, for the noise as it is correlated there."""
         used = (weights & np.isfinite(self.image)).astype(np.float64)
-        return float(FOLLOWS_NOISE * np.sqrt(self.blank.variance(used)) * self.to_jy) if used.any() else 0.0
+        return float(np.sqrt(self.blank.variance(used)) * self.to_jy) if used.any() else 0.0
 
     def of(self, row: Component) -> Component:
         """A row with its flux."""
