@@ -12,11 +12,13 @@ from ..schema import FloatArray
 
 MOST = 16
 """Maps of one picture: the first channels, or heads."""
+HIGH = 135
+"""Pixels of a row of small maps with its titles."""
 SCALE = "Viridis"
 DIVERGING = "RdBu"
 
 
-def maps(values: FloatArray, titles: Sequence[str], *, height: int = 380) -> go.Figure:
+def maps(values: FloatArray, titles: Sequence[str]) -> go.Figure:
     """Maps (n, ny, nx), at most 16, side by side on one colour scale, row 0 at the bottom as in the cutout.
 
     Symmetric about zero where values have both signs.
@@ -40,7 +42,7 @@ def maps(values: FloatArray, titles: Sequence[str], *, height: int = 380) -> go.
             "cmax": largest,
             "colorbar": {"thickness": 10, "outlinewidth": 0},
         },
-        height=height if rows > 1 else min(height, 300),
+        height=30 + rows * (HIGH if columns > 4 else 2 * HIGH),
         margin={"l": 4, "r": 4, "t": 26, "b": 4},
     )
     for number, each in enumerate(shown):

@@ -1,0 +1,44 @@
+"""The Anatomy page in a real browser: a transformer opens at once, its lines and heads answer, a CNN shows its maps."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from steps import choose, open_page, settle, upload
+from test_attention import REAL
+
+LONG = 240_000
+
+
+@pytest.mark.timeout(600)
+def test_a_model_is_opened_up_on_a_real_cutout(page: Page, data_dir: Path) -> None:
+    open_page(page, "/anatomy?checkpoint=first-vit-tiny", LONG)
+    upload(page, data_dir / "cutouts" / REAL[0], timeout=LONG)
+    main = page.get_by_test_id("stMain")
+    expect(main.locator(".js-plotly-plot")).to_have_count(2)
+    main.get_by_text("blocks.3", exact=True).first.click()
+    expect(main).to_contain_text("residual, 1 × 65 × 192")
+    expect(main).to_contain_text("The class token:")
+    settle(page)
+    page.get_by_text("Switch the heads off, one at a time").click()
+    expect(main).to_contain_text("when this head alone adds nothing", timeout=LONG)
+    expect(main.locator(".js-plotly-plot")).to_have_count(3)
+
+    page.get_by_role("link", name="Explore", exact=True).click()
+    page.locator("[data-testid=stMain] .js-plotly-plot").first.wait_for()
+    settle(page)
+    began = time.monotonic()
+    page.get_by_role("link", name="Anatomy").click()
+    main.get_by_text("How the answer forms").wait_for()
+    expect(main.locator(".js-plotly-plot")).to_have_count(2)
+    assert time.monotonic() - began < 5.0  # below one second on two idle cores
+
+    choose(page, "Checkpoint", "first-cnn")
+    expect(main).to_contain_text("The first 16 of 75 channels")
+    expect(main).to_contain_text("this model is read out at its end alone")
+    page.set_viewport_size({"width": 800, "height": 900})
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
