@@ -8,12 +8,12 @@ have to be asked one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..private import private_copy
 from ..schema import FloatArray
 
 Together = Callable[[nn.Module, int], Sequence[FloatArray]]
@@ -66,19 +66,28 @@ def explained(
 ) -> list[FloatArray] | None:
     """Maps of ``count`` copies of ``old`` in which the layer of each name is that of ``new`` from copy ``first`` on.
 
-    None where the model cannot be asked about them in one pass.
+    None where the model cannot be asked about them in one pass. ``new`` is the caller's own, and left as it was.
     """
-    with torch.inference_mode(False), torch.no_grad():
-        both = private_copy(new)
-        for name, row in first.items():
-            layer = both.get_submodule(name)
-            rows = _Rows(old.get_submodule(name), new.get_submodule(name), row, count)
-            for key, tensor in list(layer.named_parameters(recurse=False)):
-                nothing = torch.full_like(tensor, torch.nan)
-                setattr(layer, key, nn.Parameter(nothing, requires_grad=tensor.requires_grad))
-            object.__setattr__(layer, "forward", rows)
+    kept = {name: new.get_submodule(name) for name in first}
+    weights = {name: dict(layer._parameters) for name, layer in kept.items()}
     try:
-        maps = list(together(both, count))
+        for name, layer in kept.items():
+            alone = copy(layer)
+            alone._parameters = weights[name]
+            object.__setattr__(layer, "forward", _Rows(old.get_submodule(name), alone, first[name], count))
+            layer._parameters = {key: _nothing(tensor) for key, tensor in weights[name].items()}
+        maps = list(together(new, count))
     except _NotByRows:
         return None
+    finally:
+        for name, layer in kept.items():
+            layer._parameters = weights[name]
+            vars(layer).pop("forward", None)
     return maps if len(maps) == count and all(np.isfinite(one).all() for one in maps) else None
+
+
+def _nothing(tensor: nn.Parameter | None) -> nn.Parameter | None:
+    if tensor is None:
+        return None
+    with torch.inference_mode(False), torch.no_grad():
+        return nn.Parameter(tensor.new_full((), torch.nan).expand(tensor.shape), requires_grad=tensor.requires_grad)
