@@ -92,13 +92,28 @@ class OrientedNorm(nn.BatchNorm2d):
         batch, chans, height, width = x.shape
         return super().forward(x.reshape(batch, chans // ORIENTATIONS, ORIENTATIONS * height, width)).view_as(x)
 
-    def plain(self) -> nn.BatchNorm2d:
-        """The same for evaluation as an ordinary norm of all channels."""
-        made = nn.BatchNorm2d(self.num_features * ORIENTATIONS, self.eps, device="meta").eval()
-        for name, values in (*self.named_parameters(), *self.named_buffers()):
-            each = values.detach().repeat_interleave(ORIENTATIONS) if values.ndim else values
-            setattr(made, name, nn.Parameter(each, requires_grad=False) if name in self._parameters else each)
-        return made
+    def plain(self) -> nn.Module:
+        """The same for evaluation as one factor and one summand a channel, whose gradient costs a product."""
+        assert self.running_mean is not None and self.running_var is not None
+        factor = torch.rsqrt(self.running_var.detach().double() + self.eps) * self.weight.detach().double()
+        summand = self.bias.detach().double() - self.running_mean.detach().double() * factor
+        return PlainNorm(*(each.repeat_interleave(ORIENTATIONS).to(self.weight) for each in (factor, summand)))
+
+
+class PlainNorm(nn.Module):
+    """A norm whose statistics are fixed: x * factor + summand, both (C)."""
+
+    factor: Tensor
+    summand: Tensor
+
+    def __init__(self, factor: Tensor, summand: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("factor", factor.view(-1, 1, 1))
+        self.register_buffer("summand", summand.view(-1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), same out."""
+        return torch.addcmul(self.summand, x, self.factor)
 
 
 class OrientedBlock(nn.Module):
