@@ -258,8 +258,8 @@ def test_the_stamp_is_drawn_last_and_names_the_colour_of_no_data():
     sides = [figure.layout.height - figure.layout.margin.t - figure.layout.margin.b for figure in (both, alone)]
     (menu,) = both.layout.updatemenus
     stands = [-figure.layout.annotations[-1].yshift for figure in (both, alone)]
-    # Below the buttons, which plotly draws 30 pixels high, at the cost of no panel.
-    assert stands[0] >= -menu.y * sides[0] + 30 and sides[0] == sides[1]
+    # Below the buttons, which plotly draws 33 pixels high, at the cost of no panel.
+    assert stands[0] >= -menu.y * sides[0] + 33 and sides[0] == sides[1]
     assert stands[0] + 2 * 12 <= both.layout.margin.b and stands[1] + 12 <= alone.layout.margin.b
 
 

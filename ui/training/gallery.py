@@ -22,6 +22,8 @@ from . import preview
 
 PER_PAGE = 24
 EPOCHS = 8
+CELL = 360
+"""Least width in pixels of the sky of a cutout, and of the facts beside it."""
 KINDS = {"place": "same place on the sky", "pixels": "same pixels", "alike": "alike pixels"}
 
 
@@ -62,9 +64,10 @@ def one(data: DataSet, data_dir: str, config: RunConfig, width: int) -> None:
         return
     st.subheader(plain(item.name), anchor=False)
     st.caption(plain(origin_text(cutout)))
-    cells = st.grid(2, min_column_width=360, gap="medium")
+    cells = st.grid(2, min_column_width=CELL, gap="medium")
     with cells.cell():
-        results.sky_chart(cutout, SkyView(), None, whole_cutout=True, width=min(width, 560))
+        beside = width // 2 if width > 2 * CELL else width  # the facts stand beside it where there is room
+        results.sky_chart(cutout, SkyView(), None, whole_cutout=True, width=min(beside, 560))
     with cells.cell():
         known = {
             "Class": data.label_names[item.label],

@@ -9,7 +9,7 @@ from .colours import NO_DATA
 from .frame import Frame
 from .marks import Box
 
-LINES = 28
+LINES = 34
 """Pixels of the lines below the blink buttons."""
 
 
@@ -146,7 +146,7 @@ def stamp(layout: dict[str, Any], *texts: str) -> None:
             "y": 0,
             "yref": "paper",
             "yanchor": "top",
-            "yshift": -132 if has_buttons else -104,
+            "yshift": -138 if has_buttons else -104,
             "showarrow": False,
             "font": {"size": 9, "color": "#8a929c"},
         }
