@@ -155,7 +155,12 @@ def extent(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     ``steps`` (2, 2) are those of ``PixelShape``: a step along y and one along x, as rows.
     """
     # Inner pixels are never the outermost ones; without them a mosaic's source takes milliseconds, not seconds.
-    points = np.argwhere(mask & ~ndimage.binary_erosion(mask)) @ steps
+    part, corner = mask, np.zeros(2, np.int64)
+    if mask.any():
+        sides = [np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+        part = mask[sides[0][0] : sides[0][1] + 1, sides[1][0] : sides[1][1] + 1]
+        corner = np.array([side[0] for side in sides])
+    points = (np.argwhere(part & ~ndimage.binary_erosion(part)) + corner) @ steps
     angles = np.radians(np.arange(360.0))
     ends = points[np.unique(np.argmax(points @ np.array([np.sin(angles), np.cos(angles)]), axis=0))]
     return float(np.hypot(*(ends[:, None] - ends[None, :]).transpose(2, 0, 1)).max())
