@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
     monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
     tiny_masks.save(tmp_path / "shelf" / "pixels")
+    coarse = replace(tiny_masks.SPEC, beam_arcsec=(40.0, 40.0), survey="VLASS")
+    tiny_masks.save(tmp_path / "shelf" / "coarse", input_spec=coarse)
     tiny_checkpoint.save(tmp_path / "shelf" / "whole")
     data = tiny_masks.make(tmp_path / "data")
     run = runs.create(recipes.with_values(RunConfig(), recipes.parse(tiny_masks.words(data))))
@@ -67,3 +70,10 @@ def test_explore_shows_components_and_every_other_page_says_what_it_is(shelf: Pa
     assert not page.exception and "task=segmentation" not in page.code[0].value
     said = opened(page, "checkpoints")
     assert "Classes of pixels" in said and "On its card: validation" in said
+
+
+def test_what_is_outside_is_labelled_on_request_alone(shelf: Path) -> None:
+    page = explore(checkpoint="coarse")
+    assert "outside of what coarse is for" in texts(page) and not page.metric
+    next(one for one in page.button if one.label == "Label pixels all the same").click().run()
+    assert not page.exception and "Total" in {one.label for one in page.metric}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from vlass_explorer import export, memory, segmentation
+from vlass_explorer import export, memory, segmentation, validity
 from vlass_explorer.export import segmented as files
 from vlass_explorer.overlays import Placed
 from vlass_explorer.overlays.shapes import Drawn
@@ -41,9 +41,24 @@ COLUMNS = {
 
 
 def found(card: Checkpoint, cutout: Cutout) -> Segmentation | None:
-    """The classes of all pixels, with progress where that takes long; None where the user stopped it."""
+    """The classes of all pixels, with progress where that takes long; None where the user stopped it.
+
+    What is outside of what the checkpoint is for is labelled on request alone: it means nothing, and pixels much
+    coarser than the training data's make thousands of fields of view.
+    """
     model = loaders.model(card)
     key = _digest(card, cutout)
+    if validity.check(cutout, card.input_spec).level == "outside" and not st.session_state.get(f"segment_anyway_{key}"):
+        st.caption(f"This is outside of what {plain(card.name)} is for: its classes would mean nothing here.")
+        st.button(
+            "Label pixels all the same",
+            key=f"segment_{key}",
+            type="tertiary",
+            icon=":material/play_arrow:",
+            on_click=st.session_state.update,
+            args=({f"segment_anyway_{key}": True},),
+        )
+        return None
 
     def work() -> Segmentation:
         return loaders.remembered(
