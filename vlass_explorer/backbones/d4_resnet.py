@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..headed import Headed, architecture, entry
 
@@ -75,13 +76,41 @@ class OrientedConv(nn.Module):
         kernels = self._selected(self.index.view(ORIENTATIONS, self.depth, pixels).transpose(1, 2))
         kernels = kernels.view(out, fields, ORIENTATIONS, pixels, self.depth).permute(0, 2, 3, 1, 4)
         kernels = kernels.reshape(out * ORIENTATIONS, self.size, self.size, chans).permute(0, 3, 1, 2)
-        made = nn.Conv2d(chans, len(kernels), self.size, padding=self.size // 2, bias=False, device="meta")
+        kind = nn.Conv2d if self.depth > 1 else PlainStem
+        made = kind(chans, len(kernels), self.size, padding=self.size // 2, bias=False, device="meta")
         made.weight = nn.Parameter(kernels, requires_grad=False)
         return made
 
     def _selected(self, index: Tensor) -> Tensor:
         """Weights (out * fields, n) of n places in a kernel."""
         return self.weight.detach().flatten(0, 1).index_select(1, index.flatten())
+
+
+class PlainStem(nn.Conv2d):
+    """A convolution of a plain image with fixed kernels, whose gradient by the image costs less than torch's own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H, W)."""
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return super().forward(x)
+        answer: Tensor = _StemByProduct.apply(x, self.weight.detach())
+        return answer
+
+
+class _StemByProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        size = weight.shape[-1]
+        # One product over all places; torch's own is slow where the image has one channel.
+        places = grad.movedim(1, -1).flatten(1, 2) @ weight.flatten(1)
+        return F.fold(places.transpose(1, 2), grad.shape[-2:], size, padding=size // 2), None
 
 
 class OrientedNorm(nn.BatchNorm2d):
