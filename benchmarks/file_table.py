@@ -3,8 +3,9 @@
     python benchmarks/file_table.py FOLDER... [--all-notes]
 
 Files that hold no image keep their line, with the sentence that says why. Pixels are width x height on the sky at the
-centre; a beam with * is the survey's nominal one; peaks are in the file's unit, fluxes in mJy with their statistical
-error. ``docs/files.md`` holds the table of the real files that tests read, each line looked at beside its header.
+centre; a beam with * is the survey's nominal one; peaks and fluxes in a unit that fits their size, fluxes with
+their statistical error. ``docs/files.md`` holds the table of the real files that tests read, each line looked at
+beside its header.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from vlass_explorer import cutouts, measure  # noqa: E402
+from vlass_explorer import cutouts, measure, quantities  # noqa: E402
 from vlass_explorer.cutouts.names import is_cutout  # noqa: E402
 from vlass_explorer.schema import Cutout, CutoutError  # noqa: E402
 
-COLUMNS = ("file", "product", "unit", "GHz", "beam (arcsec, °)", "pixels (arcsec)", "peak", "flux (mJy)", "notes")
+COLUMNS = ("file", "product", "unit", "frequency", "beam (arcsec, °)", "pixels (arcsec)", "peak", "flux", "notes")
 
 
 def line(name: str, path: Path, all_notes: bool) -> tuple[str, ...]:
@@ -37,11 +38,11 @@ def line(name: str, path: Path, all_notes: bool) -> tuple[str, ...]:
         name,
         " ".join(filter(None, (cutout.origin.survey, cutout.origin.product))),
         cutout.unit or "",
-        "" if ghz is None else f"{ghz:.4g}",
+        "" if ghz is None else quantities.frequency(ghz),
         _beam(cutout),
         _pixels(cutout),
-        f"{found.peak:.4g}",
-        "" if found.flux is None else f"{1e3 * found.flux:.4g} ± {1e3 * (found.flux_error or 0.0):.2g}",
+        quantities.brightness(found.peak, cutout.unit),
+        "" if found.flux is None else quantities.flux(found.flux, found.flux_error),
         " ".join(notes),
     )
 
