@@ -29,6 +29,7 @@ __all__ = [
     "attribution",
     "augment",
     "backbones",
+    "borrowed",
     "catalogue",
     "checkpoints",
     "common_beam",

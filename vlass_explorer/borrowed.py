@@ -65,11 +65,12 @@ def _is_inside(module: str) -> bool:
 
 
 def _is_reader(function: Any) -> bool:
-    """Is this a function at the top of one of these packages, which its name leads back to?"""
+    """Is this a function at the top of one of these packages, which its name leads back to, and gives it a cutout?"""
     return (
         isinstance(function, FunctionType)
         and _is_inside(function.__module__)
         and function.__qualname__ == function.__name__
+        and function.__annotations__.get("return") in ("Cutout", Cutout)
     )
 
 
