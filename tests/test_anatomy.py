@@ -78,6 +78,13 @@ def test_the_walk_of_a_vit_has_every_step_of_the_paper() -> None:
     assert used >= {name for name, _ in model.named_parameters()} - {"cls_token"}  # that is put beside, not computed
 
 
+def test_a_kernel_that_is_made_of_weights_counts_as_them() -> None:
+    model, x = made("d4_resnet")
+    _, operations = anatomy.record(model, x)
+    (stem,) = [each for each in operations if each.module == "stem"]
+    assert stem.function == "conv2d" and "stem.weight" in stem.parameters
+
+
 def test_logits_after_the_last_block_are_the_answer() -> None:
     model, x = made("vit")
     logits, operations = anatomy.record(model, x)

@@ -110,7 +110,7 @@ class _Listener(TorchFunctionMode):
                 name.strip("_").removesuffix("_"),
                 tuple(tuple(value.shape) for value in images),
                 tuple(result.shape),
-                tuple(self.parameters[id(value)] for value in given if id(value) in self.parameters),
+                self._used(module, given),
                 float(result.detach().float().square().mean().sqrt()),
                 self._copy(result),
                 tuple(value.detach().clone() for value in images[:3]) if fused else (),
@@ -118,6 +118,13 @@ class _Listener(TorchFunctionMode):
             )
         )
         return result
+
+    def _used(self, module: str, given: list[Tensor]) -> tuple[str, ...]:
+        """Parameters and buffers among the arguments; those of the module itself where its weights are made of them."""
+        named = tuple(self.parameters[id(value)] for value in given if id(value) in self.parameters)
+        if named or all(hasattr(value, FROM_IMAGE) for value in given):
+            return named
+        return tuple(name for name in self.parameters.values() if name.rpartition(".")[0] == module)
 
     def _copy(self, result: Tensor) -> Tensor | None:
         self.kept += result.numel() * result.element_size()
