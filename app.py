@@ -38,10 +38,13 @@ boundary.probe()  # early, so that the browser keeps its word before anything ca
 with body, boundary.guarded():
     boundary.opening()
     from ui import state  # here, so that something is drawn before torch is loaded
+    from ui.look import links
 
+    broken = st.container()
     state.restore()
     boundary.wait_for_window()
     try:
         page.run()
     finally:
         state.keep()
+        links.told(broken, page.url_path)

@@ -97,10 +97,15 @@ def test_a_link_chooses_checkpoint_and_example(shelf: Path) -> None:
 
 def test_a_link_to_what_is_not_there_is_said(shelf: Path) -> None:
     page = explore(checkpoint="<b>none</b>", example="../../etc/passwd")
-    assert [toast.value.replace("\\", "") for toast in page.toast] == [
-        "There is no checkpoint <b>none</b>.",
-        "There is no example ../../etc/passwd.",
+    first = page.subheader[0].value.replace("\\", "")
+    said = [
+        "There is no checkpoint <b>none</b>: tiny-cnn is shown instead.",
+        f"There is no example ../../etc/passwd: {first} is shown instead.",
     ]
+    assert page.warning[0].value.replace("\\", "") == "  \n".join(said)
+    assert page.run().warning[0].value.replace("\\", "") == "  \n".join(said)  # the window tells its width, say
+    page.selectbox(key="checkpoint").select("tiny-vit").run()
+    assert not any("There is no" in each.value for each in page.warning)
 
 
 def test_a_model_without_attention_says_so_and_another_method_stands_in(shelf: Path) -> None:

@@ -16,6 +16,7 @@ from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
 
 from . import boundary, loaders, settings, state
+from .look import links
 from .text import plain
 
 
@@ -238,29 +239,29 @@ def _label(entry: state.Entry) -> str:
 
 
 def _follow_link(cards: list[Checkpoint]) -> None:
-    """Choose what the address names, once a session; an unknown name is said, not obeyed."""
+    """Choose what the address names, once a session; an unknown name is said, with what is shown instead."""
     if st.session_state.setdefault("link_followed", False):
         return
     st.session_state["link_followed"] = True
+    missing = []
     if (kept := st.session_state.get("cutout")) is not None and kept not in state.entries():
-        st.toast(f"{plain(kept.partition(':')[2])} is not kept here any more.", icon=":material/link_off:")
+        missing = [(f"{kept.partition(':')[2]} is not kept here any more", "file")]
     if (kept := st.session_state.get("checkpoint")) not in (None, *(card.name for card in cards)):
-        st.toast(f"There is no checkpoint {plain(kept)} any more.", icon=":material/link_off:")
-    if (name := st.query_params.get("checkpoint")) is not None:
-        if name in {card.name for card in cards}:
-            st.session_state["checkpoint"] = name
-        else:
-            st.toast(f"There is no checkpoint {plain(name)}.", icon=":material/link_off:")
+        missing.append((f"There is no checkpoint {kept} any more", "checkpoint"))
+    if (name := st.query_params.get("checkpoint")) in {card.name for card in cards}:
+        st.session_state["checkpoint"] = name
+    elif name is not None:
+        missing.append((f"There is no checkpoint {name}", "checkpoint"))
     if (name := st.query_params.get("example")) is not None:
-        keys = [
-            key
-            for key, entry in state.entries().items()
-            if entry.kind == "example" and name in (entry.name, entry.name.split(".")[0])
-        ]
-        if keys:
+        bundled = [entry for entry in state.entries().values() if entry.kind == "example"]
+        if keys := [entry.key for entry in bundled if name in (entry.name, entry.name.split(".")[0])]:
             state.choose(keys[0])
         else:
-            st.toast(f"There is no example {plain(name)}.", icon=":material/link_off:")
+            missing.append((f"There is no example {name}", "file"))
+    entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
+    shown = {"file": entry and entry.label, "checkpoint": card and card.name}
+    for sentence, kind in missing:
+        links.broken(f"{sentence}: {shown[kind] or 'nothing'} is shown instead.")
 
 
 def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:

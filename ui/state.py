@@ -23,6 +23,7 @@ from vlass_explorer.schema import Checkpoint, Cutout
 from vlass_explorer.sessions import Upload, is_link, is_word, new_word
 
 from . import boundary, settings
+from .look import links
 
 _LOG = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -203,7 +204,7 @@ def restore() -> None:
     st.session_state[SESSION] = word
     st.query_params.pop(LINK, None)
     if not is_known:
-        st.toast("What this link opened is not kept here any more.", icon=":material/link_off:")
+        links.broken("What this link opened is not kept here any more: the page shows what it would without it.")
 
 
 def keep() -> None:

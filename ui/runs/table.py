@@ -11,6 +11,7 @@ from vlass_explorer.runs.words import age, duration, phase, score
 from vlass_explorer.schema import Run
 
 from .. import state
+from ..look import links
 
 SHOWN, WIDGET = "runs_shown", "runs_table"
 MOST_COMPARED = 8
@@ -24,8 +25,10 @@ def follow_link(listing: list[Run]) -> None:
     known = {run.id for run in listing}
     if state.CHOSEN_RUNS not in st.session_state and any(run_id in known for run_id in asked):
         state.choose_runs(*(run_id for run_id in asked if run_id in known))
-    elif not any(run_id in known for run_id in asked):
-        st.warning("The run in the address is not there any more; this is the newest one.")
+    shown = "the other runs it names are" if any(run_id in known for run_id in asked) else "the newest one is"
+    for run_id in asked:
+        if run_id not in known:
+            links.broken(f"There is no run {run_id} any more: {shown} shown instead.")
 
 
 def draw(listing: list[Run]) -> list[Run]:
