@@ -38,7 +38,6 @@ boundary.probe()  # early, so that the browser keeps its word before anything ca
 with body, boundary.guarded():
     boundary.opening()
     from ui import state  # here, so that something is drawn before torch is loaded
-    from ui.look import links
 
     broken = st.container()
     state.restore()
@@ -47,4 +46,4 @@ with body, boundary.guarded():
         page.run()
     finally:
         state.keep()
-        links.told(broken, page.url_path)
+        boundary.broken_links(broken, page.url_path)

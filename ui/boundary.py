@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunException
 
@@ -29,6 +30,10 @@ from .text import plain
 
 SAID = "boundary_said"
 """Session key: sentences of callbacks, to be drawn with the page that follows them."""
+BROKEN = "links_broken"
+"""Session key: sentences on what a link names and is not here, and the choices of the page that said them first."""
+LINKED = ("cutout", "checkpoint", "runs_chosen")
+"""Session keys of the choices of a page that a link can name."""
 HEAVY = "ui.loaders"
 """What brings torch, timm and captum with it."""
 NARROW = 900
@@ -181,6 +186,26 @@ def opening() -> None:
         )
         work.join(1.0)
     place.empty()
+
+
+def broken_link(sentence: str) -> None:
+    """Say that a link names what is not here, and what is shown instead; ``broken_links`` draws it."""
+    said, at = st.session_state.setdefault(BROKEN, ([], None))
+    if sentence not in said:
+        st.session_state[BROKEN] = ([*said, sentence], at)
+
+
+def broken_links(place: DeltaGenerator, page: str) -> None:
+    """Draw what links name in vain as one alert, until the user goes to another page or chooses something else."""
+    said, at = st.session_state.get(BROKEN, ([], None))
+    if not said:
+        return
+    now = [page, *(st.session_state.get(key) for key in LINKED)]
+    if at is not None and any(was is not None and was != new for was, new in zip(at, now, strict=True)):
+        del st.session_state[BROKEN]
+        return
+    st.session_state[BROKEN] = (said, now)
+    place.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
 
 from . import boundary, loaders, settings, state
-from .look import links
 from .text import plain
 
 
@@ -261,7 +260,7 @@ def _follow_link(cards: list[Checkpoint]) -> None:
     entry, card = state.chosen_entry(), state.chosen_checkpoint(cards)
     shown = {"file": entry and entry.label, "checkpoint": card and card.name}
     for sentence, kind in missing:
-        links.broken(f"{sentence}: {shown[kind] or 'nothing'} is shown instead.")
+        boundary.broken_link(f"{sentence}: {shown[kind] or 'nothing'} is shown instead.")
 
 
 def _keep_link(entry: state.Entry | None, card: Checkpoint | None) -> None:

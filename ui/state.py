@@ -23,7 +23,6 @@ from vlass_explorer.schema import Checkpoint, Cutout
 from vlass_explorer.sessions import Upload, is_link, is_word, new_word
 
 from . import boundary, settings
-from .look import links
 
 _LOG = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -204,7 +203,7 @@ def restore() -> None:
     st.session_state[SESSION] = word
     st.query_params.pop(LINK, None)
     if not is_known:
-        links.broken("What this link opened is not kept here any more: the page shows what it would without it.")
+        boundary.broken_link("What this link opened is not kept here any more: your own view is shown instead.")
 
 
 def keep() -> None:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from ..text import plain
-
-BROKEN = "links_broken"
-"""Session key: sentences on what a link names and is not here, and the choices of the page that said them first."""
-CHOICES = ("cutout", "checkpoint", "runs_chosen")
+from .. import boundary
 
 
 def follow(key: str, parameter: str, known: Sequence[str], what: str, *, many: bool = False) -> None:
@@ -28,7 +23,7 @@ def follow(key: str, parameter: str, known: Sequence[str], what: str, *, many: b
     instead = "the others that it names are" if found and many else "the usual choice is"
     for name in named:
         if name not in known:
-            broken(f"There is no {what} {name} here: {instead} shown instead.")
+            boundary.broken_link(f"There is no {what} {name} here: {instead} shown instead.")
     if found:
         st.session_state[key] = found if many else found[0]
 
@@ -39,23 +34,3 @@ def keep(parameter: str, names: Sequence[str]) -> None:
         st.query_params.pop(parameter, None)
     elif st.query_params.get_all(parameter) != list(names):
         st.query_params[parameter] = list(names)
-
-
-def broken(sentence: str) -> None:
-    """Say that a link names what is not here, and what is shown instead; ``told`` draws it."""
-    said, at = st.session_state.setdefault(BROKEN, ([], None))
-    if sentence not in said:
-        st.session_state[BROKEN] = ([*said, sentence], at)
-
-
-def told(place: DeltaGenerator, page: str) -> None:
-    """Draw what links name in vain as one alert, until the user goes to another page or chooses something else."""
-    said, at = st.session_state.get(BROKEN, ([], None))
-    if not said:
-        return
-    now = [page, *(st.session_state.get(key) for key in CHOICES)]
-    if at is not None and any(was is not None and was != new for was, new in zip(at, now, strict=True)):
-        del st.session_state[BROKEN]
-        return
-    st.session_state[BROKEN] = (said, now)
-    place.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")

@@ -10,8 +10,7 @@ import streamlit as st
 from vlass_explorer.runs.words import age, duration, phase, score
 from vlass_explorer.schema import Run
 
-from .. import state
-from ..look import links
+from .. import boundary, state
 
 SHOWN, WIDGET = "runs_shown", "runs_table"
 MOST_COMPARED = 8
@@ -28,7 +27,7 @@ def follow_link(listing: list[Run]) -> None:
     shown = "the other runs it names are" if any(run_id in known for run_id in asked) else "the newest one is"
     for run_id in asked:
         if run_id not in known:
-            links.broken(f"There is no run {run_id} any more: {shown} shown instead.")
+            boundary.broken_link(f"There is no run {run_id} any more: {shown} shown instead.")
 
 
 def draw(listing: list[Run]) -> list[Run]:
