@@ -15,6 +15,7 @@ from vlass_explorer.measure.structure import NAMES, noise_draws
 from vlass_explorer.schema import Beam, Cutout, Origin
 
 GRID, BEAM, RMS = FlatGrid((181, 181), 1.0), Beam(3.4, 2.5, 30.0), 1e-4
+ARTEFACT = "One side holds less than a hundredth of the other's flux: it may be an artefact of it."
 
 
 def seen(parts: list[Component], seed: int = 0, beam: Beam = BEAM) -> Cutout:
@@ -106,6 +107,25 @@ def test_why_nothing_is_given() -> None:
     blanked = double.pixels.copy()
     blanked[:, :71] = np.nan  # half of one lobe
     assert measure.structure(replace(double, pixels=blanked)).off.keys() <= set(NAMES)
+
+
+def test_parts_that_may_lie_apart_are_not_measured_as_a_whole_source(data_dir: Path) -> None:
+    beside = [seen([*triple(), Component(flux, 0.0, north)]) for flux, north in ((0.008, 45.0), (0.001, 45.0))]
+    why = measure.structure(beside[0]).off
+    assert set(why) == set(NAMES) and why["bending"].startswith("A source at least a tenth as bright lies ")
+    assert not measure.structure(beside[1]).off  # too faint to be a lobe of this one
+    assert not measure.structure(seen([*triple(), Component(0.008, 0.0, 80.0)])).off  # farther than the source is long
+    found = measure.structure(cutouts.read(data_dir / "cutouts/surveys/FIRST_J105007+304037.fits"))
+    assert found.bending is None and "lies 34.6″ beside it" in found.off["core_fraction"]  # the other lobe
+
+
+def test_a_side_as_faint_as_an_artefact_is_none(data_dir: Path) -> None:
+    def lobes(faint: float) -> measure.Structure:
+        return measure.structure(seen([Component(0.5, -12.0, 0.0), Component(faint, 12.0, 0.0)]))
+
+    assert lobes(0.007).lobe_ratio == pytest.approx(500 / 7, rel=0.1)
+    assert lobes(0.003).off == dict.fromkeys(NAMES, ARTEFACT)
+    assert measure.structure(cutouts.read(data_dir / "cutouts/first/3C194.fits")).off == dict.fromkeys(NAMES, ARTEFACT)
 
 
 def test_a_picture_with_a_scale_has_positions_alone(data_dir: Path) -> None:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..schema import Cutout, PixelShape
-from .detection import LINKING, NO_SCALE, SLACK, thresholds
+from .detection import LINKING, NO_SCALE, SLACK, extent, thresholds
+from .geometry import distance
 
 MOST_ISLANDS = 2000  # the brightest of them; a field of sidelobes has more, and nobody goes through those
+COMPARABLE = 0.1  # of a source's flux; a neighbour that holds as much may be a part of it
 EIGHT = np.ones((3, 3), bool)
 
 
@@ -62,6 +64,32 @@ def sources(cutout: Cutout, most: int = 200) -> tuple[Source, ...]:
         snr = None if rms is None else peak / rms
         found.append(Source(float(y), float(x), peak, snr, len(emission), len(members)))
     return tuple(sorted(found, key=lambda source: -source.peak)[:most])
+
+
+def other_part(cutout: Cutout, source: NDArray[np.bool_]) -> float | None:
+    """Distance in arcsec to another source that may be a part of this one, None where there is none.
+
+    It lies no farther from the edge of ``source`` (ny, nx) than this one is long, and holds a tenth of its flux; the
+    nearest is taken. None without a scale. NaN is never emission.
+    """
+    if cutout.pixel_shape is None or not source.any():
+        return None
+    height, width = cutout.pixel_shape.scale
+    reach = extent(source, cutout.pixel_shape.steps)
+    box = tuple(
+        slice(max(int(places[0] - reach / step), 0), int(places[-1] + reach / step) + 2)
+        for places, step in zip(map(np.flatnonzero, (source.any(1), source.any(0))), (height, width), strict=True)
+    )
+    image, own = cutout.pixels[box], source[box]
+    low, high = thresholds(cutout)
+    labels, count = ndimage.label(image > low, structure=EIGHT)
+    numbers = np.arange(1, count + 1)
+    flux = ndimage.sum_labels(image, labels, numbers)
+    other = (flux >= COMPARABLE * float(image[own].sum())) & (ndimage.maximum(image, labels, numbers) >= high)
+    other[np.unique(labels[own & (labels > 0)]) - 1] = False
+    away = ndimage.minimum(distance(own, (height, width)), labels, numbers[other])
+    gap = float(np.min(away, initial=np.inf))
+    return gap if gap <= reach else None
 
 
 def _peak(cutout: Cutout, labels: NDArray[np.int32], box: tuple[slice, slice], number: int) -> float:

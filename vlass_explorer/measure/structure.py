@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..quantities import angle
 from ..schema import Cutout
 from .covariance import Blank, blank_sky
 from .detection import TO_JY_BEAM, beam_pixels, source_mask
@@ -23,12 +24,14 @@ from .geometry import beam_covariance, distance, to_sky
 from .measurements import measure, no_flux
 from .peaks import Shape, shape
 from .photometry import FOLLOWS_NOISE, NOT_KNOWN, integrate
+from .sources import other_part
 
 FAINTEST = 10.0  # rms; below, peaks of noise and of the source cannot be told apart
 SMALLEST = 4.0  # beams of extent, beam included: two beams for each of two peaks
 DRAWS = 30  # of noise
 CLIPPED = 0.05  # of the brightest pixel: prominence that a peak of a picture without noise needs
 LOBES = 1.75  # what flux below the contour adds to the error of the lobes' ratio: benchmarks/structure_truth.py
+FAINTEST_SIDE = 0.01  # of the other side's flux; artefacts of a bright source reach this (sidelobes.NEAR)
 MARGIN = 3  # pixels around the footprint in which noise is drawn
 NAMES = ("fr_ratio", "core_fraction", "bending", "lobe_ratio")
 
@@ -61,7 +64,8 @@ class Structure:
 def structure(cutout: Cutout) -> Structure:
     """FR ratio, core fraction, bending angle and ratio of the lobes of the central source, or why each is missing.
 
-    Withheld for a source that is faint, not resolved or of one peak, and without beam or unit; of a picture with a
+    Withheld for a source that is faint, not resolved, of one peak or maybe in parts, or whose one side is as faint as
+    an artefact of the other, and without beam or unit; of a picture with a
     scale, which has no noise, ratio and angle of positions are given without an error, the beam not removed. The same
     cutout gives the same numbers: the draws of noise are seeded.
     """
@@ -77,6 +81,8 @@ def structure(cutout: Cutout) -> Structure:
         why = "The noise was cut away before the file was written."
     if why is not None:
         return _off(why)
+    if (gap := other_part(cutout, found)) is not None:
+        return _off(f"A source at least a tenth as bright lies {angle(gap)} beside it: the two may be parts of one.")
     return _of_image(cutout, found)
 
 
@@ -132,6 +138,8 @@ def _of_image(cutout: Cutout, found: NDArray[np.bool_]) -> Structure:
     values: dict[str, Any] = {"separation": seen.separation, "extent": seen.extent, "peaks": seen.peaks}
     made, core = _drawn(image, mask, blank, level, least, steps, sky_beam, seen)
     fluxes, off = _fluxes(cutout, part, footprint, blank, seen, core)
+    if fluxes is None:
+        return _off("One side holds less than a hundredth of the other's flux: it may be an artefact of it.")
     corner = [outer.start + inner.start for outer, inner in zip(footprint.box, part, strict=True)]
     shifted = tuple((y + corner[0], x + corner[1]) for y, x in seen.peaks)
     return Structure(**values | {"peaks": shifted} | made | fluxes, off=off)
@@ -193,8 +201,11 @@ def noise_draws(blank: Blank, size: tuple[int, ...], count: int, random: np.rand
 
 def _fluxes(
     cutout: Cutout, part: tuple[slice, ...], footprint: Footprint, blank: Blank, seen: Shape, core: float
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Core fraction and ratio of the sides with errors from the covariance of their sums, and why one is off."""
+) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """Core fraction and ratio of the sides with errors from the covariance of their sums, and why one is off.
+
+    None for all where one side is as faint as an artefact of the other.
+    """
     area = beam_pixels(cutout)
     assert area is not None and cutout.noise is not None and cutout.pixel_shape is not None
     factor = TO_JY_BEAM[cutout.unit or ""]
@@ -220,6 +231,8 @@ def _fluxes(
     values: dict[str, Any] = {}
     off: dict[str, str] = {}
     bright, faint = (0, 1) if sums[0] >= sums[1] else (1, 0)
+    if sums[faint] < FAINTEST_SIDE * sums[bright]:
+        return None, off
     for i in (bright, faint):
         errors[i, i] += (NOT_KNOWN * (1.0 - shares[i]) * sums[i]) ** 2
     if sums[faint] > 3.0 * np.sqrt(errors[faint, faint]):
