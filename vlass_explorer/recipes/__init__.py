@@ -16,7 +16,7 @@ import yaml
 from .. import options
 from ..foreign import mapped, reason
 from ..schema import INHERITED, ConfigError, RunConfig
-from .validation import validate
+from .validation import SEGMENTATION_ALONE, validate
 
 __all__ = ["classes", "from_yaml", "load", "names", "parse", "source", "to_yaml", "validate", "with_values"]
 
@@ -92,5 +92,7 @@ def to_yaml(config: RunConfig, *, differences: bool = False) -> str:
     values = asdict(config)
     if differences:
         said = () if config.weights in ("", "none", "imagenet") else INHERITED
+        if config.task != "segmentation":
+            said = tuple(name for name in said if name not in SEGMENTATION_ALONE)
         values = {f.name: values[f.name] for f in fields(RunConfig) if values[f.name] != f.default or f.name in said}
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
