@@ -91,7 +91,7 @@ def to_yaml(config: RunConfig, *, differences: bool = False) -> str:
     """
     values = asdict(config)
     if differences:
-        said = () if config.weights in ("", "none", "imagenet") else INHERITED
+        said: tuple[str, ...] = () if config.weights in ("", "none", "imagenet") else INHERITED
         if config.task != "segmentation":
             said = tuple(name for name in said if name not in SEGMENTATION_ALONE)
         values = {f.name: values[f.name] for f in fields(RunConfig) if values[f.name] != f.default or f.name in said}
