@@ -167,7 +167,8 @@ def test_millijansky_and_assumed_scale() -> None:
         ({"wcs": None}, FLUX | {"angular_size"}, "no sky coordinates"),
         ({"noise": None}, FLUX | {"rms", "snr"}, "noise was cut away"),
         ({"kind": "image", "unit": "count"}, FLUX | {"rms", "snr"}, "counts after an unknown stretch"),
-        ({"origin": Origin(product="residual")}, FLUX, "residual"),
+        ({"origin": Origin(product="residual")}, FLUX | {"snr", "angular_size"}, "residual"),
+        ({"origin": Origin(product="stokes QUV")}, FLUX, "stokes QUV"),  # has sources
     ],
 )
 def test_each_missing_number_has_a_reason(changes: dict[str, object], missing: set[str], words: str) -> None:
@@ -176,6 +177,13 @@ def test_each_missing_number_has_a_reason(changes: dict[str, object], missing: s
     assert any(words in reason for reason in found.off.values())
     for name in missing:
         assert getattr(found, name) is None
+
+
+def test_an_image_computed_without_noise_has_none() -> None:
+    image = gaussian(60, 60, 1.0, 5.0) + np.random.default_rng(0).normal(0.0, 1.0, (121, 121)) * 1e-9
+    assert measure.noise(image) is None
+    deep = measure.noise(image + np.random.default_rng(1).normal(0.0, 1e-6, (121, 121)))  # 3C 147 was seen at 1e6
+    assert deep is not None and deep.rms == pytest.approx(1e-6, rel=0.03)
 
 
 def test_the_noise_of_whole_counts_does_not_jump() -> None:

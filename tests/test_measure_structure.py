@@ -96,7 +96,7 @@ def test_why_nothing_is_given() -> None:
     assert why(replace(double, beam=None)) == "The file gives no beam."
     assert why(replace(double, unit=None)) == "The file names no brightness unit."
     assert why(replace(double, wcs=None)).startswith("The file has no sky coordinates")
-    assert why(replace(double, noise=None)) == "The noise was cut away before the file was written."
+    assert why(replace(double, noise=None)) == "The noise was cut away before the file was written, or there was none."
     assert why(replace(double, origin=Origin(product="rms"))).startswith("The image is no total-intensity image")
     assert "one Gaussian fits it" in why(seen([Component(0.02, 0.0, 0.0)]))
     assert "one Gaussian fits it" in why(seen([Component(0.05, 0.0, 0.0, 9.0, 6.0)]))

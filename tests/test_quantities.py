@@ -46,7 +46,9 @@ def test_numbers_are_rounded_by_their_error(value: float, error: float | None, w
         (0.35, "0.35″"),
         (3.0, "3″"),
         (45.0, "45″"),
-        (864.0, "864″"),
+        (599.0, "599″"),
+        (864.0, "14.4′"),
+        (1706.0, "28.4′"),
         (12960.0, "3.6°"),
     ],
 )
@@ -77,7 +79,7 @@ def test_a_frequency_has_a_unit_of_its_size(ghz: float, words: str) -> None:
         (54.93, "mJy/beam", None, "54.9 mJy/beam"),
         (2e-6, "mJy/beam", None, "2.00 nJy/beam"),
         (255.0, "count", None, "255 counts"),
-        (3.5, None, None, "3.50 unit not stated"),
+        (3.5, None, None, "3.50 (unit not stated)"),
         (12345.0, "K", None, "12345 K"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,7 +171,10 @@ def test_pictures_and_arrays() -> None:
     assert validity.check(replace(picture, declared_scale=1.8), FIRST).reasons == (
         "A picture: how its brightness was stretched is unknown.",
     )
-    assert told(Cutout("a.npy", clipped, kind="array"))[0] == "caution"
+    level, text = told(Cutout("a.npy", clipped, kind="array"))
+    assert level == "caution" and "″" not in text
+    wide = Cutout("a.npy", np.where(clipped > 0, clipped, 0) + source(fwhm=45.0).pixels, kind="array")
+    assert re.search(r"spans 1\d\d pixels of the 100 pixels field of view", told(wide)[1])
     dark = np.zeros((150, 150), np.float32)
     dark[0, 0] = 255
     assert told(Cutout("a.png", dark, "count", kind="image"))[0] == "outside"

@@ -125,7 +125,7 @@ def window(cutout: Cutout, spec: InputSpec) -> Window:
         sides = (spec.field_of_view / cutout.pixel_scale[0], spec.field_of_view / cutout.pixel_scale[1])
     if min(sides) < SMALLEST_WINDOW - 0.5 or max(sides) >= LARGEST_WINDOW + 0.5:
         raise InputError(
-            f"The field of view of this checkpoint would be {sides[1]:.3g} x {sides[0]:.3g} pixels of this image "
+            f"The field of view of this checkpoint would be {sides[1]:.3g} × {sides[0]:.3g} pixels of this image "
             f"(it must be {SMALLEST_WINDOW} to {LARGEST_WINDOW}); its pixels are too unlike the training data."
         )
     height, width = (int(np.floor(side + 0.5)) for side in sides)

@@ -7,8 +7,8 @@ import math
 Units = tuple[tuple[float, str], ...]
 JANSKY: Units = ((1.0, "Jy"), (1e-3, "mJy"), (1e-6, "µJy"), (1e-9, "nJy"))
 HERTZ: Units = ((1.0, "GHz"), (1e-3, "MHz"), (1e-6, "kHz"), (1e-9, "Hz"))  # in GHz
-ANGLE: Units = ((3600.0, "°"), (0.1, "″"), (1e-4, "mas"), (1e-6, "µas"))  # in arcsec, each from where it begins
-IN_ARCSEC = {"°": 3600.0, "″": 1.0, "mas": 1e-3, "µas": 1e-6}
+ANGLE: Units = ((3600.0, "°"), (600.0, "′"), (0.1, "″"), (1e-4, "mas"), (1e-6, "µas"))  # where each begins, in arcsec
+IN_ARCSEC = {"°": 3600.0, "′": 60.0, "″": 1.0, "mas": 1e-3, "µas": 1e-6}
 IN_JANSKY = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
 
 
@@ -23,7 +23,7 @@ def brightness(value: float, unit: str | None, error: float | None = None) -> st
     if unit in IN_JANSKY:
         factor = IN_JANSKY[unit]
         return f"{flux(value * factor, None if error is None else error * factor)}/beam"
-    name = {None: "unit not stated", "count": "counts"}.get(unit, str(unit))
+    name = {None: "(unit not stated)", "count": "counts"}.get(unit, str(unit))
     return f"{rounded(value, error)} {name}"
 
 
@@ -34,7 +34,7 @@ def frequency(ghz: float) -> str:
 
 
 def angle(arcsec: float) -> str:
-    """``angle(0.0021)`` is ``2.1 mas``: an angle in arcsec, with three digits, in °, ″, mas or µas by size."""
+    """``angle(0.0021)`` is ``2.1 mas``: an angle in arcsec, three digits, in °, ′ (from 10), ″, mas or µas by size."""
     _, unit = _fitting(abs(arcsec), ANGLE)
     return f"{_short(arcsec / IN_ARCSEC[unit])}{' ' if unit.endswith('as') else ''}{unit}"
 

@@ -61,10 +61,7 @@ def _draw_table(cutout: Cutout, found: Measurements, shape: Structure) -> None:
         rows["S/N"] = f"{found.snr:.1f}" if found.snr < 1000 else f"{found.snr:.0f}"
     rows |= _flux_rows(found) | _size_rows(found) | _shape_rows(shape)
     if cutout.beam is not None:
-        beam = cutout.beam
-        rows["Beam"] = f"{angle(beam.major)} × {angle(beam.minor)}, {beam.pa:.0f}°" + (
-            ", assumed" if beam.assumed else ""
-        )
+        rows["Beam"] = cutout.beam.described(", ") + (", assumed" if cutout.beam.assumed else "")
     if cutout.pixel_scale is not None:
         height, width = (angle(side) for side in cutout.pixel_scale)
         rows["Pixels"] = f"{cutout.shape[1]} × {cutout.shape[0]}, {width}" + (f" × {height}" if height != width else "")

@@ -203,7 +203,9 @@ def _finish(
         raw.notes[:] = [note for note in raw.notes if note != images.UNKNOWN]
     measured = noise(pixels)
     if measured is None:
-        raw.notes.append("No noise is left to measure: most pixels have one value, as in a clipped image.")
+        raw.notes.append(
+            "No noise is left to measure: most pixels have one value, as in an image that was clipped or computed."
+        )
     where = raw.origin if raw.kind == "fits" else by_name(name)
     facing = raw.row0
     notes, more_notes = raw.notes.split()

@@ -20,7 +20,7 @@ from ..figures.colours import NO_DATA, SkyView
 from ..figures.frame import centre_text, frame, whole
 from ..figures.overlays import COLOURS
 from ..overlays import Placed
-from ..quantities import angle, frequency
+from ..quantities import frequency
 from ..schema import Cutout, Window
 
 DPI, SIDE = 100, 3.84  # inches of a panel's side
@@ -76,8 +76,7 @@ def heading(cutout: Cutout) -> list[str]:
     about += [frequency(origin.frequency_ghz)] if origin.frequency_ghz else []
     if cutout.beam is not None:
         assumed = " (assumed)" if cutout.beam.assumed else ""
-        size = f"{angle(cutout.beam.major)} × {angle(cutout.beam.minor)}"
-        about.append(f"beam {size}, PA {cutout.beam.pa:.0f}°{assumed}")
+        about.append(f"beam {cutout.beam.described(', PA ')}{assumed}")
     where = centre_text(cutout) or "orientation unknown, no sky coordinates"
     return [cutout.name, where, " · ".join(about)]
 

@@ -132,7 +132,9 @@ def statistics(cutout: Cutout, region: Region) -> Statistics | None:
         off["beams"] = "The file gives no beam." if cutout.beam is None else "The beam has no size in pixels."
     if rms is not None:
         numbers["snr"] = float(cutout.pixels[y, x]) / rms
-    why = no_flux(cutout) or ("The noise was cut away before the file was written." if rms is None else None)
+    why = no_flux(cutout) or (
+        "The noise was cut away before the file was written, or there was none." if rms is None else None
+    )
     if why is None and beam is not None:
         flux = float(values.sum()) * TO_JY_BEAM[cutout.unit or ""] / beam
         numbers["flux"] = flux

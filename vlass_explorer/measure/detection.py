@@ -17,6 +17,7 @@ LINKING = 22.0  # arcsec; islands closer than this are one source
 SEARCH = 60.0  # arcsec; the source begins at most this far from the centre
 NO_SCALE = 1.8  # arcsec a pixel, as FIRST, where the file has no scale
 SLACK = 1.0001  # of these limits: pixels on the sky differ by less within a survey, and must not decide a tie
+DEEPEST = 1e7  # largest pixel over the rms; no telescope reaches it, and float32 holds no more digits
 CENTRAL = 1024  # pixels; side of the box in which the source is looked for
 
 
@@ -24,7 +25,8 @@ def noise(pixels: FloatArray) -> Noise | None:
     """Noise of an image (ny, nx) in its own unit: 1.4826 MAD of the finite pixels, clipped at 3 sigma until stable.
 
     NaN and infinite pixels are left out; None where no noise is left to measure (MAD 0: a clipped or constant
-    image). Above 4 million finite pixels every n-th one is used, and the method says so.
+    image; or below 1e-7 of the largest pixel: one computed without noise). Above 4
+    million finite pixels every n-th one is used, and the method says so.
     """
     values = np.asarray(pixels)[np.isfinite(pixels)]
     step = -(-values.size // SAMPLE)
@@ -32,7 +34,7 @@ def noise(pixels: FloatArray) -> Noise | None:
         values = values[::step]
     # Sorted once, every median and every clipping is a matter of places.
     values = np.sort(values).astype(np.float64, copy=False)
-    rms = 0.0
+    rms, largest = 0.0, float(np.abs(values[[0, -1]]).max()) if values.size else 0.0
     for _ in range(50):
         if values.size == 0:
             return None
@@ -43,7 +45,7 @@ def noise(pixels: FloatArray) -> Noise | None:
         if rms == 0.0 or inside.all():
             break
         values = values[inside]
-    if rms == 0.0:
+    if rms * DEEPEST <= largest:
         return None
     sampled = f", one pixel in {step}" if step > 1 else ""
     return Noise(rms=rms, method=f"1.4826 MAD, clipped at 3σ until stable{sampled}", pixels=int(values.size))

@@ -23,6 +23,11 @@ from .photometry import Flux, forced, integrate
 
 BOWL = 3.0  # sigma below zero from which the sky around a source is called a bowl
 LIMIT = 3.0  # sigma of an upper limit
+NOT_THE_SKY = (
+    "rms", "residual", "background", "mask", "weights", "psf", "primary beam", "alpha", "optical depth", "velocity map",
+    "fractional polarisation", "polarisation angle", "Faraday depth",
+)  # fmt: skip
+"""Products without sources to detect: a peak over their scatter is no S/N."""
 SUBTRACTED = "The median of the sky around the source was subtracted from its flux."
 
 
@@ -104,17 +109,22 @@ def _measured(cutout: Cutout, *, local: bool, flux: bool) -> Measurements:
     y, x = (int(i) for i in np.unravel_index(int(np.argmax(image)), image.shape))
     peak = float(cutout.pixels[y, x])
 
+    is_no_sky = cutout.origin.product in NOT_THE_SKY
     rms = None if cutout.noise is None or cutout.kind == "image" else cutout.noise.rms
     if cutout.kind == "image":
         off["rms"] = "A picture holds counts after an unknown stretch, not brightness."
     elif rms is None:
-        off["rms"] = "The noise was cut away before the file was written."
+        off["rms"] = "The noise was cut away before the file was written, or there was none."
     if rms is None:
         off["snr"] = off["rms"]
+    elif is_no_sky:
+        off["snr"] = no_total_intensity(cutout)
     nothing = "There is no emission above 5 rms near the centre." if rms else "There is no emission near the centre."
     size = None
     if cutout.pixel_shape is None:
         off["angular_size"] = "The file has no sky coordinates, so no angular scale."
+    elif is_no_sky:
+        off["angular_size"] = no_total_intensity(cutout)
     elif not found:
         off["angular_size"] = nothing
     else:
@@ -129,9 +139,8 @@ def _measured(cutout: Cutout, *, local: bool, flux: bool) -> Measurements:
         numbers = _limit(cutout)
     else:
         off |= dict.fromkeys(("flux", "flux_error", "major"), reason)
-    return Measurements(
-        peak, (y, x), rms, None if rms is None else peak / rms, size, int(source.sum()), **numbers, off=off
-    )
+    snr = None if rms is None or is_no_sky else peak / rms
+    return Measurements(peak, (y, x), rms, snr, size, int(source.sum()), **numbers, off=off)
 
 
 def no_flux(cutout: Cutout) -> str | None:
@@ -141,7 +150,7 @@ def no_flux(cutout: Cutout) -> str | None:
     if cutout.unit not in TO_JY_BEAM:
         return f"The unit is {cutout.unit}, not Jy/beam." if cutout.unit else "The file names no brightness unit."
     if cutout.origin.product not in ("total intensity", "unknown"):
-        return f"The image is no total-intensity image ({cutout.origin.product})."
+        return no_total_intensity(cutout)
     if cutout.beam is None:
         return "The file gives no beam."
     if cutout.wcs is None:
@@ -150,6 +159,11 @@ def no_flux(cutout: Cutout) -> str | None:
     if pixel is not None and beam.major * beam.minor < FINEST_BEAM**2 * pixel.area:
         return "The beam is much finer than a pixel: a sum over the pixels is no flux."
     return None
+
+
+def no_total_intensity(cutout: Cutout) -> str:
+    """Why flux, and of an image that shows no sky S/N and size too, are off."""
+    return f"The image is no total-intensity image ({cutout.origin.product})."
 
 
 def _limit(cutout: Cutout) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def structure(cutout: Cutout) -> Structure:
         return _of_picture(cutout, found)
     why = no_flux(cutout)
     if why is None and cutout.noise is None:
-        why = "The noise was cut away before the file was written."
+        why = "The noise was cut away before the file was written, or there was none."
     if why is not None:
         return _off(why)
     if (gap := other_part(cutout, found)) is not None:

@@ -40,6 +40,11 @@ class Beam:
         """Area of the elliptical Gaussian beam in square arcsec."""
         return float(np.pi * self.major * self.minor / (4.0 * np.log(2.0)))
 
+    def described(self, before_pa: str) -> str:
+        """Both axes with the position angle; of a round beam, which has none, the axes alone."""
+        major, minor = angle(self.major), angle(self.minor)
+        return f"{major} × {minor}" + ("" if major == minor else f"{before_pa}{self.pa:.0f}°")
+
     def __str__(self) -> str:
         """As sentences name it: 5.4″ for a round one, else 3.0″×2.2″."""
         major, minor = (_side(axis) for axis in (self.major, self.minor))
@@ -48,7 +53,7 @@ class Beam:
 
 def _side(arcsec: float) -> str:
     """One digit behind the point up to 10 arcsec, none above; finer ones in a unit of their size."""
-    if arcsec < 1.0:
+    if arcsec < 1.0 or arcsec >= 600.0:
         return angle(arcsec)
     return f"{arcsec:.1f}″" if arcsec < 10 else f"{arcsec:.0f}″"
 

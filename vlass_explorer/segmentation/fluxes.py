@@ -88,7 +88,7 @@ def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
         return Fluxes(rows, off={"flux": "No component was found."})
     why = no_flux(cutout)
     if why is None and cutout.noise is None:
-        why = "The noise was cut away before the file was written."
+        why = "The noise was cut away before the file was written, or there was none."
     area = beam_pixels(cutout)
     if why is None:
         why = _too_large(pieces)

@@ -109,7 +109,7 @@ def _unit(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
         level: ValidityLevel = "caution" if spec.unit == "count" and _is_brightness(cutout.unit) else "outside"
         yield level, f"The unit is {cutout.unit}; trained on {'pictures' if spec.unit == 'count' else spec.unit}."
     if cutout.kind == "fits" and cutout.noise is None:
-        yield "caution", "The noise was cut away before the file was written."
+        yield "caution", "The noise was cut away before the file was written, or there was none."
 
 
 def _is_counted(cutout: Cutout) -> bool:

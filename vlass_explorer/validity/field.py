@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import measure, preprocess
 from ..quantities import angle
@@ -57,25 +58,34 @@ def reasons(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     pixel = cutout.pixel_shape or PixelShape.square(_assumed_scale(spec, window))
     reach = CENTRE if cutout.beam is None else max(CENTRE, cutout.beam.major)
     distance = _distance(cutout, window, pixel)
-    yield from _emission(cutout, view, distance, reach)
+    yield from _emission(cutout, view, distance <= reach, _long(reach, cutout, pixel))
     source = measure.source_mask(cutout)
     if source.any():
         size = measure.extent(source, pixel.steps)
         side = min(window.shape[0] * pixel.scale[0], window.shape[1] * pixel.scale[1])
         if size > LARGEST_SOURCE * side:
-            yield "caution", f"The source spans {size:.0f}″ of the {side:.0f}″ field of view: parts may be cut off."
+            span, view_side = (_long(length, cutout, pixel) for length in (size, side))
+            yield "caution", f"The source spans {span} of the {view_side} field of view: parts may be cut off."
     y, x = np.unravel_index(int(np.argmax(np.where(has_data, view, -np.inf))), view.shape)
     inside = preprocess.crop(source.astype(np.float32), window)[y, x] > 0
     if not inside and distance[y, x] > reach and view[y, x] > _faintest(cutout):
         yield (
             "caution",
-            f"The brightest source lies {distance[y, x]:.0f}″ off centre; the model expects its source at the centre.",
+            f"The brightest source lies {_long(float(distance[y, x]), cutout, pixel)} off centre; "
+            "the model expects its source at the centre.",
         )
 
 
 def _assumed_scale(spec: InputSpec, window: Window) -> float:
     """Arcsec a pixel if the field of view in pixels is the one in arcsec."""
     return spec.field_of_view / min(window.shape)
+
+
+def _long(arcsec: float, cutout: Cutout, pixel: PixelShape) -> str:
+    """A length on the sky in words; in pixels where no scale is known, for an assumed one is no measure."""
+    if cutout.pixel_shape is None:
+        return f"{arcsec / float(np.sqrt(pixel.area)):.0f} pixels"
+    return angle(round(arcsec) if arcsec >= 10.0 else arcsec)
 
 
 def _distance(cutout: Cutout, window: Window, pixel: PixelShape) -> FloatArray:
@@ -104,11 +114,11 @@ def _faintest(cutout: Cutout) -> float:
     return measure.thresholds(cutout)[1]
 
 
-def _emission(cutout: Cutout, view: FloatArray, distance: FloatArray, reach: float) -> Iterator[Reason]:
+def _emission(cutout: Cutout, view: FloatArray, near: NDArray[np.bool_], reach: str) -> Iterator[Reason]:
     least = _faintest(cutout)
     bright = view > least if cutout.noise is None else view >= least
     what = "nothing but the clipped floor" if cutout.noise is None else "no emission above 5 rms"
     if not bright.any():
         yield "outside", f"The field of view holds {what}."
-    elif not bright[distance <= reach].any():
-        yield "caution", f"There is {what} within {reach:.0f}″ of the centre."
+    elif not bright[near].any():
+        yield "caution", f"There is {what} within {reach} of the centre."
