@@ -32,7 +32,9 @@ with page:
         height = maps.side(screen.width, 3)
         with cells.cell():
             maps.draw_sky(cutout, about.window, look, height, key="explain_sky")
-        requests = [maps.Request(card, about.prediction, name, target, against, options[name]) for name in chosen]
+        requests = [
+            maps.Request(card, about.prediction, name, target, against, options[name]) for name in chosen if target
+        ]
         explained = maps.explanations(cutout, requests, [cells.cell() for _ in requests])
         drawn = maps.scaled([explanation for *_, explanation in explained], look)
         for (request, place, explanation), (scaled, overlay) in zip(explained, drawn, strict=True):

@@ -233,6 +233,10 @@ def test_agreement_counts_only_what_a_checkpoint_is_for() -> None:
     ]
     assert agreement.sentences(said) == [
         "As they are, the images do not agree: FIRST FRII, VLASS 2.1 FRI.",
-        "Matched to the beam of training, both images say FRII.",
+        "FIRST as it is and VLASS 2.1 matched say FRII.",
     ]
     assert agreement.sentences(said[2:]) == []
+    both = [agreement.said(name, answer(1, "caution"), answer(1)) for name in ("VLASS 2.1", "VLASS 3.1")]
+    assert agreement.sentences(both)[1] == "Matched to the beam of training, both images say FRII."
+    refused = [agreement.said(name, answer(1), None) for name in ("FIRST", "FIRST (2)")]
+    assert agreement.sentences(refused) == ["As they are, both images say FRII."]

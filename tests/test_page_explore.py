@@ -179,6 +179,11 @@ def test_an_invalid_input_is_named_so(shelf: Path) -> None:
         assert not page.exception
         assert "no label, this is outside what the checkpoint is for" in texts(page)
         assert ("Not a valid input" in texts(page)) == (name == "compare")
+    page.switch_page("pages/explain.py").run()  # no label, so none is explained unless the user names it
+    said = "nothing is explained until you choose one"
+    assert not page.exception and said in texts(page) and len(page.get("plotly_chart")) == 1
+    next(box for box in page.selectbox if box.label == "Explained label").select_index(0).run()
+    assert not page.exception and said not in texts(page) and len(page.get("plotly_chart")) > 1
 
 
 def test_a_cutout_can_be_read_another_way(shelf: Path) -> None:

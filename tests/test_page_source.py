@@ -87,7 +87,13 @@ def test_one_source_in_three_surveys_has_the_known_numbers(data_dir: Path) -> No
         "NVSS",
     ]
     told = words(page)
-    assert "a difference of their fluxes is the spectrum of the source" in told
+    assert "VLASS 3.1 at 3 GHz: a difference of their fluxes is the spectrum of the source" in told
+    page.selectbox(key="source_epoch_0").set_value("FIRST").run()
+    page.selectbox(key="source_epoch_1").set_value("NVSS").run()
+    told_now = words(page)
+    assert "FIRST lacks is taken for a change" in told_now and "positions of Quick Look" not in told_now
+    assert "so other than on Explore" in told_now
+    assert page.selectbox(key="source_lines").options[0] == "none"
     assert "Flux resolved out" in told and "shifts the index by 0.21" in told and "Spectral index −0.7" in told
     vlass, nvss, first = images
     index = epochs.spectral_index(vlass, first, J0013)

@@ -138,6 +138,9 @@ def layers_and_heads(
         results.downloads(explanation, cutout, export.Provenance(card, method, prediction.label, options, prediction))
 
 
+WITHHELD = "Outside what this checkpoint is for: there is no label, so nothing is explained until you choose one."
+
+
 def _controls() -> DeltaGenerator:
     """Room of one line for the controls of each panel, so that the three pictures stand level."""
     return st.container(height=84, border=False, vertical_alignment="bottom")
@@ -148,9 +151,12 @@ def integrated_gradients(card: Checkpoint, cutout: Cutout, window: Window, predi
     method = "integrated_gradients"
     names = list(card.label_names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        is_withheld = prediction.validity.level == "outside"
-        target = st.selectbox("Explained label", names, 0 if is_withheld else names.index(prediction.label), width=190)
+        first = None if prediction.validity.level == "outside" else names.index(prediction.label)
+        target = st.selectbox("Explained label", names, first, width=190, placeholder="none")
         chosen = controls.options(explainers.options(method), f"attention_{method}_{card.name}")
+    if target is None:
+        st.info(WITHHELD, icon=":material/block:")
+        return
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
         explanation = slow.run(

@@ -50,7 +50,7 @@ def _methods(about: Subject, row: DeltaGenerator) -> list[Request]:
             chosen = methods.choose_many(about.card, "compare_methods", MOST)
         target, against = methods.choose_labels(about.card, about.prediction, "compare")
     options = methods.draw_options(chosen, f"compare_{about.card.name}")
-    return [Request(about.card, about.prediction, name, target, against, options[name]) for name in chosen]
+    return [Request(about.card, about.prediction, name, target, against, options[name]) for name in chosen if target]
 
 
 def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Request]:

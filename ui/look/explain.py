@@ -60,10 +60,13 @@ def explain(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction:
         with st.popover("Options", icon=":material/settings:"):
             st.caption(plain((explainer.__doc__ or "").strip().split("\n\n")[0]))
             names = list(card.label_names)
-            target = st.selectbox("Explained label", names, methods.first_label(card, prediction))
+            target = st.selectbox("Explained label", names, methods.first_label(card, prediction), placeholder="none")
             chosen = controls.options(explainers.options(method), f"{method}_{card.name}")
     if reason:
         st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
+    if target is None:
+        st.info(f"{methods.WITHHELD} It is under Options.", icon=":material/block:")
+        return None
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:
         explanation = slow.run(

@@ -18,6 +18,7 @@ from . import links
 FIRST = ("attention_rollout", "grad_cam", "integrated_gradients")
 """Methods that a new session starts with, as far as the checkpoint supports them."""
 ALONE = "any other"
+WITHHELD = "Outside what this checkpoint is for: there is no label, so nothing is explained until you choose one."
 
 
 def title(method: str) -> str:
@@ -77,20 +78,30 @@ def draw_unsupported(card: Checkpoint) -> None:
             st.caption("\n".join(f"- {plain(name)}: {plain(reason)}" for name, reason in reasons.items()))
 
 
-def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[str, str | None]:
-    """Draw the label that is explained (the predicted one first) and the one it is compared with, or None."""
+def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[str | None, str | None]:
+    """Draw the label that is explained (the predicted one first) and the one it is compared with, or None.
+
+    Where the label is withheld none is chosen for the user: both are None until he does, and ``WITHHELD`` is drawn.
+    """
     is_withheld = prediction.validity.level == "outside"  # then in the card's order, and none is called predicted
     ranks = range(len(card.label_names)) if is_withheld else np.argsort(prediction.probabilities)[::-1]
     order = [card.label_names[i] for i in ranks]
-    tag = f"{key}_{card.name}_{order[0]}"  # another prediction starts anew
+    tag = f"{key}_{card.name}_{'' if is_withheld else order[0]}"  # another prediction starts anew
     links.follow(f"{tag}_label", "label", order, "label")
     target = st.selectbox(
         "Explained label",
         order,
+        None if is_withheld else 0,
+        placeholder="none",
         key=f"{tag}_label",
         width=180,
         format_func=lambda name: f"{name} (predicted)" if name == order[0] and not is_withheld else name,
     )
+    if target is None:
+        links.keep("label", [])
+        links.keep("against", [])
+        st.info(WITHHELD, icon=":material/block:")
+        return None, None
     others = [ALONE, *(name for name in order if name != target)]
     links.follow(f"{tag}_against_{target}", "against", others[1:], "label")
     against = st.selectbox(
@@ -105,14 +116,14 @@ def choose_labels(card: Checkpoint, prediction: Prediction, key: str) -> tuple[s
         "the same for every label.",
     )
     compared = None if against == ALONE else against
-    links.keep("label", [target] if target != order[0] else [])
+    links.keep("label", [target] if is_withheld or target != order[0] else [])
     links.keep("against", [compared] if compared else [])
     return target, compared
 
 
-def first_label(card: Checkpoint, prediction: Prediction) -> int:
-    """Index of the label that is explained first: the predicted one, unless labels are withheld."""
-    return 0 if prediction.validity.level == "outside" else card.label_names.index(prediction.label)
+def first_label(card: Checkpoint, prediction: Prediction) -> int | None:
+    """Index of the label that is explained first: the predicted one, None where labels are withheld."""
+    return None if prediction.validity.level == "outside" else card.label_names.index(prediction.label)
 
 
 def draw_options(methods: Sequence[str], key: str) -> dict[str, dict[str, Any]]:

@@ -54,6 +54,7 @@ def draw(gathered: Gathered, card: Checkpoint | None) -> None:
         column_config=COLUMNS,
         hide_index=True,
         key="source_answers",
+        placeholder="",
         alt="What the checkpoint says of each image",
     )
 
@@ -76,9 +77,11 @@ def _matched(card: Checkpoint, one: Shown) -> tuple[Prediction | None, str]:
 def _row(one: Shown, native: Prediction | None, matched: Prediction | None, why: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "image": one.name,
-        "date": one.cutout.origin.date,
-        "beam": None if one.cutout.beam is None else str(one.cutout.beam),
+        "date": one.cutout.origin.date or "",
+        "beam": str(one.cutout.beam or ""),
         "validity": "refused" if native is None else native.validity.level,
+        "native": "",
+        "matched": "",
         "why": why,
     }
     for key, answer in (("native", native), ("matched", matched)):

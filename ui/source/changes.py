@@ -88,7 +88,7 @@ def _table(found: Comparison) -> None:
         rows.append(
             {
                 "Image": name,
-                "Date": date,
+                "Date": date or "",
                 "Peak": quantities.brightness(measured.peak, "Jy/beam", measured.peak_error),
                 "Peak with flux scale": _with(measured.peak, measured.peak_total, "/beam"),
                 "Integrated flux": quantities.flux(measured.flux, measured.flux_error),
@@ -96,8 +96,13 @@ def _table(found: Comparison) -> None:
                 "Flux scale": "not known" if scale is None else scale.source,
             }
         )
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="source_fluxes", alt="Peak and flux of each image")
-    st.caption("At the common beam; errors are 1σ, first of the noise, then with the flux scale's.")
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, key="source_fluxes", placeholder="", alt="Peak and flux of each image"
+    )
+    st.caption(
+        f"At the common beam of {plain(found.beam)}, so other than on Explore; errors are 1σ, first of the noise, then "
+        "with the flux scale's."
+    )
 
 
 def _with(value: float, error: float | None, per: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,7 +47,14 @@ def draw(gathered: Gathered, screen: Viewport) -> None:
         names = [one.name for one in shown]
         if st.session_state.get("source_lines") not in (None, NONE, *names):
             st.session_state["source_lines"] = NONE
-        lines = st.selectbox("Contours of", [NONE, *names], key="source_lines", width=200)
+        usual = f"{names[_usual(shown)]} (usual)" if preset == OVERLAY and len(names) > 1 else NONE
+        lines = st.selectbox(
+            "Contours of",
+            [NONE, *names],
+            key="source_lines",
+            width=200,
+            format_func=lambda name: usual if name == NONE else name,
+        )
     if len(shown) > MOST:
         st.caption(f"{len(shown)} images show this source; the first {MOST} are drawn.")
     seen = list(shown[:MOST])
@@ -92,7 +100,7 @@ def _each(seen: list[Shown], laid: list[Cutout], chosen: int | None, *, three: b
 
 def _overlay(seen: list[Shown], laid: list[Cutout], chosen: int | None) -> tuple[list[Panel], str]:
     """Five contours of VLASS (or of the chosen image) over the optical image, else over each other image."""
-    lines = chosen if chosen is not None else next((i for i, one in enumerate(seen) if one.is_vlass), 0)
+    lines = chosen if chosen is not None else _usual(seen)
     others = [place for place in range(len(seen)) if place != lines]
     if not others:
         return [Panel(seen[0], laid[0], SkyView())], "Only one image shows this source: there is nothing to lie over."
@@ -107,6 +115,11 @@ def _overlay(seen: list[Shown], laid: list[Cutout], chosen: int | None) -> tuple
     ]
     said = f"Contours of {seen[lines].name}: {_levels_text(cutout, levels)}."
     return panels, said if optical else f"{said} No optical image is here; the Sky page has DSS2 under HiPS."
+
+
+def _usual(shown: Sequence[Shown]) -> int:
+    """Which image lies over the others where none is chosen: the first of VLASS, else the first."""
+    return next((place for place, one in enumerate(shown[:MOST]) if one.is_vlass), 0)
 
 
 def _survey_view(one: Shown) -> SkyView:

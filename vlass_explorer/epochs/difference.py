@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import log, sqrt
 
 import numpy as np
 
-from .. import match, measure
+from .. import match, measure, quantities
 from ..common_beam import to_common_beam
 from ..schema import Beam, Cutout, Noise, PairError
 from . import changes, checks, neighbours
@@ -15,6 +16,8 @@ from .changes import Target
 from .checks import Position, name
 from .neighbours import Neighbour, Scale, Shift
 
+RESOLVED_OUT = {"VLASS": 30.0, "FIRST": 60.0, "NVSS": 480.0}
+"""Size in arcsec from which a survey loses flux: half the largest angular scale of the VLA handbook (58, 120, 970)."""
 ALIKE = 0.05  # relative difference of two frequencies below which a change is not the spectrum
 
 
@@ -58,6 +61,8 @@ def compare(one: Cutout, other: Cutout, position: Position | None = None) -> Com
     position = position or checks.centre(one)
     for cutout in (first, second):
         checks.shown(cutout, position)
+    size = max(own_size(cutout, position) for cutout in (first, second))
+    cautions = [*cautions, *resolved_out((first, second), names, size, "a change")]
     together = to_common_beam((first, second))
     first, second = on_one_grid(together.cutouts)
     place = checks.shown(first, position)
@@ -87,6 +92,30 @@ def compare(one: Cutout, other: Cutout, position: Position | None = None) -> Com
         (*cautions, *target.notes),
         (pair[0].file_sha256, pair[1].file_sha256),
     )
+
+
+def own_size(cutout: Cutout, position: Position) -> float:
+    """Largest size in arcsec of the source in an image, less that of a point of its S/N; 0 where it is not seen."""
+    found = changes.own_pixels(cutout, checks.shown(cutout, position))
+    if not found.any() or cutout.beam is None or cutout.pixel_shape is None or cutout.noise is None:
+        return 0.0
+    extent = measure.extent(found, cutout.pixel_shape.steps)
+    level = float(cutout.pixels[found].max()) / (3.0 * cutout.noise.rms)
+    point = cutout.beam.major * sqrt(max(log(level, 2.0), 0.0))
+    return sqrt(max(extent**2 - point**2, 0.0))
+
+
+def resolved_out(cutouts: Sequence[Cutout], names: Sequence[str], size: float, what: str) -> list[str]:
+    """A sentence for each image whose survey loses flux of a source of that size (arcsec), taken for ``what``."""
+    told = []
+    for cutout, title in zip(cutouts, names, strict=True):
+        most = RESOLVED_OUT.get(cutout.origin.survey or "")
+        if most is not None and size > most:
+            told.append(
+                f"Flux resolved out: the source is {quantities.angle(size)} large, and {title} loses flux from about "
+                f"{quantities.angle(most)} on. What {title} lacks is taken for {what}."
+            )
+    return told
 
 
 def on_one_grid(cutouts: Sequence[Cutout], shift: Shift | None = None) -> tuple[Cutout, Cutout]:
@@ -131,7 +160,7 @@ def _cautions(first: Cutout, second: Cutout, names: tuple[str, str]) -> tuple[st
     here, there = first.origin.frequency_ghz, second.origin.frequency_ghz
     if here is not None and there is not None and abs(there / here - 1.0) > ALIKE:
         raise PairError(
-            f"{names[0]} is at {here:.3g} GHz and {names[1]} at {there:.3g}: a difference of their fluxes is the "
+            f"{names[0]} is at {here:.3g} GHz and {names[1]} at {there:.3g} GHz: a difference of their fluxes is the "
             "spectrum of the source, not a change."
         )
     for cutout, title in zip((first, second), names, strict=True):

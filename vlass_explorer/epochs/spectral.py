@@ -7,21 +7,15 @@ shifts it by 0.21; an interferometer that resolves out flux at the higher freque
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, log, sqrt
+from math import hypot, log
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .. import measure, quantities
 from ..common_beam import to_common_beam
 from ..schema import Beam, Cutout, PairError
 from . import changes, checks, neighbours
 from .changes import Measured
 from .checks import Position, name
-from .difference import ALIKE, on_one_grid
+from .difference import ALIKE, on_one_grid, own_size, resolved_out
 
-RESOLVED_OUT = {"VLASS": 30.0, "FIRST": 60.0, "NVSS": 480.0}
-"""Size in arcsec from which a survey loses flux: half the largest angular scale of the VLA handbook (58, 120, 970)."""
 OFF = 0.15  # of a flux scale: what VLASS Quick Look of epoch 1 is known to be off by
 
 
@@ -79,7 +73,7 @@ def spectral_index(one: Cutout, other: Cutout, position: Position | None = None)
         if measured.flux <= changes.DIFFERS * measured.flux_error:
             raise PairError(f"{title} does not show the source at 3σ: there is no spectral index, only a limit.")
     span = log(high / low)
-    size = max(_size(cutout, position) for cutout in (*natives, first, second))
+    size = max(own_size(cutout, position) for cutout in (*natives, first, second))
     scales = [measured.flux_scale for measured in fluxes]
     known = [scale.uncertainty for scale in scales if scale is not None]
     return SpectralIndex(
@@ -107,21 +101,6 @@ def _frequencies(first: Cutout, second: Cutout) -> tuple[float, float]:
     return low, high
 
 
-def _size(cutout: Cutout, position: Position) -> float:
-    """Largest size in arcsec of the source in an image, less that of a point of its S/N; 0 where it is not seen."""
-    found = changes.own_pixels(cutout, checks.shown(cutout, position))
-    if not found.any() or cutout.beam is None or cutout.pixel_shape is None or cutout.noise is None:
-        return 0.0
-    extent = measure.extent(found, cutout.pixel_shape.steps)
-    level = float(_brightest(cutout, found)) / (3.0 * cutout.noise.rms)
-    point = cutout.beam.major * sqrt(max(log(level, 2.0), 0.0))
-    return sqrt(max(extent**2 - point**2, 0.0))
-
-
-def _brightest(cutout: Cutout, found: NDArray[np.bool_]) -> float:
-    return float(cutout.pixels[found].max())
-
-
 def _warnings(
     natives: tuple[Cutout, Cutout],
     fluxes: tuple[Measured, Measured],
@@ -129,14 +108,7 @@ def _warnings(
     size: float,
     shift: float,
 ) -> list[str]:
-    told = []
-    for cutout, title in zip(natives, names, strict=True):
-        most = RESOLVED_OUT.get(cutout.origin.survey or "")
-        if most is not None and size > most:
-            told.append(
-                f"Flux resolved out: the source is {quantities.angle(size)} large, and {title} loses flux from about "
-                f"{quantities.angle(most)} on. What {title} lacks is taken for spectrum."
-            )
+    told = resolved_out(natives, names, size, "spectrum")
     told.append(f"A flux scale that is off by {100 * OFF:.0f} % shifts the index by {shift:.2f}.")
     for measured, title in zip(fluxes, names, strict=True):
         if measured.flux_scale is None:

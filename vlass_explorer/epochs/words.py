@@ -25,7 +25,9 @@ def registration(found: Comparison) -> str:
     if shift is None:
         count = len(found.neighbours)
         seen = "no neighbour shows" if count == 0 else f"{count} of {FEWEST_FOR_SHIFT} neighbours show"
-        return f"Not registered: {seen} how the images lie on each other; positions of Quick Look are good to 0.5″."
+        is_quick = any(cutout.origin.quick_look for cutout in (found.first, found.second))
+        quick = "; positions of Quick Look are good to 0.5″" if is_quick else ""
+        return f"Not registered: {seen} how the images lie on each other{quick}."
     values = f"{quantities.rounded(shift.east, shift.east_error)}″ east"
     values += f" and {quantities.rounded(shift.north, shift.north_error)}″ north"
     if not shift.is_known:

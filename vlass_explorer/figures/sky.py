@@ -73,7 +73,7 @@ def sky_panels(
     for number, name in enumerate(kept, start=1):
         if name == "sky":
             part, title = raster.sky(cutout, view, span, axes, window), "Sky"
-            ink = "#1b1f24" if view.colour_map == "gray_r" else "#ffffff"
+            ink = "#1b1f24" if view.colour_map in ("gray_r", colours.SIGNED_MAP) else "#ffffff"
             part += _furniture(cutout, axes, box, window, ink, layout, number, corners)
         elif name == "seen":
             assert seen is not None and window is not None
