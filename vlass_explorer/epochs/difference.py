@@ -62,7 +62,7 @@ def compare(one: Cutout, other: Cutout, position: Position | None = None) -> Com
     for cutout in (first, second):
         checks.shown(cutout, position)
     size = max(own_size(cutout, position) for cutout in (first, second))
-    cautions = [*cautions, *resolved_out((first, second), names, size, "a change")]
+    cautions = (*cautions, *resolved_out((first, second), names, size, "a change"))
     together = to_common_beam((first, second))
     first, second = on_one_grid(together.cutouts)
     place = checks.shown(first, position)
