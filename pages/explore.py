@@ -46,6 +46,8 @@ else:
     with header.container(gap="xxsmall"):
         st.subheader(plain(entry.label), anchor=False)
         st.caption(plain(origin_text(cutout)))
+        if card is not None:
+            facts.draw_seen(card, cutout)
     with header:
         field.draw(entry, screen)
         story.draw(entry, cutout, card)

@@ -36,7 +36,12 @@ try:
         config = model_step.choice(config, cards, start.origin)
         count = st.empty()
         st.subheader("3 Training", anchor=False)
-        config = form.options(config, start.origin)
+        chosen = None
+        try:
+            chosen = form.options(config, start.origin)
+        except ExplorerError as error:
+            st.error(plain(error))  # here, below the options that it is about
+        config = chosen or config
     parameters = model_step.count(
         config.architecture,
         len(data.label_names),
@@ -49,6 +54,8 @@ try:
     count.caption(f"{parameters:,} parameters." if parameters else "The check below counts the parameters.")
     with look:
         preview.draw(config)
+    if chosen is None:
+        st.stop()
     st.subheader("What runs", anchor=False)
     st.code(local.command_line(config), language="bash", wrap_lines=True)
     launch.area(config)

@@ -85,7 +85,8 @@ def test_the_name_of_a_run_is_checked(place: Path) -> None:
     name = next(widget for widget in page.text_input if widget.label.startswith("Name"))
     name.set_value("../../escape").run()
     assert not page.exception
-    assert "name is letters" in page.error[0].value
+    assert page.error[0].value.startswith("The name is letters") and len(page.error) == 1
+    assert "train_look_on" in [widget.key for widget in page.toggle]
 
 
 def test_training_can_be_switched_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

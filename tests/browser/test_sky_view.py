@@ -147,7 +147,7 @@ def test_regions_catalogues_and_statistics_over_the_sky(page: Page, file: Path) 
     assert any(mode == "markers" for mode, _ in traces), traces
 
     page.get_by_label("Centre (ICRS) or pixel").fill("pixel 120 110")
-    page.get_by_role("spinbutton", name="Width (″)").fill("31")  # no pixel's centre lies on that circle
+    page.get_by_role("spinbutton", name="Diameter (″)").fill("31")  # no pixel's centre lies on that circle
     page.get_by_role("button", name="Measure").click()
     settle(page)
     told = page.get_by_role("table").filter(has_text="Flux density")

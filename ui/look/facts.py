@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from vlass_explorer.datasets import identity
+from vlass_explorer.evaluation import unseen
 from vlass_explorer.figures import colours
 from vlass_explorer.measure import Measurements, Structure
 from vlass_explorer.quantities import angle, brightness, flux, rounded
-from vlass_explorer.schema import Cutout
+from vlass_explorer.schema import Checkpoint, Cutout, Cutouts, Overlap
 
+from .. import loaders
 from ..text import plain
 
 QUICK_LOOK = (
@@ -105,9 +109,16 @@ def _size_rows(found: Measurements) -> dict[str, str]:
         rows["Size without the beam"] = f"< {angle(found.size_limit)} (3σ, not resolved)"
     elif found.major is not None and found.minor is not None and found.pa is not None:
         axes = [(found.major, found.major_error), (found.minor, found.minor_error)]
-        sizes = " × ".join(f"({rounded(*axis)})″" for axis in axes)
-        rows["Size without the beam"] = f"{sizes}, {found.pa:.0f}°"
+        sizes = " × ".join(_with_unit(*axis, "″") for axis in axes)
+        untold = "" if "±" in sizes else " (no error)"
+        rows["Size without the beam"] = f"{sizes}, {found.pa:.0f}°{untold}"
     return rows
+
+
+def _with_unit(value: float, error: float | None, unit: str) -> str:
+    """Value and unit, in brackets where an error stands between them."""
+    text = rounded(value, error)
+    return f"({text}){unit}" if "±" in text else f"{text}{unit}"
 
 
 def _shape_rows(shape: Structure) -> dict[str, str]:
@@ -119,10 +130,26 @@ def _shape_rows(shape: Structure) -> dict[str, str]:
     if shape.core_fraction is not None:
         rows["Core fraction"] = rounded(shape.core_fraction, shape.core_fraction_error)
     if shape.bending is not None:
-        rows["Bending angle"] = f"({rounded(shape.bending, shape.bending_error)})°"
+        angle_text = _with_unit(shape.bending, shape.bending_error, "°")
+        rows["Bending angle"] = angle_text if "±" in angle_text else f"{angle_text} (no error)"
     if shape.lobe_ratio is not None:
         rows["Ratio of the lobes"] = rounded(shape.lobe_ratio, shape.lobe_ratio_error)
     return rows
+
+
+def draw_seen(card: Checkpoint, cutout: Cutout) -> None:
+    """Draw one sentence where the checkpoint's list of what it has seen holds this cutout, or one of its place."""
+    found = _seen(card, cutout)
+    how = "trained on" if found.trained else "chosen on" if found.selected else "calibrated on"
+    if found.trained or found.selected or found.calibrated:
+        what = f"a cutout of this place (within {unseen.RADIUS:g}″)" if found.by_place else "this cutout"
+        st.caption(f"{plain(card.name)} was {how} {what}: its answer here is no test of it.")
+
+
+@loaders.MEMORY.cached
+def _seen(card: Checkpoint, cutout: Cutout) -> Overlap:
+    place = identity.centre(cutout) or (np.nan, np.nan)
+    return unseen.overlap(card, Cutouts(np.array([identity.content(cutout)]), np.array([place])))
 
 
 def draw_notes(cutout: Cutout) -> None:

@@ -138,26 +138,26 @@ def _column(cutout: Cutout, where: Region, found: Statistics | None) -> dict[str
 
 def _form(cutout: Cutout) -> None:
     unit = "px" if cutout.pixel_shape is None else "″"
+    kind = st.selectbox("Statistics inside a", ["circle", "box"], key="measured_kind", width=110)
     with st.form("measured_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Statistics inside a", ["circle", "box"], key="measured_kind", width=110)
         st.text_input(
             "Centre (ICRS) or pixel",
             key="measured_centre",
             placeholder="00:13:57.2 -09:19:51  ·  pixel 60 60",
             width="stretch",
         )
-        for axis in ("Width", "Height"):
-            help_ = "The diameter of a circle" if axis == "Width" else "Of a box; along the image's y axis"
-            st.number_input(f"{axis} ({unit})", 0.0, value=20.0, key=f"measured_{axis}", help=help_, width=120)
+        for axis in ("Diameter",) if kind == "circle" else ("Width", "Height"):
+            along = {"Width": "Along the image's x axis", "Height": "Along the image's y axis"}.get(axis)
+            st.number_input(f"{axis} ({unit})", 0.0, value=20.0, key=f"measured_{axis}", help=along, width=120)
         st.form_submit_button("Measure", on_click=boundary.reported(_typed), args=(cutout,), key="measured_go")
 
 
 def _typed(cutout: Cutout) -> None:
-    """In a callback: add the region of the form."""
+    """In a callback: add the region of the form, unless it is there already."""
     given = st.session_state
     y, x = places.find(given["measured_centre"].strip(), cutout)
     is_circle = given["measured_kind"] == "circle"
-    sides = [given["measured_Width"], given["measured_Width" if is_circle else "measured_Height"]]
+    sides = [given[f"measured_{name}"] for name in (("Diameter",) * 2 if is_circle else ("Width", "Height"))]
     axes, scale = frame(cutout), (1.0, 1.0) if cutout.pixel_shape is None else cutout.pixel_shape.scale
     shape: dict[str, Any] = {"type": "circle" if is_circle else "rect"}
     for axis, at, side, step, centre, pixel in zip(
@@ -165,5 +165,11 @@ def _typed(cutout: Cutout) -> None:
     ):
         middle, half = step * (at + 0.5 - centre), abs(step) * side / pixel / 2
         shape[f"{axis}0"], shape[f"{axis}1"] = middle - half, middle + half
-    if (read := _read(shape)) is not None:
+    if (read := _read(shape)) is not None and not any(_is_same(read, each) for each in shapes(cutout)):
         _keep(cutout.sha256[:16], [*shapes(cutout), read][-MOST:])
+
+
+def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Are two shapes the same region, but for what rounding in the browser leaves?"""
+    corners = ("x0", "x1", "y0", "y1")
+    return one["type"] == other["type"] and all(abs(one[key] - other[key]) < 1e-6 for key in corners)

@@ -20,7 +20,7 @@ from vlass_explorer.schema import ArchiveError, CutoutError, Found
 
 from .. import loaders, slow, state
 from ..text import plain
-from .request import FETCHED, MOST, Request
+from .request import FETCHED, MOST, Request, named
 
 ANSWERS = "sky_answers"
 """Session key: the answers in view, by the key of their request."""
@@ -150,7 +150,7 @@ def _row(row: Found, folder: Path) -> dict[str, Any]:
         "verdict": row.verdict or "not asked",
         "rms": None if row.rms is None else 1e6 * row.rms,
         "survey rms": None if row.rms_survey is None else 1e6 * row.rms_survey,
-        "why": " ".join(filter(None, (row.error, row.reason, *row.cautions, *row.notes))),
+        "why": " ".join(map(named, filter(None, (row.error, row.reason, *row.cautions, *row.notes)))),
     }
 
 

@@ -22,6 +22,8 @@ SURVEYS = {
     "HiPS (looking only)": "hips",
     "Tiles on this machine": "local_tiles",
 }
+SERVICES = {"vlass_cadc": "VLASS (CADC)", "first": "FIRST", "hips": "HiPS", "sesame": "Sesame"}
+"""Names on the page of the services that sentences of the core begin with."""
 SUFFIXES = ["csv", "tsv", "vot", "xml", "fits", "parquet"]
 TABLE_MB = 100
 MOST = state.MOST_FILES
@@ -51,6 +53,12 @@ class Request:
         table = None if self.table is None else (self.table[0], hashlib.sha256(self.table[1]).hexdigest())
         parts = (self.typed, table, self.columns, self.services, self.size, str(self.tiles), self.group)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def named(sentence: str) -> str:
+    """A sentence of the core with a service that it begins with under its name on the page."""
+    first, space, rest = sentence.partition(" ")
+    return f"{SERVICES.get(first, first)}{space}{rest}"
 
 
 def draw() -> Request | None:

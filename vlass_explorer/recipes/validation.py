@@ -35,7 +35,7 @@ def validate(config: RunConfig) -> RunConfig:
             f"restart_epoch must lie before the last of {config.epochs} epochs, not {config.restart_epoch}."
         )
     if not NAME.fullmatch(config.name):
-        raise ConfigError(f"name is letters, digits, dot, dash and underscore (at most 80), not {config.name!r}.")
+        raise ConfigError(f"The name is letters, digits, dot, dash and underscore (at most 80), not {config.name!r}.")
     unknown = [word for word in filter(None, config.loggers.replace(" ", "").split(",")) if word not in LOGGERS]
     if unknown:
         raise ConfigError(f"loggers knows {', '.join(LOGGERS)}, not {unknown[0]!r}.")
