@@ -119,6 +119,12 @@ def test_parts_that_may_lie_apart_are_not_measured_as_a_whole_source(data_dir: P
     assert found.bending is None and "lies 34.6″ beside it" in found.off["core_fraction"]  # the other lobe
 
 
+def test_a_knot_of_one_lobe_is_no_core(data_dir: Path) -> None:
+    found = measure.structure(cutouts.read(data_dir / "cutouts/surveys/LOTSS_J105007.27+304037.52.fits"))
+    assert found.off["bending"] == found.off["core_fraction"] == "No core is seen between the two peaks."
+    assert found.separation == pytest.approx(71.1, abs=0.1)  # the knot is 20″ from one lobe, 60″ from the other
+
+
 def test_a_side_as_faint_as_an_artefact_is_none(data_dir: Path) -> None:
     def lobes(faint: float) -> measure.Structure:
         return measure.structure(seen([Component(0.5, -12.0, 0.0), Component(faint, 12.0, 0.0)]))

@@ -11,6 +11,7 @@ from scipy import ndimage
 from .geometry import FWHM
 
 CORE = 0.2  # of the extent: how far from the middle a core may lie
+UNEQUAL = 2.5  # longer arm over the shorter one from which a core is a knot of the near lobe
 MOST = 30  # peaks, the brightest of them
 FINE = 0.1  # pixels; steps in which the edge of a contour is looked for
 
@@ -93,6 +94,10 @@ def shape(
         return None
     first, second = (_refined(image, peak) for peak in chosen[:2])
     core = _refined(image, chosen[2]) if len(chosen) > 2 else None
+    if core is not None:
+        arms = [float(np.linalg.norm(np.subtract(peak, core) @ steps)) for peak in (first, second)]
+        if like is None and max(arms) > UNEQUAL * min(arms):
+            core = None
     if like is None and (np.subtract(first, middle) @ steps) @ line > 0.0:
         ends = ends[::-1]
     added = sum(
