@@ -131,7 +131,7 @@ def test_a_failed_service_is_told_and_asked_again(page: AppTest, sky: Replay) ->
     sky.fail("/argus/sync", 403, "go away")
     look(page, "3.3 -9.3")
     row = page.dataframe[0].value.iloc[0]
-    assert row["verdict"] == "service failed" and row["why"] == "vlass_cadc answered 403: go away."
+    assert row["verdict"] == "service failed" and row["why"] == "VLASS (CADC) answered 403: go away."
 
 
 def test_archives_switched_off(page: AppTest, sky: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
