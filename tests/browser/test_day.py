@@ -110,7 +110,7 @@ def test_a_link_opens_the_view_for_a_colleague_until_it_is_withdrawn(page: Page,
     with chromium.new_context() as context:
         stranger = context.new_page()
         stranger.goto(address)
-        stranger.get_by_text("What this link opened is not kept here any more.").wait_for(timeout=PATIENCE)
+        stranger.get_by_text("What this link opened is not kept here any more").wait_for(timeout=PATIENCE)
         assert "mine.fits" not in stranger.inner_text("body")
 
 
