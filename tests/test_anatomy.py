@@ -78,6 +78,21 @@ def test_the_walk_of_a_vit_has_every_step_of_the_paper() -> None:
     assert used >= {name for name, _ in model.named_parameters()} - {"cls_token"}  # that is put beside, not computed
 
 
+def test_attention_with_a_bias_is_what_the_model_mixes_with() -> None:
+    model = timm.create_model("beit_base_patch16_224", **(VIT | {"depth": 2})).eval()
+    torch.manual_seed(1)
+    for block in model.blocks:
+        nn.init.normal_(block.attn.relative_position_bias_table)
+    steps = anatomy.steps(anatomy.record(model, torch.rand(1, 1, 32, 32))[1])
+    mixes = [number for number, step in enumerate(steps) if step.name == "mix"]
+    assert len(mixes) == 2
+    for at in mixes:
+        values, scores, weights, mix = (steps[number].output for number in (at - 3, at - 2, at - 1, at))
+        assert "mask or bias" in steps[at - 1].formula
+        assert torch.allclose(weights @ values, mix, atol=1e-5)
+        assert not torch.allclose(torch.softmax(scores, -1) @ values, mix, atol=1e-5)
+
+
 def test_a_kernel_that_is_made_of_weights_counts_as_them() -> None:
     model, x = made("d4_resnet")
     _, operations = anatomy.record(model, x)

@@ -18,7 +18,7 @@ def picture(step: Step, grid: Grid | None, prefix: int, label_names: tuple[str, 
     assert step.output is not None
     values = step.output.float().numpy(force=True)
     values = values[0] if values.shape[0] == 1 else values
-    if step.name in ("scores", "softmax") and values.ndim == 3:
+    if step.name in ("scores", "softmax"):
         return _attention(values, grid, prefix)
     if values.ndim == 1:
         return _vector(values, label_names)
@@ -54,7 +54,9 @@ def _tokens(values: FloatArray, grid: Grid, prefix: int) -> Picture:
 
 
 def _attention(values: FloatArray, grid: Grid | None, prefix: int) -> Picture:
-    if grid is not None and prefix and values.shape[-1] == prefix + grid[0] * grid[1]:
+    if values.ndim == 3 and grid is not None and prefix and values.shape[-1] == prefix + grid[0] * grid[1]:
         shown = values[:, 0, prefix:].reshape(-1, *grid)
         return drawn.maps(shown, _numbered("head", len(shown))), "From the class token to every patch, in each head."
-    return drawn.matrix(values.mean(0), across="key", up="query"), "Mean of the heads: queries down, keys across."
+    mean = values.reshape(-1, *values.shape[-2:]).mean(0)
+    what = "heads" if values.ndim == 3 else "windows and heads"
+    return drawn.matrix(mean, across="key", up="query"), f"Mean of the {what}: queries down, keys across."

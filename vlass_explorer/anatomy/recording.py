@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..attention.capture import read_attention
 from ..attention.taking import taking
 
 QUIET = {
@@ -39,6 +40,20 @@ MOST = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
+class Attention:
+    """Attention in one fused function: (..., heads, tokens, channels), weights (..., heads, query, key)."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    scale: float
+    weights: Tensor
+    """Computed once more with the mask of the call, as ``attention.capture`` does."""
+    is_masked: bool
+    """Is a mask or bias added to the scores."""
+
+
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One function of the pass: what went in, what came out, and the parameters it used.
 
@@ -55,10 +70,8 @@ class Operation:
     parameters: tuple[str, ...]
     norm: float
     output: Tensor | None
-    inputs: tuple[Tensor, ...] = ()
-    """Query, key and value of attention; nothing of other functions."""
-    scale: float = 1.0
-    """Factor of the scores of attention."""
+    attention: Attention | None = None
+    """What a fused function hides, of attention alone."""
 
 
 def record(model: nn.Module, x: Tensor) -> tuple[Tensor, tuple[Operation, ...]]:
@@ -101,7 +114,6 @@ class _Listener(TorchFunctionMode):
         if name.startswith("dropout") and not kwargs.get("training", args[2] if len(args) > 2 else True):
             return result  # the identity
         module, kind = self._asking()
-        fused = name == "scaled_dot_product_attention"
         self.operations.append(
             Operation(
                 len(self.operations),
@@ -111,10 +123,9 @@ class _Listener(TorchFunctionMode):
                 tuple(tuple(value.shape) for value in images),
                 tuple(result.shape),
                 self._used(module, given),
-                float(result.detach().float().square().mean().sqrt()),
+                rms(result),
                 self._copy(result),
-                tuple(value.detach().clone() for value in images[:3]) if fused else (),
-                float(kwargs.get("scale") or images[0].shape[-1] ** -0.5) if fused else 1.0,
+                _attention(args, kwargs) if name == "scaled_dot_product_attention" else None,
             )
         )
         return result
@@ -139,6 +150,24 @@ class _Listener(TorchFunctionMode):
                 return self.names[id(owner)], type(owner).__name__
             frame = frame.f_back  # type: ignore[assignment]
         return "", ""
+
+
+def rms(tensor: Tensor) -> float:
+    """Root mean square of a tensor."""
+    return float(tensor.detach().float().square().mean().sqrt())
+
+
+def _attention(args: tuple[Any, ...], options: dict[str, Any]) -> Attention:
+    query, key, value, *_ = (tensor.detach().clone() for tensor in _tensors((*args, *options.values())))
+    scale = options.get("scale")
+    return Attention(
+        query,
+        key,
+        value,
+        query.shape[-1] ** -0.5 if scale is None else float(scale),
+        read_attention(None, *args, **options).weights,
+        (args[3] if len(args) > 3 else options.get("attn_mask")) is not None or bool(options.get("is_causal")),
+    )
 
 
 def _tensors(values: tuple[Any, ...]) -> Iterator[Tensor]:

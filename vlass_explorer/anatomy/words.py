@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from .recording import Operation
+from .recording import Attention, Operation, rms
 
 FORMULAS = {
     "conv2d": "y = W ∗ x + b",
@@ -75,8 +74,8 @@ def steps(operations: Sequence[Operation]) -> tuple[Step, ...]:
         # what the model does between its modules belongs to where it stands
         part = part_of(each.module) or (f"after {last}" if last else "start")
         last = part_of(each.module) or last
-        if each.inputs:
-            found += _attention(part, each)
+        if each.attention is not None:
+            found += _attention(part, each, each.attention)
             continue
         name = each.function
         if name in ("add", "iadd"):
@@ -90,25 +89,21 @@ def steps(operations: Sequence[Operation]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _attention(part: str, each: Operation) -> list[Step]:
-    query, key, value = each.inputs
-    scores = each.scale * query @ key.transpose(-2, -1)
+def _attention(part: str, each: Operation, known: Attention) -> list[Step]:
+    scores = known.scale * known.query @ known.key.transpose(-2, -1)
+    share = "eˢ⁺ᵐ / Σ eˢ⁺ᵐ over the keys, m the mask or bias" if known.is_masked else "eˢ / Σ eˢ over the keys"
     lines = [
-        ("queries Q", "rows of W x + b, a head each", query),
-        ("keys K", "rows of W x + b, a head each", key),
-        ("values V", "rows of W x + b, a head each", value),
-        ("scores", f"Q Kᵀ × {each.scale:.3g}", scores),
-        ("softmax", "eˢ / Σ eˢ over the keys", torch.softmax(scores, dim=-1)),
+        ("queries Q", "rows of W x + b, a head each", known.query),
+        ("keys K", "rows of W x + b, a head each", known.key),
+        ("values V", "rows of W x + b, a head each", known.value),
+        ("scores", f"Q Kᵀ × {known.scale:.3g}", scores),
+        ("softmax", share, known.weights),
     ]
     found = [
-        Step(part, each.module, name, formula, tuple(tensor.shape), (), _rms(tensor), tensor, each.number)
+        Step(part, each.module, name, formula, tuple(tensor.shape), (), rms(tensor), tensor, each.number)
         for name, formula, tensor in lines
     ]
     return [
         *found,
         Step(part, each.module, "mix", "softmax × V", each.shape, (), each.norm, each.output, each.number),
     ]
-
-
-def _rms(tensor: Tensor) -> float:
-    return float(tensor.float().square().mean().sqrt())
