@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+WITHHELD = "Outside what this checkpoint is for: there is no label, so nothing is explained until you choose one."
+"""In place of an explanation where the label is withheld."""
+
 
 def plain(text: object) -> str:
     """Escape everything that Streamlit's Markdown would interpret, and fold line breaks and control characters."""

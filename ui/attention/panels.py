@@ -21,7 +21,7 @@ from vlass_explorer.schema import (
 )
 
 from .. import boundary, controls, loaders, results, slow
-from ..text import plain
+from ..text import WITHHELD, plain
 from . import cached, distance_tab, position_tab, token_tab, view
 from .view import Key
 
@@ -136,9 +136,6 @@ def layers_and_heads(
         )
         explanation, method, options = shown[what]
         results.downloads(explanation, cutout, export.Provenance(card, method, prediction.label, options, prediction))
-
-
-WITHHELD = "Outside what this checkpoint is for: there is no label, so nothing is explained until you choose one."
 
 
 def _controls() -> DeltaGenerator:

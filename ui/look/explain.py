@@ -25,7 +25,7 @@ from vlass_explorer.schema import (
 
 from .. import controls, loaders, results, slow, state
 from ..boundary import Viewport
-from ..text import plain
+from ..text import WITHHELD, plain
 from . import measured, methods
 
 WANTED, SHOWN = "wanted_method", "attention_shown"
@@ -65,7 +65,7 @@ def explain(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction:
     if reason:
         st.info(f"{plain(reason)} Shown instead: {explainer.TITLE}.", icon=":material/visibility_off:")
     if target is None:
-        st.info(f"{methods.WITHHELD} It is under Options.", icon=":material/block:")
+        st.info(f"{WITHHELD} It is under Options.", icon=":material/block:")
         return None
     key = (method, names.index(target), tuple(sorted(chosen.items())))
     try:

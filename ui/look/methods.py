@@ -12,13 +12,12 @@ from vlass_explorer import explainers
 from vlass_explorer.schema import Checkpoint, Prediction
 
 from .. import controls, loaders
-from ..text import plain
+from ..text import WITHHELD, plain
 from . import links
 
 FIRST = ("attention_rollout", "grad_cam", "integrated_gradients")
 """Methods that a new session starts with, as far as the checkpoint supports them."""
 ALONE = "any other"
-WITHHELD = "Outside what this checkpoint is for: there is no label, so nothing is explained until you choose one."
 
 
 def title(method: str) -> str:

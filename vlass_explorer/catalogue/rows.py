@@ -16,6 +16,7 @@ from ..evaluation import unseen
 from ..flips import Flips
 from ..foreign import mapped
 from ..measure import TO_JY_BEAM, Measurements, Structure, source_mask
+from ..measure.geometry import EIGHT
 from ..measure.structure import NAMES as STRUCTURE_NAMES
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
@@ -134,7 +135,7 @@ def _at_edge(cutout: Cutout, source: NDArray[np.bool_]) -> bool:
     if rows.start == 0 or columns.start == 0 or rows.stop == ny or columns.stop == nx:
         return True
     box = np.s_[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1]
-    near = ndimage.binary_dilation(source[box], np.ones((3, 3)))
+    near = ndimage.binary_dilation(source[box], EIGHT)
     return bool((near & ~np.isfinite(cutout.pixels[box])).any())
 
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import Angle, SkyCoord
+from numpy.typing import NDArray
 
 from ..foreign import mapped
 from ..schema import Cutout, CutoutError
@@ -64,6 +65,15 @@ def position(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:
     with mapped(_unread):
         place = cutout.wcs.pixel_to_world(x, y).icrs
     found = float(place.ra.deg), float(place.dec.deg)
+    return found if np.isfinite(found).all() else None
+
+
+def corners(cutout: Cutout, points: NDArray[np.floating]) -> NDArray[np.float64] | None:
+    """Points (n, 2) of x and y in pixels as RA and Dec in degrees, ICRS; None where the image has no sky at one."""
+    if cutout.wcs is None or not cutout.wcs.has_celestial:
+        return None
+    sky = cutout.wcs.celestial.pixel_to_world(points[:, 0], points[:, 1]).icrs
+    found = np.stack([sky.ra.deg, sky.dec.deg], axis=1)
     return found if np.isfinite(found).all() else None
 
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from .. import measure
 from ..measure import Blank, blank_sky
-from ..measure.geometry import FWHM, beam_covariance, distance, to_sky
+from ..measure.geometry import EIGHT, FWHM, beam_covariance, distance, to_sky
 from ..schema import Cutout
 
 FAINTEST = 10.0  # S/N in the mean of both images from which a neighbour tells something
@@ -186,7 +186,7 @@ def _blank(image: Cutout, mean: Cutout, beam: Array) -> Blank:
     """Noise of the whole image, away from the emission of both."""
     assert image.noise is not None
     low, high = measure.thresholds(mean)
-    islands, _ = ndimage.label(mean.pixels > low, structure=np.ones((3, 3)))
+    islands, _ = ndimage.label(mean.pixels > low, structure=EIGHT)
     bright = np.unique(islands[mean.pixels >= high])
     emission = np.isin(islands, bright[bright > 0])
     width = FWHM * float(np.linalg.det(beam)) ** 0.25

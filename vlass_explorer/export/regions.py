@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import __version__, preprocess
+from ..cutouts import places
 from ..schema import Cutout, Explanation, FloatArray, Window
 from .fits import ascii_text
 from .manifest import Provenance
@@ -69,7 +70,7 @@ def regions_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenan
         for rank, patch in enumerate(top_patches(panel, window, count), start=1):
             corners = np.array([(patch.x0, patch.y0), (patch.x1, patch.y0), (patch.x1, patch.y1), (patch.x0, patch.y1)])
             shapes.append((corners, rank, patch.value, title))
-    sky = [_icrs(cutout, corners) for corners, *_ in shapes]
+    sky = [places.corners(cutout, corners - 0.5) for corners, *_ in shapes]
     if any(found is None for found in sky):
         system = "image"
     lines.append(system)
@@ -85,12 +86,3 @@ def regions_bytes(explanation: Explanation, cutout: Cutout, provenance: Provenan
 def _braced(text: str) -> str:
     """A text in braces without those that would end it, and without the semicolons that end a region for readers."""
     return "{" + ascii_text(text).replace("{", "(").replace("}", ")").replace(";", ",") + "}"
-
-
-def _icrs(cutout: Cutout, corners: FloatArray) -> FloatArray | None:
-    """Corners (4, 2) as right ascension and declination in degrees; None where the WCS does not reach them."""
-    if cutout.wcs is None or not cutout.wcs.has_celestial:
-        return None
-    sky = cutout.wcs.celestial.pixel_to_world(corners[:, 0] - 0.5, corners[:, 1] - 0.5).icrs
-    points = np.stack([sky.ra.deg, sky.dec.deg], axis=1)
-    return points if np.isfinite(points).all() else None

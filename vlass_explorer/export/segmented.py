@@ -11,6 +11,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..cutouts import places
 from ..schema import IGNORE, Checkpoint, Cutout
 from ..schema.columns import Cell, Column
 from ..segmentation import Component, Fluxes, Pieces, Segmentation
@@ -122,7 +123,7 @@ def regions_bytes(cutout: Cutout, pieces: Pieces, *, crtf: bool = False) -> byte
         for number, label in sorted(pieces.labels.items())
         for outline in outlines(pieces.numbers == number)
         for is_hole, line in enumerate(outline)
-        for where in (_icrs(cutout, line),)
+        for where in (places.corners(cutout, line),)
     ]
     on_sky = all(where is not None for _, _, where, _, _ in shapes)
     names = list(dict.fromkeys(pieces.labels.values()))
@@ -146,12 +147,3 @@ def regions_bytes(cutout: Cutout, pieces: Pieces, *, crtf: bool = False) -> byte
             corners = ",".join(f"{value:.8f}" for value in points.ravel())
             lines.append(f"{minus}polygon({corners}) # color={colour} text={{{text}}}")
     return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def _icrs(cutout: Cutout, line: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Vertices (n, 2) as right ascension and declination in degrees; None where the image has no sky there."""
-    if cutout.wcs is None or not cutout.wcs.has_celestial:
-        return None
-    sky = cutout.wcs.celestial.pixel_to_world(line[:, 0], line[:, 1]).icrs
-    points = np.stack([sky.ra.deg, sky.dec.deg], axis=1)
-    return points if np.isfinite(points).all() else None

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..schema import Cutout
+from ..schema import NO_NOISE, Cutout
 from .covariance import blank_sky
 from .detection import TO_JY_BEAM, beam_pixels, thresholds
 from .flux_scale import flux_scale
-from .footprint import EIGHT, NEIGHBOURHOOD, reaching
-from .geometry import FWHM, beam_covariance, distance, to_sky
+from .footprint import NEIGHBOURHOOD, reaching
+from .geometry import EIGHT, FWHM, beam_covariance, distance, to_sky
 from .measurements import no_flux
 
 LARGEST = 4_000_000  # pixels of a region above which its noise is not convolved: seconds and gigabytes
@@ -132,9 +132,7 @@ def statistics(cutout: Cutout, region: Region) -> Statistics | None:
         off["beams"] = "The file gives no beam." if cutout.beam is None else "The beam has no size in pixels."
     if rms is not None:
         numbers["snr"] = float(cutout.pixels[y, x]) / rms
-    why = no_flux(cutout) or (
-        "The noise was cut away before the file was written, or there was none." if rms is None else None
-    )
+    why = no_flux(cutout) or (NO_NOISE if rms is None else None)
     if why is None and beam is not None:
         flux = float(values.sum()) * TO_JY_BEAM[cutout.unit or ""] / beam
         numbers["flux"] = flux

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..schema import Cutout, FloatArray, Noise, PixelShape
+from .geometry import EIGHT
 from .kept import kept
 
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
@@ -105,7 +106,7 @@ def _source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     (y0, y1), (x0, x1) = (_central(n) for n in cutout.shape)
     image = cutout.pixels[y0:y1, x0:x1]
     low, high = thresholds(cutout)
-    islands, count = ndimage.label(image > low, structure=np.ones((3, 3)))
+    islands, count = ndimage.label(image > low, structure=EIGHT)
     if count == 0:
         return found
     bright = np.zeros(count + 1, bool)
@@ -132,7 +133,7 @@ def _source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     )
     part = emission[rows, columns]
     near = ndimage.distance_transform_edt(~part, sampling=step) * pixel <= reach
-    groups, _ = ndimage.label(near, structure=np.ones((3, 3)))
+    groups, _ = ndimage.label(near, structure=EIGHT)
     own = groups[ys[nearest] - rows.start, xs[nearest] - columns.start]
     found[y0:y1, x0:x1][rows, columns] = part & (groups == own)
     return found

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from ..schema import Cutout
 from .detection import LINKING, thresholds
-from .geometry import FWHM, distance
+from .geometry import EIGHT, FWHM, distance
 
 HELD = 0.95  # share of a Gaussian source that its grown island holds at least
 LEAST_GROWTH = 0.5  # beams (FWHM) by which every island grows
@@ -29,7 +29,6 @@ ASSOCIATED = 4.5  # rms; a peak this bright within the linking length belongs to
 EMISSION = 5.0  # rms; as in detection
 NEIGHBOURHOOD = 30.0  # beams around the source in which the noise is measured
 MANY = 64  # islands, as on a mosaic of the Galactic plane, whose overlaps are not looked at one by one
-EIGHT = np.ones((3, 3))  # pixels that touch at a corner are one island
 
 Mask = NDArray[np.bool_]
 

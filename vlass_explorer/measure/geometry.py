@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ..schema import Beam, Cutout, sky_steps
 
+EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner are one island
 FWHM = float(np.sqrt(8.0 * np.log(2.0)))  # full width at half maximum of a Gaussian in sigmas
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..quantities import flux as jansky
 from ..quantities import rounded
-from ..schema import Cutout
+from ..schema import NO_NOISE, Cutout
 from .covariance import Blank, blank_sky
 from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, source_mask
 from .flux_scale import flux_scale
@@ -114,7 +114,7 @@ def _measured(cutout: Cutout, *, local: bool, flux: bool) -> Measurements:
     if cutout.kind == "image":
         off["rms"] = "A picture holds counts after an unknown stretch, not brightness."
     elif rms is None:
-        off["rms"] = "The noise was cut away before the file was written, or there was none."
+        off["rms"] = NO_NOISE
     if rms is None:
         off["snr"] = off["rms"]
     elif is_no_sky:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .geometry import FWHM
+from .geometry import EIGHT, FWHM
 
 CORE = 0.2  # of the extent: how far from the middle a core may lie
 UNEQUAL = 2.5  # longer arm over the shorter one from which a core is a knot of the near lobe
@@ -18,7 +18,6 @@ FINE = 0.1  # pixels; steps in which the edge of a contour is looked for
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Place = tuple[float, float]
-EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,10 @@ from scipy import ndimage
 
 from ..schema import Cutout, PixelShape
 from .detection import LINKING, NO_SCALE, SLACK, extent, thresholds
-from .geometry import distance
+from .geometry import EIGHT, distance
 
 MOST_ISLANDS = 2000  # the brightest of them; a field of sidelobes has more, and nobody goes through those
 COMPARABLE = 0.1  # of a source's flux; a neighbour that holds as much may be a part of it
-EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..quantities import angle
-from ..schema import Cutout
+from ..schema import NO_NOISE, Cutout
 from .covariance import Blank, blank_sky
 from .detection import TO_JY_BEAM, beam_pixels, source_mask
 from .footprint import Footprint, grow, grown_islands
@@ -78,7 +78,7 @@ def structure(cutout: Cutout) -> Structure:
         return _of_picture(cutout, found)
     why = no_flux(cutout)
     if why is None and cutout.noise is None:
-        why = "The noise was cut away before the file was written, or there was none."
+        why = NO_NOISE
     if why is not None:
         return _off(why)
     if (gap := other_part(cutout, found)) is not None:

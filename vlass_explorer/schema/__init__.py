@@ -40,7 +40,7 @@ from .pixels import PixelShape, header_scale, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
-from .sky import Beam, Cutout, Native, Noise, Origin, Row0, Window
+from .sky import NO_NOISE, Beam, Cutout, Native, Noise, Origin, Row0, Window
 from .training import INHERITED, MONITORS, NETWORKS, Phase, Run, RunConfig, Split, Task
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "NeedsPart",
     "EmptyPlane",
     "NoSuchPlane",
+    "NO_NOISE",
     "Noise",
     "Origin",
     "Overlap",

@@ -58,6 +58,10 @@ def _side(arcsec: float) -> str:
     return f"{arcsec:.1f}″" if arcsec < 10 else f"{arcsec:.0f}″"
 
 
+NO_NOISE = "The noise was cut away before the file was written, or there was none."
+"""Why what is measured against the noise is off where a cutout has none."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """Noise of a whole cutout in its own unit, measured once and never again on a crop."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..measure import beam_pixels
+from ..measure.geometry import EIGHT
 from ..schema import Cutout, InputError
 from .segmenting import Segmentation
 
@@ -25,7 +26,6 @@ LEAST_BEAMS, LEAST_PIXELS = 0.5, 4
 """Area of the smallest component; in pixels where the beam is not known."""
 MOST = 2000
 """Components of one image: the brightest of them, for nobody goes through more."""
-EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,11 @@ from scipy import ndimage
 
 from ..cutouts import places
 from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate, thresholds
-from ..measure.footprint import ASSOCIATED, EIGHT, EMISSION, fixed, reaching
-from ..measure.geometry import beam_covariance, to_sky
+from ..measure.footprint import ASSOCIATED, EMISSION, fixed, reaching
+from ..measure.geometry import EIGHT, beam_covariance, to_sky
 from ..measure.measurements import no_flux
 from ..measure.photometry import NOT_KNOWN
-from ..schema import Cutout
+from ..schema import NO_NOISE, Cutout
 from .components import Pieces
 
 LARGEST = 4096
@@ -88,7 +88,7 @@ def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
         return Fluxes(rows, off={"flux": "No component was found."})
     why = no_flux(cutout)
     if why is None and cutout.noise is None:
-        why = "The noise was cut away before the file was written, or there was none."
+        why = NO_NOISE
     area = beam_pixels(cutout)
     if why is None:
         why = _too_large(pieces)

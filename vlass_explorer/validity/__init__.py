@@ -27,7 +27,7 @@ import numpy as np
 
 from .. import match, measure
 from ..quantities import angle, frequency
-from ..schema import Beam, Cutout, InputSpec, PixelShape, Validity
+from ..schema import NO_NOISE, Beam, Cutout, InputSpec, PixelShape, Validity
 from ..schema.learning import ValidityLevel
 from . import field
 from .field import Reason
@@ -109,7 +109,7 @@ def _unit(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
         level: ValidityLevel = "caution" if spec.unit == "count" and _is_brightness(cutout.unit) else "outside"
         yield level, f"The unit is {cutout.unit}; trained on {'pictures' if spec.unit == 'count' else spec.unit}."
     if cutout.kind == "fits" and cutout.noise is None:
-        yield "caution", "The noise was cut away before the file was written, or there was none."
+        yield "caution", NO_NOISE
 
 
 def _is_counted(cutout: Cutout) -> bool:
