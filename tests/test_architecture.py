@@ -26,7 +26,6 @@ RANKS = [
     {"runs", "launchers", "catalogue"},
     {"cli", "__main__", "__init__"},
 ]
-# One is still to come: calibration.
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 TOUCHES_FILES = {
     "devices",  # what the system says of its processor

@@ -30,6 +30,7 @@ __all__ = [
     "augment",
     "backbones",
     "borrowed",
+    "calibration",
     "catalogue",
     "checkpoints",
     "common_beam",
