@@ -6,6 +6,7 @@ python -m train fit RUN_FOLDER
 python -m train resume RUN [epochs=N]
 python -m train fit --slurm --partition gpu --minutes 600 --recipe vlass-vision/vit-base data_dir=DIR devices=4
 python -m train test CHECKPOINT --data-dir DIR --split authors --fold 0 [--tta] [--json]
+python -m train calibrate CHECKPOINT --data-dir DIR --part held-out [--match] [--json]
 python -m train provenance CHECKPOINT --data-dir DIR
 python -m train average A B C --name MEAN [--greedy --data-dir DIR]
 python -m train check --recipe first/cnn data_dir=DIR --json
@@ -19,15 +20,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
 
-from vlass_explorer import options, progress, recipes, runs
+from vlass_explorer import progress, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import ConfigError, ExplorerError, PartName, RunConfig
+from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig
 
-from . import begin
+from . import begin, questions
 
 STDIN = Path("-")
 
@@ -75,26 +75,7 @@ def parser() -> argparse.ArgumentParser:
     array.add_argument("list", type=Path, help="file with one run folder a line")
     array.set_defaults(action=begin.array)
 
-    test = commands.add_parser("test", help="report of a checkpoint on one part of a data set")
-    test.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
-    test.add_argument("--data-dir", default="", help="folder of the data set")
-    test.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
-    splits = options.of(RunConfig)["split"].choices
-    test.add_argument("--split", choices=splits, default="", help="default: the one it was trained with")
-    test.add_argument("--fold", type=int, help="default: the one that its training left out")
-    test.add_argument(
-        "--part", choices=get_args(PartName), help="which part of the split (default: validation, or the only one)"
-    )
-    test.add_argument(
-        "--apart", action="store_true", help="without cutouts that have a training cutout closer than 270 arcsec"
-    )
-    test.add_argument("--tta", action="store_true", help="mean over eight rotations and mirror images")
-    test.add_argument("--keep", metavar="WORD", help="write the figures on the checkpoint's card under this word")
-    test.add_argument("--device", default="auto")
-    test.add_argument("--json", action="store_true")
-    test.add_argument("--csv", type=Path, metavar="FILE", help="write the table of classes as CSV")
-    test.add_argument("--latex", type=Path, metavar="FILE", help="write the table of classes as LaTeX")
-    test.set_defaults(action=_test)
+    questions.add(commands, _test, _calibrate)
 
     origin = commands.add_parser("provenance", help="list on a card which cutouts a checkpoint has seen")
     origin.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
@@ -187,6 +168,12 @@ def _test(parsed: argparse.Namespace) -> int:
     from .testing import run
 
     return run(parsed)
+
+
+def _calibrate(parsed: argparse.Namespace) -> int:
+    from . import calibrating
+
+    return calibrating.run(parsed)
 
 
 def _provenance(parsed: argparse.Namespace) -> int:

@@ -1,15 +1,20 @@
 """How far scores may be taken for probabilities: temperature, prediction sets, class fractions, calibration errors.
 
-All of it is plain arrays: logits or scores (N, K) and label indices (N,) of cutouts that decided nothing about the
-model. Who may be asked for them is ``evaluation.unseen``'s to say.
+Fitted is to labelled cutouts that decided nothing about the model (``held_out``, ``out_of_fold``). What is fitted is
+kept beside the weights (``read``), and holds for cutouts that could be one of those (``choose``).
 """
 
+from .applying import Calibrated, apply, choose
+from .asked import held_out, out_of_fold
 from .conformal import Sets, coverage_bounds, randomness
 from .errors import BrierParts, brier_parts, calibration_error, classwise, null_band
+from .fitting import Answers, calibrate
 from .prior import Counts, counts, fractions, reweighted
+from .record import Calibration, Covered, View, read
 from .temperature import ENOUGH, Temperature, fit
 
 __all__ = [
-    "ENOUGH", "BrierParts", "Counts", "Sets", "Temperature", "brier_parts", "calibration_error", "classwise", "counts",
-    "coverage_bounds", "fit", "fractions", "null_band", "randomness", "reweighted",
+    "ENOUGH", "Answers", "BrierParts", "Calibrated", "Calibration", "Counts", "Covered", "Sets", "Temperature", "View",
+    "apply", "brier_parts", "calibrate", "calibration_error", "choose", "classwise", "counts", "coverage_bounds", "fit",
+    "fractions", "held_out", "null_band", "out_of_fold", "randomness", "read", "reweighted",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
+from .calibrated import CALIBRATION, calibrations
 from .config import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from .model_card import README
 from .saving import save, write_card
@@ -23,7 +24,7 @@ from .weights import create, load, named, sketch
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILES = (CONFIG, WEIGHTS, SEEN, README)
+FILES = (CONFIG, WEIGHTS, SEEN, CALIBRATION, README)
 LARGEST_BYTES = 4 << 30
 """Largest weights that are unpacked."""
 
@@ -82,6 +83,7 @@ def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
         card = read(place)
         load(card)
         seen(card)
+        calibrations(card)
         write_card(card)
         place.rename(target)
     return read(target)

@@ -7,8 +7,9 @@ in them, or in the paths of ``labels.csv``; each part may have a ``labels.csv`` 
 
 An optional ``dataset.yaml`` beside it says what the images cannot: title, label_names (their order), labels (label as
 written: class, or null to leave images out), survey, frequency_ghz, beam_arcsec, pixel_scale_arcsec, unit, row0 (south
-or north, of images without coordinates), keep_zeros (edges filled with zeros are data), licence, citation, simulated.
-What it leaves out is taken from the first cutout.
+or north, of images without coordinates), keep_zeros (edges filled with zeros are data), stretch (of pictures, as
+log:100: it is undone, and they have the beam and survey of the set), licence, citation, simulated. What it leaves out
+is taken from the first cutout.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from .. import cutouts
 from ..foreign import mapped, reason
-from ..schema import Cutout, DatasetError, header_scale
+from ..schema import Beam, Cutout, DatasetError, header_scale
 from . import cache, label_words, layout
 from .facts import facts
 from .items import DataSet, Item, subsample, unreadable
@@ -74,6 +75,11 @@ def assemble(
     if known.get("keep_zeros"):
         reading["keep_zeros"] = True
         keys.append("keep zeros")
+    if stretch := known.pop("stretch", None):
+        beam = known.get("beam_arcsec")
+        reading |= {"stretch": stretch, "survey": known.get("survey")}
+        reading["beam"] = None if beam is None else Beam(max(beam), min(beam), source="declared")
+        keys.append([stretch, known.get("survey"), known.get("beam_arcsec")])
     found = {row["label"] for row in table}
     names = tuple(label_words.normalise(str(name)) for name in known.pop("label_names", sorted(found)))
     if found - set(names):

@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from ..cutouts import declared
 from ..foreign import mapped, reason
-from ..schema import DatasetError
+from ..schema import CutoutError, DatasetError
 
 FACTS = (
     "title",
@@ -21,13 +22,14 @@ FACTS = (
     "unit",
     "row0",
     "keep_zeros",
+    "stretch",
     "labels",
     "licence",
     "citation",
     "simulated",
     "colour",
 )
-TEXTS = ("title", "survey", "unit", "licence", "citation")
+TEXTS = ("title", "survey", "unit", "stretch", "licence", "citation")
 
 
 def facts(root: Path) -> dict[str, Any]:
@@ -45,6 +47,11 @@ def facts(root: Path) -> dict[str, Any]:
             raise DatasetError(f"{path}: {wrong[0]} is {word}, not {said[wrong[0]]!r}.")
     if said.get("row0", "south") not in ("south", "north"):
         raise DatasetError(f"{path}: row0 is south or north, not {said['row0']!r}.")
+    if "stretch" in said:
+        try:
+            declared.stretch(said["stretch"])
+        except CutoutError as error:
+            raise DatasetError(f"{path}: {error}") from error
     if "beam_arcsec" in said:
         said["beam_arcsec"] = tuple(said["beam_arcsec"]) if isinstance(said["beam_arcsec"], list) else ()
         if len(said["beam_arcsec"]) != 2:

@@ -46,15 +46,10 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
     if seen is None:
         return Overlap(total, unknown=total, reason=reason, part=fingerprint(part))
     placed = np.asarray(np.isfinite(part.places).all(axis=1))
-    left = np.ones(total, dtype=bool)
-    counts, by_place = {}, 0
     lists = {"train": seen.train, "selected": seen.selected, "calibrated": seen.calibrated}
-    for name, listed in lists.items():
-        contents, tree = _index(listed)
-        same = np.fromiter((content in contents for content in part.content.tolist()), bool, total)
-        found = left & (same | _near(part.places, placed, tree))
-        counts[name], by_place = int(found.sum()), by_place + int((found & ~same).sum())
-        left &= ~found
+    found, by_place = marks(seen, part)
+    counts = {name: int(mask.sum()) for name, mask in found.items()}
+    left = ~np.any(list(found.values()), axis=0)
     bare = left & ~placed & (part.content == "")
     unknown = left if seen.unlisted else bare
     if seen.unlisted:
@@ -76,6 +71,20 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
         reason=reason if left.any() else "",
         part=fingerprint(part),
     )
+
+
+def marks(seen: Seen, part: Cutouts) -> tuple[dict[str, NDArray[np.bool_]], int]:
+    """Which cutouts (N,) of a part were trained on, else selected on, else calibrated on; how many by place alone."""
+    placed = np.asarray(np.isfinite(part.places).all(axis=1))
+    left = np.ones(len(part), dtype=bool)
+    masks, by_place = {}, 0
+    for name, listed in (("train", seen.train), ("selected", seen.selected), ("calibrated", seen.calibrated)):
+        contents, tree = _index(listed)
+        same = np.fromiter((content in contents for content in part.content.tolist()), bool, len(part))
+        found = left & (same | _near(part.places, placed, tree))
+        masks[name], by_place = found, by_place + int((found & ~same).sum())
+        left &= ~found
+    return masks, by_place
 
 
 def fingerprint(part: Cutouts) -> str:

@@ -1,0 +1,116 @@
+"""From scores of labelled cutouts to a Calibration: fitted to all of them, measured on each fifth by the other four."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schema import FloatArray, InputError
+from . import errors
+from .conformal import Method, Sets, randomness
+from .record import Calibration, Covered, Errors, View
+from .temperature import ENOUGH, Temperature, fit
+
+PARTS = 5
+TINY = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Softmax scores (N, K) of labelled cutouts that decided nothing about the model, and what is known of these."""
+
+    scores: FloatArray
+    labels: NDArray[np.int64]
+    contents: tuple[str, ...]
+    """Content hash (N,) of each."""
+    label_names: tuple[str, ...]
+    data: str
+    how: str = "scored by the checkpoint, which has seen none of them"
+    view: View = "as it is"
+    survey: str | None = None
+    groups: NDArray[np.int64] | None = None
+    """Cutouts (N,) of one number stay together when parts are told apart: one field of the sky."""
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def calibrate(
+    answers: Answers, *, coverage: float = 0.9, method: Method = "aps", bias: bool = False, seed: int = 0
+) -> Calibration:
+    """Temperature and prediction sets fitted to all answers, with what they reach on cutouts not fitted to.
+
+    That is measured five times: fitted to four fifths (class by class as many), judged on the fifth. Sets are those of
+    the calibrated scores. Raises InputError as ``temperature.fit``, and where a class has fewer cutouts than parts.
+    """
+    logits, labels = np.log(answers.scores.clip(min=TINY)), answers.labels
+    random = randomness(answers.contents)
+    counts = np.bincount(labels, minlength=len(answers.label_names))
+    if rare := [n for n, k in zip(answers.label_names, counts, strict=True) if 0 < k < PARTS]:
+        raise InputError(f"{', '.join(rare)} has fewer than {PARTS} labelled cutouts: give more, or leave it out.")
+
+    def fitted(rows: NDArray[np.bool_]) -> tuple[Temperature, Sets]:
+        temperature = fit(logits[rows], labels[rows], bias=bias, seed=seed)
+        found = temperature.scores(logits[rows])
+        return temperature, Sets.fit(found, labels[rows], coverage=coverage, method=method, random=random[rows])
+
+    calibrated, inside = np.empty_like(logits), np.empty(logits.shape, bool)
+    part = _parts(labels, answers.groups, seed)
+    for number in range(PARTS):
+        held = part == number
+        temperature, sets = fitted(~held)
+        calibrated[held] = temperature.scores(logits[held])
+        inside[held] = sets.members(calibrated[held], random[held])
+    temperature, sets = fitted(np.ones(len(labels), bool))
+    hits, sizes = inside[np.arange(len(labels)), labels], inside.sum(axis=1)
+    covered = {"all": Covered(int(hits.sum()), len(hits), float(sizes.mean()))}
+    for k, name in enumerate(answers.label_names):
+        own = labels == k
+        if own.any():
+            covered[name] = Covered(int(hits[own].sum()), int(own.sum()), float(sizes[own].mean()))
+    notes = [*answers.notes, *temperature.notes]
+    if absent := [name for name, count in zip(answers.label_names, counts, strict=True) if not count]:
+        notes.append(f"No {' and no '.join(absent)} among the cutouts: it holds for sources of the other classes only.")
+    if few := [name for name, count in zip(answers.label_names, counts, strict=True) if 0 < count < ENOUGH]:
+        notes.append(f"Fewer than {ENOUGH} cutouts: {', '.join(few)}. Nothing is claimed of these classes alone.")
+    return Calibration(
+        view=answers.view,
+        survey=answers.survey,
+        data=answers.data,
+        how=answers.how,
+        label_names=answers.label_names,
+        counts=tuple(int(count) for count in counts),
+        temperature=temperature,
+        sets=sets,
+        before=_errors(labels, answers.scores, seed),
+        after=_errors(labels, calibrated, seed),
+        covered=covered,
+        conditions=dict(answers.conditions),
+        notes=tuple(notes),
+    )
+
+
+def _errors(labels: NDArray[np.int64], scores: FloatArray, seed: int) -> Errors:
+    return Errors(
+        errors.calibration_error(labels, scores),
+        errors.calibration_error(labels, scores, binning="equal width"),
+        errors.null_band(scores, seed=seed)[1],
+        errors.brier_parts(labels, scores).score,
+        float(-np.log(scores[np.arange(len(labels)), labels].clip(min=TINY)).mean()),
+    )
+
+
+def _parts(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+    """Part (N,) of each cutout: the given groups of the sky dealt out, or class by class at random."""
+    random = np.random.default_rng(seed)
+    if groups is not None:
+        known: Sequence[int] = np.unique(groups).tolist()
+        dealt = dict(zip(random.permutation(known).tolist(), np.arange(len(known)) % PARTS, strict=True))
+        return np.array([dealt[group] for group in groups.tolist()])
+    part = np.empty(len(labels), np.int64)
+    for k in np.unique(labels):
+        rows = random.permutation(np.flatnonzero(labels == k))
+        part[rows] = np.arange(len(rows)) % PARTS
+    return part

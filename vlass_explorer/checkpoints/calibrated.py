@@ -1,0 +1,50 @@
+"""calibration.json of a checkpoint folder: what was fitted to its scores, as plain tables, bound to its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..foreign import mapped, reason
+from ..schema import Checkpoint, CheckpointError, Seen
+from .config import dump
+from .saving import update, write_files
+from .seen_list import merged, seen
+
+CALIBRATION = "calibration.json"
+MAX_CALIBRATION_BYTES = 1 << 20
+
+
+def calibrations(card: Checkpoint) -> list[dict[str, Any]]:
+    """The tables that were fitted to a checkpoint, in order; none where nothing was.
+
+    Raises CheckpointError where the file is damaged, or belongs to other weights.
+    """
+    file = card.path / CALIBRATION
+    if not file.is_file():
+        return []
+    if file.stat().st_size > MAX_CALIBRATION_BYTES:
+        raise CheckpointError(f"{CALIBRATION} of checkpoint {card.name} is larger than 1 MiB: calibrate it anew.")
+    with mapped(lambda error: CheckpointError(f"{CALIBRATION} of checkpoint {card.name} cannot be read: {reason(error)}.")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        weights, tables = content["weights"], content["calibrations"]
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise ValueError("it holds no list of tables")
+    if weights != card.sha256:
+        raise CheckpointError(f"{CALIBRATION} of checkpoint {card.name} was fitted to other weights: calibrate it anew.")
+    return tables
+
+
+def keep_calibrations(
+    card: Checkpoint, tables: Sequence[Mapping[str, Any]], fitted: Seen | None = None, words: str | None = None
+) -> Checkpoint:
+    """Write these tables beside the weights; ``fitted`` (calibrated) are cutouts that its list of what it saw now has.
+
+    ``words`` say on the card what it was calibrated on.
+    """
+    write_files(card.path, {CALIBRATION: dump({"weights": card.sha256, "calibrations": list(tables)}).encode()})
+    known = seen(card)
+    provenance = replace(card.provenance, calibrated_on=words or card.provenance.calibrated_on)
+    return update(card, provenance=provenance, seen=merged([known, fitted]) if known and fitted else None)
