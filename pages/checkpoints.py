@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, loaders, settings, sidebar
 from ui.boundary import through_app
-from ui.shelf import actions, average, evaluate, leaderboard, masks
+from ui.shelf import actions, average, calibrate, evaluate, leaderboard, masks
 from ui.text import plain
 from vlass_explorer import checkpoints
 from vlass_explorer.checkpoints import tasks, words
@@ -17,7 +17,7 @@ with page:
     st.title("Checkpoints", anchor=False)
     for name, problem in checkpoints.problems().items():
         st.warning(f"{plain(name)} is left out. {plain(problem)}")
-    board, report, mean, shelf = st.tabs(["Leaderboard", "Report", "Average", "Export and import"])
+    board, report, sure, mean, shelf = st.tabs(["Leaderboard", "Report", "Calibration", "Average", "Export and import"])
     with board:
         leaderboard.draw(tasks.of(loaders.cards(), "classification"))
         masks.draw(tasks.of(loaders.cards(), "segmentation"))
@@ -30,6 +30,14 @@ with page:
                 masks.report(choice.card)
             else:
                 evaluate.draw(choice.card)
+    with sure:
+        if choice.card is None:
+            st.caption("Choose a checkpoint on the left.")
+        elif choice.card.task == "segmentation":
+            st.caption("It labels pixels: only scores of whole images are calibrated.")
+        else:
+            st.markdown(f"**{plain(choice.card.name)}**, trained on {plain(words.trained_on(choice.card))}")
+            calibrate.draw(choice.card, may_change)
     with mean:
         average.draw(tasks.of(loaders.cards(), "classification"), may_change)
     with shelf:

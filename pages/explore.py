@@ -20,6 +20,7 @@ from ui.look import (
     reading,
     segmented,
     story,
+    sure,
     verdict,
 )
 from ui.text import plain
@@ -131,6 +132,8 @@ else:
         with cells.cell():
             if prediction is not None:
                 verdict.validity(prediction.validity)
+                if card is not None:
+                    sure.draw(card, cutout, prediction)
             elif card is not None and card.task == "segmentation" and refusal is None:
                 verdict.validity(validity.check(cutout, card.input_spec))
             facts.draw_notes(cutout)

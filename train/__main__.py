@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     array.add_argument("list", type=Path, help="file with one run folder a line")
     array.set_defaults(action=begin.array)
 
-    questions.add(commands, _test, _calibrate)
+    questions.add(commands, _test, _calibrate, _refer)
 
     origin = commands.add_parser("provenance", help="list on a card which cutouts a checkpoint has seen")
     origin.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
@@ -174,6 +174,12 @@ def _calibrate(parsed: argparse.Namespace) -> int:
     from . import calibrating
 
     return calibrating.run(parsed)
+
+
+def _refer(parsed: argparse.Namespace) -> int:
+    from . import calibrating
+
+    return calibrating.refer(parsed)
 
 
 def _provenance(parsed: argparse.Namespace) -> int:

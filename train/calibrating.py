@@ -39,16 +39,21 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(card, found)))
     if not options.dry_run:
-        kept = keep(card, found, Seen(calibrated=cutouts))
+        kept = calibration.keep(card, found, Seen(calibrated=cutouts))
         print(f"kept in {kept.path / checkpoints.CALIBRATION}", file=sys.stderr)
     return 0
 
 
-def keep(card: Checkpoint, found: Calibration, seen: Seen) -> Checkpoint:
-    """Put a calibration beside the weights, in place of one of the same view and survey."""
-    others = [one for one in calibration.read(card) if (one.view, one.survey) != (found.view, found.survey)]
-    words = "; ".join(one.words for one in (*others, found))
-    return checkpoints.keep_calibrations(card, [one.table() for one in (*others, found)], seen, words)
+def refer(options: argparse.Namespace) -> int:
+    """Keep what the training cutouts look like to a checkpoint, and how unlike them held-out ones are."""
+    card = find_checkpoint(options.checkpoint)
+    require(card, "classification")
+    config = parts.config_of(card, data_dir=options.data_dir, dataset=options.dataset)
+    found = calibration.reference(card, parts.select(card, config, "all"), device=devices.resolve(options.device))
+    checkpoints.keep_reference(card, calibration.to_tensors(found))
+    held = len(found.held_out["neighbours"])
+    print(f"{card.name}: {len(found.names):,} training cutouts, {held:,} held out, {found.features.shape[1]} features")
+    return 0
 
 
 def lines(card: Checkpoint, found: Calibration) -> list[str]:
@@ -76,7 +81,7 @@ def lines(card: Checkpoint, found: Calibration) -> list[str]:
     told.append(f"sets of {found.sets.coverage:.0%} ({found.sets.method}), measured likewise:")
     for name, one in found.covered.items():
         share = one.hits / one.count
-        low, high = calibration.errors.wilson(share, one.count)
+        low, high = calibration.wilson(share, one.count)
         told.append(
             f"  {name:>16}  holds {share:.3f} [{low:.3f} {high:.3f}] of {one.count:,}, {one.size:.2f} classes a set"
         )

@@ -1,4 +1,4 @@
-"""Options of the commands that ask a finished checkpoint about labelled cutouts: test and calibrate."""
+"""Options of the commands that ask a finished checkpoint about labelled cutouts: test, calibrate, reference."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vlass_explorer.schema import PartName, RunConfig
 Action = Callable[[argparse.Namespace], int]
 
 
-def add(commands: Any, test: Action, calibrate: Action) -> None:
-    """Add both commands, with what each of them does."""
+def add(commands: Any, test: Action, calibrate: Action, refer: Action) -> None:
+    """Add the commands, with what each of them does."""
     asked = commands.add_parser("test", help="report of a checkpoint on one part of a data set")
     asked.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
     asked.add_argument("--data-dir", default="", help="folder of the data set")
@@ -62,3 +62,10 @@ def add(commands: Any, test: Action, calibrate: Action) -> None:
     fitted.add_argument("--dry-run", action="store_true", help="tell, and keep nothing")
     fitted.add_argument("--json", action="store_true")
     fitted.set_defaults(action=calibrate)
+
+    near = commands.add_parser("reference", help="keep what the training cutouts look like to a checkpoint")
+    near.add_argument("checkpoint", help="name or folder of a checkpoint, or id of a run")
+    near.add_argument("--data-dir", default="", help="folder of the data set that it was trained on")
+    near.add_argument("--dataset", default="", help="reader of the data set (default: the one it was trained with)")
+    near.add_argument("--device", default="auto")
+    near.set_defaults(action=refer)

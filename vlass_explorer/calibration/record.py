@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import checkpoints
 from ..foreign import mapped, reason
-from ..schema import Checkpoint, CheckpointError, FloatArray
+from ..schema import Checkpoint, CheckpointError, FloatArray, Seen
 from .conformal import Sets
 from .temperature import Temperature
 
@@ -111,6 +111,13 @@ def read(card: Checkpoint) -> tuple[Calibration, ...]:
         if any(one.label_names != card.label_names for one in found):
             raise ValueError("it is of other classes")
     return found
+
+
+def keep(card: Checkpoint, found: Calibration, seen: Seen) -> Checkpoint:
+    """Put a calibration beside the weights, in place of one of the same view and survey."""
+    others = [one for one in read(card) if (one.view, one.survey) != (found.view, found.survey)]
+    words = "; ".join(one.words for one in (*others, found))
+    return checkpoints.keep_calibrations(card, [one.table() for one in (*others, found)], seen, words)
 
 
 def _tuples(value: Any) -> Any:

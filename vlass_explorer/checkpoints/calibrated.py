@@ -1,4 +1,8 @@
-"""calibration.json of a checkpoint folder: what was fitted to its scores, as plain tables, bound to its weights."""
+"""What a checkpoint folder holds of calibration, bound to its weights.
+
+calibration.json: what was fitted to its scores, as plain tables. reference.safetensors: arrays that say what its training
+cutouts look like to it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, Seen
 from .config import dump
@@ -14,7 +21,9 @@ from .saving import update, write_files
 from .seen_list import merged, seen
 
 CALIBRATION = "calibration.json"
+REFERENCE = "reference.safetensors"
 MAX_CALIBRATION_BYTES = 1 << 20
+MAX_REFERENCE_BYTES = 1 << 30
 
 
 def calibrations(card: Checkpoint) -> list[dict[str, Any]]:
@@ -48,3 +57,28 @@ def keep_calibrations(
     known = seen(card)
     provenance = replace(card.provenance, calibrated_on=words or card.provenance.calibrated_on)
     return update(card, provenance=provenance, seen=merged([known, fitted]) if known and fitted else None)
+
+
+def reference_arrays(card: Checkpoint) -> dict[str, NDArray[np.generic]] | None:
+    """The arrays of the reference, None where there is none; CheckpointError where it is damaged or of other weights."""
+    import safetensors
+    import safetensors.numpy
+
+    file = card.path / REFERENCE
+    if not file.is_file():
+        return None
+    with mapped(lambda error: CheckpointError(f"{REFERENCE} of checkpoint {card.name} cannot be read: {reason(error)}.")):
+        with safetensors.safe_open(file, "numpy") as opened:
+            weights = (opened.metadata() or {}).get("weights")
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}
+    if weights != card.sha256:
+        raise CheckpointError(f"{REFERENCE} of checkpoint {card.name} belongs to other weights: make it anew.")
+    return arrays
+
+
+def keep_reference(card: Checkpoint, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write the arrays of a reference beside the weights."""
+    import safetensors.numpy
+
+    content = safetensors.numpy.save(dict(arrays), metadata={"weights": card.sha256})
+    write_files(card.path, {REFERENCE: content})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, InputSpec, Provenance, Reports
-from .calibrated import CALIBRATION, calibrations
+from .calibrated import CALIBRATION, MAX_REFERENCE_BYTES, REFERENCE, calibrations, reference_arrays
 from .config import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from .model_card import README
 from .saving import save, write_card
@@ -24,7 +24,7 @@ from .weights import create, load, named, sketch
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILES = (CONFIG, WEIGHTS, SEEN, CALIBRATION, README)
+FILES = (CONFIG, WEIGHTS, SEEN, CALIBRATION, REFERENCE, README)
 LARGEST_BYTES = 4 << 30
 """Largest weights that are unpacked."""
 
@@ -84,13 +84,14 @@ def unpack(content: bytes, name: str, root: Path | None = None) -> Checkpoint:
         load(card)
         seen(card)
         calibrations(card)
+        reference_arrays(card)
         write_card(card)
         place.rename(target)
     return read(target)
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    bound = {WEIGHTS: LARGEST_BYTES, SEEN: MAX_SEEN_BYTES}.get(target.name, MAX_CONFIG_BYTES)
+    bound = {WEIGHTS: LARGEST_BYTES, SEEN: MAX_SEEN_BYTES, REFERENCE: MAX_REFERENCE_BYTES}.get(target.name, MAX_CONFIG_BYTES)
     left = bound
     with mapped(
         lambda error: CheckpointError(f"{target.name} in the ZIP cannot be unpacked: {reason(error)}.")

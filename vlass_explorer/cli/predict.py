@@ -24,11 +24,12 @@ from .terminal import FAILED, complain, progress, say, shown
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..calibration import Sure
     from ..flips import Flips
     from ..predict import Matched, Outcome
     from .table import Table
 
-    Writer = Callable[[str, Cutout, Prediction, Matched | None, Flips | ExplorerError | None], None]
+    Writer = Callable[[str, Cutout, Prediction, Matched | None, Flips | ExplorerError | None, Sure | None], None]
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,6 +41,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--flip",
         action="store_true",
         help="how much noise, smoothing, shift or rotation changes the label: some 280 more looks a file",
+    )
+    command.add_argument(
+        "--how-sure",
+        action="store_true",
+        help="calibrated probability, prediction set, distance from the training data, the eight flips and turns",
     )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise of --flip")
     command.add_argument("--batch-size", type=int, default=32, metavar="N", help="cutouts a forward pass")
@@ -87,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             waiting.append(place)
             yield cutout
 
-    write = _writer(args, card)
+    write, ask = _writer(args, card), _asking(args, model, card, device)
     how = {"batch_size": max(1, args.batch_size), "device": device}
     both: Iterator[tuple[Cutout, predict.Outcome, predict.Matched | None]]
     if args.match:
@@ -104,8 +110,38 @@ def run(args: argparse.Namespace) -> int:
             complain(str(outcome), file)
             failed = True
         else:
-            write(file, cutout, outcome, matched, turned)
+            write(file, cutout, outcome, matched, turned, ask(cutout, outcome, matched))
     return _finish(args, table, failed)
+
+
+def _asking(
+    args: argparse.Namespace, model: nn.Module, card: Checkpoint, device: str
+) -> Callable[[Cutout, Prediction, Matched | None], Sure | None]:
+    """How sure an answer is, by a function that reads what was kept with the checkpoint once; None where not asked."""
+    if not args.how_sure:
+        return lambda cutout, prediction, matched: None
+    from .. import calibration, match, predict
+
+    known, near = _or_error(calibration.read, card), _or_error(calibration.read_reference, card)
+
+    def ask(cutout: Cutout, prediction: Prediction, matched: Matched | None) -> Sure:
+        def at_training_beam() -> tuple[Cutout, Prediction]:
+            if matched is not None and matched.cutout is not None and isinstance(matched.outcome, Prediction):
+                return matched.cutout, matched.outcome
+            there = match.to_training(cutout, card.input_spec)
+            return there, predict.predict(model, card, [there], device=device)[0]
+
+        return calibration.sure(model, card, cutout, prediction, known, near, at_training_beam, device=device)
+
+    return ask
+
+
+def _or_error(read: Callable[[Checkpoint], Any], card: Checkpoint) -> Any:
+    """What is kept with a checkpoint, or the error that says why it cannot be read."""
+    try:
+        return read(card)
+    except ExplorerError as error:
+        return error
 
 
 def _flips(
@@ -151,7 +187,8 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
         columns = ["file", "checkpoint", "label", "validity", "reasons", "notes"]
         names = [*columns, *(f"probability {label}" for label in card.label_names)]
         names += ["matched label", "matched score", "not matched", "in beams label"] if args.match else []
-        say(_csv_line([*names, *(["flips"] if args.flip else [])]))
+        names += ["flips"] if args.flip else []
+        say(_csv_line([*names, *(["how sure"] if args.how_sure else [])]))
 
     def write(
         file: str,
@@ -159,8 +196,9 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
         prediction: Prediction,
         matched: Matched | None,
         flips: Flips | ExplorerError | None,
+        sure: Sure | None,
     ) -> None:
-        values = record(file, card, cutout, prediction, matched, flips)
+        values = record(file, card, cutout, prediction, matched, flips, sure)
         turned = () if flips is None else (str(flips),) if isinstance(flips, ExplorerError) else flips.sentences
         other = values.get("matched", {})
         if args.json:
@@ -171,6 +209,7 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
             more = [other.get("label", ""), f"{_score(other):.6f}" if "label" in other else "", other.get("error", "")]
             more.append(other.get("in_beams", {}).get("label", ""))
             last = [*(more if args.match else []), *([" | ".join(turned)] if args.flip else [])]
+            last += [] if sure is None else [" | ".join(sure.sentences)]
             say(_csv_line([*(values[key] for key in columns[:4]), *joined, *scores, *last]))
         elif args.out is None:
             say(shown(f"{file}  {_line(values)}"))
@@ -182,7 +221,7 @@ def _writer(args: argparse.Namespace, card: Checkpoint) -> Writer:
                 beams = other["in_beams"]
                 said = beams.get("error") or f"{beams['label']}  softmax score {_score(beams):.3f}. {beams['meaning']}"
                 say(shown(f"{file}  at the same scale in beams: {said}"))
-            for sentence in turned:
+            for sentence in (*turned, *(() if sure is None else sure.sentences)):
                 say(shown(f"{file}  {sentence}"))
 
     return write

@@ -8,6 +8,7 @@ from .. import pictures
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
 
 if TYPE_CHECKING:
+    from ..calibration import Sure
     from ..flips import Flips
     from ..predict import Matched
 
@@ -19,6 +20,7 @@ def record(
     prediction: Prediction,
     matched: Matched | None = None,
     flips: Flips | ExplorerError | None = None,
+    sure: Sure | None = None,
 ) -> dict[str, Any]:
     """A prediction as JSON values; ``file`` is exactly what was given."""
     values = {"file": file, "checkpoint": card.name, **_answer(cutout, prediction)}
@@ -26,6 +28,8 @@ def record(
         values["matched"] = _matched(card, matched, prediction)
     if flips is not None:
         values["flips"] = {"error": str(flips)} if isinstance(flips, ExplorerError) else flips.record()
+    if sure is not None:
+        values["how_sure"] = sure.record()
     return values
 
 

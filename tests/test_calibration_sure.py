@@ -1,0 +1,117 @@
+"""How sure an answer is, on a small checkpoint: each line there, or off with its reason; the command line says it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_set
+from test_calibration_asked import make, part_of
+
+from vlass_explorer import calibration, checkpoints, cutouts, predict
+from vlass_explorer.calibration import Calibrated, Sure, Unlike
+from vlass_explorer.cli import main
+from vlass_explorer.schema import Checkpoint, CheckpointError, Cutout, ExplorerError, InputError, Seen
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Checkpoint, Path]:
+    """A checkpoint with calibration and reference, which has trained on the first 40 of 120 arrays."""
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
+    folder = tiny_set.make(tmp_path / "data", count=120)
+    plain = make(tmp_path / "shelf", "plain", 1, Seen())
+    part = part_of(plain, folder)
+    trained = replace(part, indices=part.indices[:20] + part.indices[60:80]).images(plain).cutouts
+    card = make(tmp_path / "shelf", "tiny", 1, Seen(train=trained))
+    answers, _ = calibration.held_out(card, part, leave_out=True)
+    checkpoints.keep_calibrations(card, [calibration.calibrate(answers).table()])
+    checkpoints.keep_reference(card, calibration.to_tensors(calibration.reference(card, part)))
+    return checkpoints.find("tiny"), folder
+
+
+def asked(card: Checkpoint, cutout: Cutout, **other: object) -> Sure:
+    model = checkpoints.load(card)
+    (said,) = predict.predict(model, card, [cutout])
+    given = {"calibrations": calibration.read(card), "reference": calibration.read_reference(card)} | other
+    return calibration.sure(model, card, cutout, said, **given)  # type: ignore[arg-type]
+
+
+def test_every_line_is_there(kept: tuple[Checkpoint, Path]) -> None:
+    card, folder = kept
+    cutout = cutouts.read(sorted(folder.glob("long/*.npy"))[-1])
+    found = asked(card, cutout)
+    (known,) = calibration.read(card)
+    assert isinstance(found.calibrated, Calibrated) and isinstance(found.unlike, Unlike)
+    assert found.calibrated.scores == pytest.approx(known.temperature.scores(found.prediction.logits))
+    assert len(found.unlike.neighbours) == 5 and not found.is_matched
+    model = checkpoints.load(card)
+    for k in range(4):
+        turned = replace(cutout, pixels=np.rot90(cutout.pixels, -k).copy())
+        (said,) = predict.predict(model, card, [turned])
+        assert not isinstance(found.turned, ExplorerError)
+        assert np.abs(found.turned - said.probabilities).max(axis=1).min() < 1e-6
+    heads = [line.partition(":")[0] for line in found.sentences]
+    assert heads[:2] == ["Calibrated probability", "Prediction set"] and heads[3:] == [
+        "Nearest training cutouts",
+        "Turned and mirrored",
+    ]
+    assert heads[2] in ("Like the training data", "Unlike the training data")
+
+
+def test_what_is_missing_or_broken_is_said(kept: tuple[Checkpoint, Path]) -> None:
+    card, folder = kept
+    cutout = cutouts.read(sorted(folder.glob("long/*.npy"))[0])
+    bare = asked(card, cutout, calibrations=(), reference=None)
+    assert (
+        bare.sentences[0]
+        == "Calibrated probability: off. Not calibrated: nothing was fitted to this checkpoint's scores."
+    )
+    assert bare.sentences[2].startswith("Like the training data: off. Nothing was kept")
+    broken = CheckpointError("calibration.json cannot be read.")
+    found = asked(card, cutout, calibrations=broken, reference=broken)
+    assert found.calibrated is broken and found.unlike is broken and not isinstance(found.turned, ExplorerError)
+
+
+def test_an_invalid_input_is_off_in_all_lines(kept: tuple[Checkpoint, Path]) -> None:
+    card, folder = kept
+    cutout = cutouts.read(sorted(folder.glob("long/*.npy"))[0])
+    said = replace(cutout, origin=replace(cutout.origin, product="rms"))
+    found = asked(card, said)
+    assert found.prediction.validity.level == "outside"
+    for one in (found.calibrated, found.unlike, found.turned):
+        assert isinstance(one, InputError) and "noise (rms) map" in str(one)
+
+
+def test_the_training_beam_is_tried_where_the_cutout_as_it_is_is_not_known(kept: tuple[Checkpoint, Path]) -> None:
+    card, folder = kept
+    cutout = cutouts.read(sorted(folder.glob("long/*.npy"))[0])
+    (native,) = calibration.read(card)
+    there = replace(native, view="matched")
+    (said,) = predict.predict(checkpoints.load(card), card, [cutout])
+    found = asked(card, cutout, calibrations=(there,), matched=lambda: (cutout, said))
+    assert isinstance(found.calibrated, Calibrated) and found.is_matched
+    assert "at the training data's beam" in found.sentences[0]
+
+    def refused() -> tuple[Cutout, object]:
+        raise InputError("no beam")
+
+    off = asked(card, cutout, calibrations=(there,), matched=refused)
+    assert isinstance(off.calibrated, InputError) and "this one is seen as they are" in str(off.calibrated)
+
+
+def test_the_command_line_says_it(kept: tuple[Checkpoint, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    card, folder = kept
+    file = sorted(folder.glob("long/*.npy"))[-1]
+    asking = ["predict", str(file), "--checkpoint", "tiny", "--device", "cpu", "--how-sure"]
+    assert main([*asking, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)["how_sure"]
+    found = asked(card, cutouts.read(file))
+    assert values == json.loads(json.dumps(found.record()))
+    assert sum(values["calibrated"]["probabilities"].values()) == pytest.approx(1.0)
+    assert main(asking) == 0
+    assert all(sentence in capsys.readouterr().out for sentence in found.sentences[:1])
+    assert main([*asking, "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(",how sure")
