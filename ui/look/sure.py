@@ -84,7 +84,7 @@ def _flips(card: Checkpoint, cutout: Cutout) -> str:
 def _strong(line: str) -> str:
     """A sentence whose first words, up to the colon, stand out."""
     head, colon, rest = line.partition(":")
-    return f"**{plain(head)}**{colon}{plain(rest)}" if colon else plain(line)
+    return f"**{plain(head)}**: {plain(rest)}" if colon else plain(line)
 
 
 def _neighbours(found: Unlike) -> None:

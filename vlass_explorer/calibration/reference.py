@@ -25,7 +25,7 @@ BATCH = 64
 MEASURES = ("neighbours", "mahalanobis", "energy")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Neighbour:
     """A training cutout near in features: its name, label, place (ICRS degrees, NaN unknown) and distance."""
 
