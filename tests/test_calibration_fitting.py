@@ -143,3 +143,10 @@ def test_digits_of_a_reason_do_not_matter(found: Calibration) -> None:
     assert choose([some], cutout(), prediction(SCORES, "caution", "7.5% of the field has no data."), "as it is") is some
     with pytest.raises(InputError, match="Unlike the cutouts"):
         choose([some], cutout(), prediction(SCORES, "caution", "rare"), "as it is")
+
+
+def test_a_label_without_any_cutout_is_not_calibrated(found: Calibration) -> None:
+    some = replace(found, counts=(0, 0, 500, 700))
+    with pytest.raises(InputError, match="Calibrated on FRI and FRII only; the model says Bent"):
+        choose([some], cutout(), prediction(np.array([0.7, 0.1, 0.1, 0.1])), "as it is")
+    assert choose([some], cutout(), prediction(SCORES), "as it is") is some

@@ -46,8 +46,8 @@ class Calibrated:
 def choose(known: Sequence[Calibration], cutout: Cutout, prediction: Prediction, view: View) -> Calibration:
     """The calibration that holds for this answer; InputError, in a sentence, where none does.
 
-    It holds where the cutout could be one of those calibrated on: of the same survey, seen the same way, and without a
-    reason of ``validity`` that fewer than 5 % of those had.
+    It holds where the cutout could be one of those calibrated on: of the same survey, seen the same way, without a reason
+    of ``validity`` that fewer than 5 % of those had, and with a label that some of them had.
     """
     if not known:
         raise InputError("Not calibrated: nothing was fitted to this checkpoint's scores.")
@@ -62,14 +62,19 @@ def choose(known: Sequence[Calibration], cutout: Cutout, prediction: Prediction,
     if not same:
         surveys = " and ".join(dict.fromkeys(one.survey or "" for one in here))
         raise InputError(f"Calibrated on {surveys} cutouts; this is {survey}.")
+    said = prediction.label
     refused = ""
     for one in reversed(same):  # the latest first
         usual = {reason for reason, share in one.conditions.items() if share >= USUAL}
         strange = [reason for reason in prediction.validity.reasons if bare(reason) not in usual]
-        if not strange:
+        held = [name for name, count in zip(one.label_names, one.counts, strict=True) if count]
+        if said not in held:
+            refused = refused or f"Calibrated on {' and '.join(held)} only; the model says {said}."
+        elif strange:
+            refused = refused or f"Unlike the cutouts calibrated on: {strange[0]}"
+        else:
             return one
-        refused = refused or strange[0]
-    raise InputError(f"Unlike the cutouts calibrated on: {refused}")
+    raise InputError(refused)
 
 
 def apply(
