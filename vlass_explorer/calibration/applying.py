@@ -46,8 +46,8 @@ class Calibrated:
 def choose(known: Sequence[Calibration], cutout: Cutout, prediction: Prediction, view: View) -> Calibration:
     """The calibration that holds for this answer; InputError, in a sentence, where none does.
 
-    It holds where the cutout could be one of those calibrated on: of the same survey, seen the same way, without a reason
-    of ``validity`` that fewer than 5 % of those had, and with a label that some of them had.
+    It holds where the cutout could be one of those calibrated on: of the same survey, seen the same way, without a
+    reason of ``validity`` that fewer than 5 % of those had, and with a label that some of them had.
     """
     if not known:
         raise InputError("Not calibrated: nothing was fitted to this checkpoint's scores.")
