@@ -20,9 +20,9 @@ from .names import FORMATS, is_cutout, is_fits
 from .notes import Notes
 from .origin import by_name
 from .raw import Cut, Raw
-from .sky import region, square_grid, to_pixels
+from .sky import icrs, region, square_grid, to_pixels
 
-__all__ = ["FORMATS", "extent", "is_cutout", "is_fits", "read", "safe_name", "square_grid", "to_pixels"]
+__all__ = ["FORMATS", "extent", "icrs", "is_cutout", "is_fits", "read", "safe_name", "square_grid", "to_pixels"]
 
 SIMPLE = b"SIMPLE  ="  # the first card of every FITS file
 MAX_HASHED_BYTES = 64 * 2**20  # a larger FITS file on disk is not read whole, and its hash is that of what is read
@@ -105,10 +105,12 @@ def _opened(path: Path) -> bytes | Path:
     with mapped(_unopened):
         if not path.is_file():
             raise CutoutError("There is no such file: check the path.")
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             size = path.stat().st_size
+            if size <= MAX_HASHED_BYTES:
+                return stream.readall()
             if stream.read(len(SIMPLE)) == SIMPLE:
-                return path if size > MAX_HASHED_BYTES else SIMPLE + stream.read()
+                return path
         if size > MAX_FILE_BYTES:
             raise CutoutError(f"The file is larger than {size_text(MAX_FILE_BYTES)}: cut out a part.")
         return path.read_bytes()
@@ -231,6 +233,8 @@ def _finish(
     )
     if pixel_scale is not None and raw.wcs is None:
         cutout = replace(cutout, declared_scale=pixel_scale)
+    if raw.pixel is not None:
+        vars(cutout)["pixel_shape"] = raw.pixel  # where a cached property keeps what it has found
     return cutout
 
 

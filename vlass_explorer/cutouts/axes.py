@@ -141,7 +141,7 @@ def matrix(cards: Mapping[str, Any]) -> dict[tuple[str, int, int], float]:
     PC1_2, PC01_02 and PC001002 are one keyword; without leading zeros it counts before the others.
     """
     entries: dict[tuple[str, int, int], float] = {}
-    for key in sorted(cards, key=len, reverse=True):
+    for key in sorted((key for key in cards if key.startswith(("PC", "CD"))), key=len, reverse=True):
         if (match := MATRIX.match(key)) and (value := number(cards[key])) is not None:
             entries[match[1], int(match[2] or match[4]), int(match[3] or match[5])] = value
     return entries

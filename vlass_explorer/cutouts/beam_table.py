@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ MAX_ROWS = 1_000_000
 ALIKE = 0.01  # beams that differ by less than this are one
 
 
-def find(header: Mapping[str, Any], hdus: fits.HDUList) -> tuple[bool, fits.BinTableHDU | None]:
+def find(header: Mapping[str, Any], hdus: Sequence[Any]) -> tuple[bool, fits.BinTableHDU | None]:
     """Whether each plane has its own beam (CASAMBM, or a table and no BMAJ), and the table of them."""
     is_said = header.get("CASAMBM") is True or str(header.get("CASAMBM", "")).strip().upper() in ("T", "TRUE")
     table = None

@@ -60,11 +60,12 @@ def beam(
     """
     found = _of_keywords(header, comments or {}, notes)
     written = str(header.get("HISTORY", ""))
-    history = beam_history.last(written)
     source = "header"
     if found is not None and min(found[:2]) <= 0:
         notes.append(f"A beam of {found[0]:g} × {found[1]:g} is none: ignored.")
         found = None
+    # Looked for only where it is needed: it takes as long as all the cards.
+    history = beam_history.last(written) if found is None or found[2] is None else None
     if found is None and history is not None:
         found, source = history, f"{history[3]} HISTORY".strip()
         notes.append(f"The beam was taken from the {source}; the header has no usable beam keywords.")

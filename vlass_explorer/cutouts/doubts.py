@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from astropy.wcs import WCS
 
 from ..measure import FINEST_BEAM
 from ..quantities import angle
-from ..schema import Beam, header_scale
+from ..schema import Beam, PixelPlace
 from . import sky
 from .notes import Notes
 
@@ -20,8 +21,9 @@ def is_observed(ghz: float) -> bool:
     return FREQUENCIES[0] <= ghz <= FREQUENCIES[1]
 
 
-def note(beam: Beam | None, wcs: WCS | None, scale: float | None, side: int, notes: Notes) -> None:
-    """Note an impossible pixel ``scale`` (arcsec), a beam wider than ``side`` pixels, and odd coordinates."""
+def note(beam: Beam | None, wcs: WCS | None, here: PixelPlace | None, side: int, notes: Notes) -> None:
+    """Note an impossible pixel at the centre, a beam wider than ``side`` pixels, and odd coordinates."""
+    scale = None if here is None else float(np.sqrt(here.shape.area))
     if scale is not None and not SCALES[0] <= scale <= SCALES[1]:
         notes.append(f"Pixels of {angle(scale)} are those of no telescope's image: check CDELT and its unit.")
     if beam is not None and scale is not None:
@@ -29,15 +31,15 @@ def note(beam: Beam | None, wcs: WCS | None, scale: float | None, side: int, not
             notes.append(f"The beam ({angle(beam.major)}) is wider than the image ({angle(side * scale)}).")
         elif beam.major < FINEST_BEAM * scale:
             notes.append(f"The beam ({angle(beam.major)}) is much finer than a pixel ({angle(scale)}).")
-    if wcs is not None:
-        _note_shape(wcs, notes)
-    if wcs is not None and sky.is_mirrored(wcs):
+    if wcs is not None and here is not None:
+        _note_shape(wcs, here, notes)
+    if here is not None and sky.is_mirrored(here):
         notes.append("The image is mirrored, east lies clockwise of north: it is drawn as stored, as its arrows show.")
 
 
-def _note_shape(wcs: WCS, notes: Notes) -> None:
+def _note_shape(wcs: WCS, place: PixelPlace, notes: Notes) -> None:
     """Note pixels that are not, at the centre of the image, what the header says of them at the reference point."""
-    here, header = sky.central_pixel(wcs).scale, header_scale(wcs)
+    here, header = place.shape.scale, place.header
     if any(abs(one / other - 1.0) > UNLIKE_HEADER for one, other in zip(here, header, strict=True)):
         code = wcs.wcs.ctype[wcs.wcs.lng][5:8].strip("-")
         sizes = [f"{angle(width)} × {angle(height)}" for height, width in (here, header)]

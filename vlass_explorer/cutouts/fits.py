@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped
 from ..schema import CutoutError, NeedsPart
-from . import axes, beam_table, beams, doubts, sky, structure, units
+from . import axes, beam_table, beams, doubts, plain, sky, structure, units
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side, size_text
 from .hdus import Image, choose, damaged, inherited, scan
@@ -29,6 +30,10 @@ SLAB = 2**25  # bytes read at once where the sky axes are not the fastest ones
 def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
     """One plane of the first two-dimensional image of a FITS file, or a part of it."""
     notes = Notes()
+    if isinstance(source, bytes) and (found := plain.read(source)) is not None:
+        image = choose([Image(found, 0, f"{found.name} 0", found.section.shape)], [], notes)
+        with collected(notes):
+            return _load(image, (), name, plane, cut, len(source), notes)
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     stream = source if isinstance(source, Path) else BytesIO(source)
     with source.open("rb") if isinstance(source, Path) else BytesIO(source) as whole:
@@ -43,7 +48,7 @@ def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
             return _load(image, opened, name, plane, cut, size, notes)
 
 
-def _load(image: Image, hdus: fits.HDUList, name: str, plane: int, cut: Cut, size: int, notes: Notes) -> Raw:
+def _load(image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, size: int, notes: Notes) -> Raw:
     check_side(*image.size)
     lead = plane_index(image.lead, plane, notes)
     key: list[Any] = list(lead)
@@ -84,18 +89,21 @@ def _load(image: Image, hdus: fits.HDUList, name: str, plane: int, cut: Cut, siz
     where = origin(name, header, unit, shown, notes, shown=_shown_types(image))
     if shown.stokes in ("Q", "U", "V"):
         notes.append(f"The plane shows Stokes {shown.stokes}.")
-    scale = sky.mean_scale(wcs) if wcs is not None else None
+    here = sky.centre(wcs) if wcs is not None else None
+    scale = float(np.sqrt(here.shape.area)) if here is not None else None
     is_per_plane, table = beam_table.find(header, hdus)
     if is_per_plane:
         beam = beam_table.beam(table, shown, notes)
     else:
-        comments = beams.comments(image.hdu.header)
+        is_plain = isinstance(image.hdu, plain.Plain)
+        comments = image.hdu.comments if is_plain else beams.comments(image.hdu.header)
         survey = None if where.product == RESAMPLED else where.survey
         beam = beams.beam(header, survey, scale, notes, width=max(image.size), comments=comments)
-    doubts.note(beam, wcs, scale, max(pixels), notes)
+    doubts.note(beam, wcs, here, max(pixels), notes)
     _note_header(image, header, notes)
-    facing = sky.row0(wcs) if wcs is not None else "unknown"
-    return Raw(part, "fits", notes, unit, wcs, beam, header, where, facing, planes=prod(image.lead))
+    facing = sky.row0(wcs, here) if wcs is not None else "unknown"
+    pixel = None if here is None else here.shape
+    return Raw(part, "fits", notes, unit, wcs, beam, header, where, facing, planes=prod(image.lead), pixel=pixel)
 
 
 def _shown_types(image: Image) -> tuple[str, str]:
@@ -114,7 +122,7 @@ def _note_header(image: Image, header: dict[str, Any], notes: Notes) -> None:
         notes.minor("The header describes more axes than the image has; the left-over ones are ignored.")
     if has_old_date(header):
         notes.minor("Dates in the header were written in an old form and were read as meant.")
-    if padded := sum(1 for key in image.cards if axes.is_padded(key)):
+    if padded := sum(1 for key in image.cards if key.startswith(("PC", "CD")) and axes.is_padded(key)):
         one = "A header card with leading zeros was read as meant."
         notes.minor(counted(padded, one, "{} header cards with leading zeros were read as meant."))
     if bad := image.unreadable:
@@ -123,6 +131,8 @@ def _note_header(image: Image, header: dict[str, Any], notes: Notes) -> None:
 
 def _check_length(image: Image, size: int) -> None:
     """Refuse before reading what the file cannot hold, or tiles that would unpack to more than the limit."""
+    if isinstance(image.hdu, plain.Plain):
+        return  # it was held against its size when it was read
     if isinstance(image.hdu, fits.CompImageHDU):
         if int(np.prod(image.hdu.tile_shape, dtype=np.float64)) > MAX_PIXELS:
             raise CutoutError("The compressed image has tiles larger than the limit: store it with smaller tiles.")

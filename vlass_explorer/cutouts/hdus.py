@@ -18,6 +18,7 @@ from ..schema import CutoutError
 from . import axes, products, structure
 from .bounds import MIN_SIDE
 from .notes import Notes
+from .plain import Plain
 
 STRUCTURE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "BLANK")
 
@@ -29,13 +30,14 @@ class Image:
     """An image of a FITS file: its axes (C order) split into y, x and the others."""
 
     hdu: Any
+    """One of astropy, or a ``Plain``."""
     index: int
     label: str
     shape: tuple[int, ...]
 
     @cached_property
     def _read(self) -> tuple[dict[str, Any], int]:
-        return cards_of(self.hdu.header)
+        return (self.hdu.cards, 0) if isinstance(self.hdu, Plain) else cards_of(self.hdu.header)
 
     @property
     def cards(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def origin(
     """
     plane = plane or Plane()
     history = re.sub(r"\n[ \t]*>", "", f"{header.get('HISTORY', '')}\n{header.get('COMMENT', '')}")
-    vlass = VLASS_NAME.search(name) or VLASS_NAME.search(_filnam(header)) or VLASS_NAME.search(history)
+    vlass = VLASS_NAME.search(name) or VLASS_NAME.search(products.in_pieces(header)) or VLASS_NAME.search(history)
     survey = "VLASS" if vlass else _survey(name, header, history)
     return Origin(
         survey=survey,
@@ -92,12 +92,6 @@ def by_name(name: str) -> Origin:
 
 def _text(header: Mapping[str, Any], key: str) -> str | None:
     return str(header.get(key, "")).strip() or None
-
-
-def _filnam(header: Mapping[str, Any]) -> str:
-    """File name that the VLASS pipeline left in pieces: FILNAM01 'VLASS3', FILNAM02 '1' and so on."""
-    pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
-    return ".".join(pieces)
 
 
 def _survey(name: str, header: Mapping[str, Any], history: str) -> str | None:

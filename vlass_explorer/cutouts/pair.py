@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from astropy.io.fits import Header
-
 from . import axes, frames
 from .numbers import ANGLES, number
 
@@ -27,8 +25,8 @@ class Unusable(ValueError):
     """Why the header gives no sky coordinates, as half a sentence."""
 
 
-def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) -> Header:
-    """Header of the axes ``pair`` (FITS numbers of x and y); raises Unusable.
+def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) -> dict[str, Any]:
+    """Cards of the axes ``pair`` (FITS numbers of x and y); raises Unusable.
 
     Defaults are the standard's: CRPIX 0, CUNIT deg, PC the identity, CDELT 1 beside a PC matrix. An axis without
     CRVAL, or without any of CDELT, CD and PC, is unusable: the standard's default is a pixel of 1 degree, a size that
@@ -40,7 +38,7 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
         notes.append(f"CTYPE names no projection ({' and '.join(kinds)}): {PLAIN} is taken, as CASA does.")
     if not all(kind in FRAMES for kind in kinds):
         raise Unusable(f"coordinates of {' and '.join(kinds)} are not read")
-    made = Header()
+    made: dict[str, Any] = {}
     has_sip = _has_sip(cards, notes)
     for new, (old, kind) in enumerate(zip(pair, kinds, strict=True), 1):
         match = axes.CELESTIAL.match(axes.ctype(cards, old))
@@ -54,12 +52,12 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
             notes.append(f"CUNIT{old} is {unit[:20]!r}, no unit of an angle: degrees are taken.")
     made.update(_matrix(cards, pair))
     for key, value in cards.items():
-        parameter = PARAMETER.match(key)
+        parameter = PARAMETER.match(key) if key.startswith("PV") else None
         if parameter and int(parameter[1]) in pair and number(value) is not None:
             made[f"PV{pair.index(int(parameter[1])) + 1}_{int(parameter[2])}"] = number(value)
         elif ((has_sip and SIP.match(key)) or key in COPIED) and number(value) is not None:
             made[key] = int(value) if key.endswith("ORDER") else number(value)
-    if any(TABLES.match(key) for key in cards):
+    if any(TABLES.match(key) for key in cards if key.startswith(("CP", "CQ", "D2"))):
         notes.append("A table of distortions of the coordinates is left out: positions are less exact than it allows.")
     if date := re.fullmatch(r"\d{4}-\d\d-\d\d(T[\d:.]{1,30})?", str(cards.get("DATE-OBS", "")).strip(), re.ASCII):
         made["DATE-OBS"] = date[0]
@@ -70,7 +68,7 @@ def header(cards: Mapping[str, Any], pair: tuple[int, int], notes: list[str]) ->
 
 def _has_sip(cards: Mapping[str, Any], notes: list[str]) -> bool:
     """True where the header has a distortion (SIP) of an order that the convention allows."""
-    orders = [number(cards[key]) for key in cards if re.fullmatch(r"[AB]P?_ORDER", key)]
+    orders = [number(cards[key]) for key in ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER") if key in cards]
     if not all(order is not None and 0 <= order <= HIGHEST_ORDER for order in orders):
         notes.append("The distortion of the coordinates (SIP) is broken and left out.")
         return False

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped
 from ..schema import Cutout, CutoutError
-from .sky import to_pixels
+from .sky import icrs, to_pixels
 
 NUMBER = r"[-+−]?\d+(?:\.\d*)?"
 PIXEL = re.compile(rf"^(?:pixel|px|xy|x)[\s:=]*({NUMBER})[\s,;]+(?:y[\s:=]*)?({NUMBER})$", re.IGNORECASE)
@@ -63,9 +63,7 @@ def position(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:
     if cutout.wcs is None:
         return None
     with mapped(_unread):
-        place = cutout.wcs.pixel_to_world(x, y).icrs
-    found = float(place.ra.deg), float(place.dec.deg)
-    return found if np.isfinite(found).all() else None
+        return icrs(cutout.wcs, y, x)
 
 
 def corners(cutout: Cutout, points: NDArray[np.floating]) -> NDArray[np.float64] | None:

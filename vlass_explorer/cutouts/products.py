@@ -136,19 +136,21 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
     if "hips2fits" in str(header.get("HISTORY") or "").lower():
         return RESAMPLED
     for axis in range(1, MAX_AXES + 1):
-        for pattern, what in AXIS_TYPES:
-            if pattern.match(ctype(header, axis)):
-                return what
+        if text := ctype(header, axis):
+            for pattern, what in AXIS_TYPES:
+                if pattern.match(text):
+                    return what
     told = [str(header.get(key) or "").strip().upper() for key in ("STOKES", "POL")]
     stokes = stokes or next((text for text in told if text in STOKES.values()), None)
     if stokes not in (None, "I"):
         return of_stokes(stokes or "")
-    if any(RAD_M2.match(str(header.get(key) or "").strip()) for key in (*UNIT_KEYS, "BUNIT")):
+    if any(RAD_M2.match(str(header[key] or "").strip()) for key in (*UNIT_KEYS, "BUNIT") if key in header):
         return "Faraday depth"
     if (moment := units.moment(unit or "")) is not None:
         return moment
     for key in ("BTYPE", "TYPE", "IMTYPE", "IMAGETYP", "PRODUCT"):
-        text = str(header.get(key) or "").strip().lower()
+        if not (text := str(header.get(key) or "").strip().lower()):
+            continue
         for pattern, what in TYPES:
             if pattern.search(text):
                 return what
@@ -156,8 +158,13 @@ def _by_header(header: Mapping[str, Any], unit: str | None, stokes: str | None, 
             return f"tt{order[1]}"
     if (named := of_word(str(header.get("EXTNAME") or "").strip().lower())) is not None:
         return named
-    pieces = [str(header[key]).strip() for key in sorted(header) if re.fullmatch(r"FILNAM\d\d", key)]
-    return by_name(".".join(pieces), False) or _by_history(str(header.get("HISTORY") or ""))
+    return by_name(in_pieces(header), False) or _by_history(str(header.get("HISTORY") or ""))
+
+
+def in_pieces(header: Mapping[str, Any]) -> str:
+    """File name that the VLASS pipeline left in pieces: FILNAM01 'VLASS3', FILNAM02 '1' and so on."""
+    keys = sorted(key for key in header if key.startswith("FILNAM") and re.fullmatch(r"FILNAM\d\d", key))
+    return ".".join(str(header[key]).strip() for key in keys)
 
 
 def _by_history(history: str) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from ..schema import Beam, NoSuchPlane, Origin, Row0
+from ..schema import Beam, NoSuchPlane, Origin, PixelShape, Row0
 from .notes import Notes
 
 
@@ -32,6 +32,8 @@ class Raw:
     """Channels (ny, nx, 3) where they differ, rows as in ``pixels``."""
     planes: int = 1
     """How many planes the file offers, of which ``pixels`` is one."""
+    pixel: PixelShape | None = None
+    """What ``Cutout.pixel_shape`` will find, where it is known already."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ things: ``source_mask`` finds islands above 3 rms, ``footprint`` grows them unti
 
 from .aperture import Region, Statistics, statistics
 from .covariance import Blank, blank_sky
-from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, noise, source_mask, thresholds
+from .detection import FINEST_BEAM, TO_JY_BEAM, angular_size, beam_pixels, extent, noise, source_mask, thresholds
 from .flux_scale import FluxScale, flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
-from .measurements import Measurements, measure
+from .measurements import Measurements, measure, size_limit
 from .photometry import Flux, Forced, forced, integrate
 from .sidelobes import caution as sidelobe_caution
 from .sources import Source, sources
@@ -31,6 +31,7 @@ __all__ = [
     "Source",
     "Statistics",
     "Structure",
+    "angular_size",
     "beam_pixels",
     "blank_sky",
     "extent",
@@ -43,6 +44,7 @@ __all__ = [
     "measure",
     "noise",
     "sidelobe_caution",
+    "size_limit",
     "source_mask",
     "sources",
     "statistics",

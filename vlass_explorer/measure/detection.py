@@ -19,6 +19,7 @@ SEARCH = 60.0  # arcsec; the source begins at most this far from the centre
 NO_SCALE = 1.8  # arcsec a pixel, as FIRST, where the file has no scale
 SLACK = 1.0001  # of these limits: pixels on the sky differ by less within a survey, and must not decide a tie
 DEEPEST = 1e7  # largest pixel over the rms; no telescope reaches it, and float32 holds no more digits
+DIRECTIONS = np.array([np.sin(np.radians(np.arange(360.0))), np.cos(np.radians(np.arange(360.0)))])
 CENTRAL = 1024  # pixels; side of the box in which the source is looked for
 
 
@@ -45,7 +46,9 @@ def noise(pixels: FloatArray) -> Noise | None:
         inside = deviations <= 3.0 * rms
         if rms == 0.0 or inside.all():
             break
-        values = values[inside]
+        # Of sorted values those within a distance of their median stand side by side.
+        first = int(np.argmax(inside))
+        values = values[first : first + int(np.count_nonzero(inside))]
     if rms * DEEPEST <= largest:
         return None
     sampled = f", one pixel in {step}" if step > 1 else ""
@@ -152,6 +155,13 @@ def thresholds(cutout: Cutout) -> tuple[float, float]:
     return level + 3.0 * cutout.noise.rms, level + 5.0 * cutout.noise.rms
 
 
+@kept
+def angular_size(cutout: Cutout) -> float:
+    """``extent`` of the source at the centre; a pixel is ``NO_SCALE`` arcsec wide where the file has no scale."""
+    shape = cutout.pixel_shape or PixelShape.square(NO_SCALE)
+    return extent(source_mask(cutout), shape.steps)
+
+
 def extent(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     """Largest distance between two pixels of a mask in arcsec, from the outermost ones in 360 directions.
 
@@ -164,6 +174,5 @@ def extent(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
         part = mask[sides[0][0] : sides[0][1] + 1, sides[1][0] : sides[1][1] + 1]
         corner = np.array([side[0] for side in sides])
     points = (np.argwhere(part & ~ndimage.binary_erosion(part)) + corner) @ steps
-    angles = np.radians(np.arange(360.0))
-    ends = points[np.unique(np.argmax(points @ np.array([np.sin(angles), np.cos(angles)]), axis=0))]
+    ends = points[np.unique(np.argmax(points @ DIRECTIONS, axis=0))]
     return float(np.hypot(*(ends[:, None] - ends[None, :]).transpose(2, 0, 1)).max())

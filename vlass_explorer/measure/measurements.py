@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..quantities import flux as jansky
 from ..quantities import rounded
 from ..schema import NO_NOISE, Cutout
 from .covariance import Blank, blank_sky
-from .detection import FINEST_BEAM, TO_JY_BEAM, beam_pixels, extent, source_mask
+from .detection import FINEST_BEAM, TO_JY_BEAM, angular_size, beam_pixels, source_mask
 from .flux_scale import flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
@@ -128,11 +127,11 @@ def _measured(cutout: Cutout, *, local: bool, flux: bool) -> Measurements:
     elif not found:
         off["angular_size"] = nothing
     else:
-        size = extent(source, cutout.pixel_shape.steps)
+        size = angular_size(cutout)
     numbers: dict[str, Any] = {}
     reason = no_flux(cutout) or off.get("rms") or (None if flux else "It was not asked for.")
     if reason is None and found:
-        numbers, why = _photometry(cutout, source, peak, local)
+        numbers, why = _photometry(cutout, peak, local)
         off |= why
     elif reason is None:
         off |= dict.fromkeys(("flux", "flux_error", "major"), nothing)
@@ -175,18 +174,44 @@ def _limit(cutout: Cutout) -> dict[str, Any]:
     return {"flux_limit": LIMIT * error + (value if value > LIMIT * error else 0.0)}
 
 
-def _photometry(
-    cutout: Cutout, source: NDArray[np.bool_], peak: float, local: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Flux and sizes of a source on an image that allows them, and why a size is off."""
-    area = beam_pixels(cutout)
+def size_limit(cutout: Cutout) -> float | None:
+    """``Measurements.size_limit`` alone, without the flux; what it was found from is kept for ``measure``."""
+    if no_flux(cutout) or cutout.noise is None or not source_mask(cutout).any():
+        return None
+    found = _fitted(cutout)
+    shape = None if found is None else found.shape
+    return shape.limit if shape is not None and shape.single else None
+
+
+class _Fitted(NamedTuple):
+    """A source's footprint, the noise around it and the Gaussian fitted to it; ``area`` of the beam in pixels."""
+
+    area: float
+    footprint: Footprint
+    blank: Blank
+    shape: GaussianFit | None
+
+
+@kept
+def _fitted(cutout: Cutout) -> _Fitted | None:
+    """None where the sky coordinates do not reach the source."""
+    source, area = source_mask(cutout), beam_pixels(cutout)
     places = np.argwhere(source).mean(axis=0)
     matrix = to_sky(cutout, float(places[0]), float(places[1]))
     if area is None or matrix is None or cutout.beam is None or cutout.noise is None:
-        return {}, dict.fromkeys(("flux", "flux_error", "major"), "The sky coordinates do not reach the source.")
+        return None
     footprint = grow(cutout, source, area)
     pixels = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
     blank = blank_sky(pixels, footprint.blank, cutout.noise.rms, beam_covariance(cutout.beam, matrix), footprint.mask)
+    return _Fitted(area, footprint, blank, fit_gaussian(cutout, footprint, blank))
+
+
+def _photometry(cutout: Cutout, peak: float, local: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Flux and sizes of a source on an image that allows them, and why a size is off."""
+    fitted = _fitted(cutout)
+    if fitted is None or cutout.noise is None:
+        return {}, dict.fromkeys(("flux", "flux_error", "major"), "The sky coordinates do not reach the source.")
+    area, footprint, blank, shape = fitted
     flux = integrate(cutout, footprint, blank, area, local=local)
     numbers: dict[str, Any] = {
         "flux": flux.value,
@@ -204,7 +229,6 @@ def _photometry(
         numbers |= {"flux_scale_error": scale.uncertainty * flux.value, "flux_scale_source": scale.source}
         if scale.measured_over_true is not None and peak * TO_JY_BEAM[cutout.unit or ""] >= scale.faintest:
             numbers["flux_corrected"] = flux.value / scale.measured_over_true
-    shape = fit_gaussian(cutout, footprint, blank)
     if shape is None or not shape.single:
         return numbers, {"major": "The source is not one Gaussian: only its largest angular size is given."}
     return numbers | _size(cutout, footprint, blank, shape), {}

@@ -36,7 +36,7 @@ from .learning import (
     Validity,
 )
 from .masks import MaskReport, WorstImage
-from .pixels import PixelShape, header_scale, pixel_shape, sky_steps
+from .pixels import PixelPlace, PixelShape, header_scale, pixel_place, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
 from .reports import Figures, Overlap, Reports, Status
 from .rows import Row
@@ -85,6 +85,7 @@ __all__ = [
     "PairError",
     "PartName",
     "Phase",
+    "PixelPlace",
     "PixelShape",
     "Place",
     "Pooling",
@@ -117,6 +118,7 @@ __all__ = [
     "Window",
     "WorstImage",
     "header_scale",
+    "pixel_place",
     "pixel_shape",
     "sky_steps",
 ]

@@ -38,13 +38,13 @@ class PixelShape:
         return cls((side, side), side * side, 1.0, np.diag([side, side]))
 
 
-def sky_steps(wcs: WCS, y: float, x: float) -> NDArray[np.float64] | None:
+def sky_steps(wcs: WCS, y: float, x: float, header: tuple[float, float] | None = None) -> NDArray[np.float64] | None:
     """Matrix (2, 2) that turns an offset (x, y) in pixels into (east, north) in arcsec at a place of the image.
 
     Central differences over one pixel (5 mas to 10 arcsec) of unit vectors, so that a pole is a place like any other;
-    distortions (SIP) count. None where the projection has no sky.
+    distortions (SIP) count. None where the projection has no sky. ``header`` is ``header_scale(wcs)`` if known.
     """
-    pixel = float(np.sqrt(np.prod(header_scale(wcs))))
+    pixel = float(np.sqrt(np.prod(header or header_scale(wcs))))
     half = 0.5 * float(np.clip(pixel, *SPAN)) / pixel
     probes = [[x, y], [x + half, y], [x - half, y], [x, y + half], [x, y - half]]
     world = np.asarray(wcs.all_pix2world(probes, 0), np.float64)
@@ -58,6 +58,17 @@ def sky_steps(wcs: WCS, y: float, x: float) -> NDArray[np.float64] | None:
     return np.asarray(np.degrees(np.stack([east, north]) @ differences) * 3600.0 / (2.0 * half))
 
 
+@dataclass(frozen=True, eq=False)
+class PixelPlace:
+    """All that a WCS says of a pixel, computed once."""
+
+    shape: PixelShape
+    header: tuple[float, float]
+    """``header_scale``."""
+    steps: NDArray[np.float64] | None
+    """``sky_steps`` of the pixel; None as well where the header gives pixels no finite size."""
+
+
 def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
     """Shape of the pixel at a place of the image; that on the projection plane where the projection has no sky.
 
@@ -66,10 +77,20 @@ def pixel_shape(wcs: WCS, y: float, x: float) -> PixelShape:
     Where header and sky agree to float noise the header's own number stands, so that a pixel of 1.8 arcsec is one of
     1.8: fields of view are rounded to whole pixels.
     """
-    header_y, header_x = header_scale(wcs)
-    if not (np.isfinite([header_y, header_x]).all() and min(header_y, header_x) > 0):
-        return PixelShape((header_y, header_x), header_y * header_x, np.nan, np.diag([header_y, header_x]))
-    matrix = sky_steps(wcs, y, x)
+    return pixel_place(wcs, y, x).shape
+
+
+def pixel_place(wcs: WCS, y: float, x: float) -> PixelPlace:
+    """Shape of a pixel, see ``pixel_shape``, with what it was found from."""
+    header = header_scale(wcs)
+    if not (np.isfinite(header).all() and min(header) > 0):
+        return PixelPlace(PixelShape(header, header[0] * header[1], np.nan, np.diag(header)), header, None)
+    matrix = sky_steps(wcs, y, x, header)
+    return PixelPlace(_shape(wcs, header, matrix), header, matrix)
+
+
+def _shape(wcs: WCS, header: tuple[float, float], matrix: NDArray[np.float64] | None) -> PixelShape:
+    header_y, header_x = header
     if matrix is None:
         matrix = wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]] * 3600.0
     along_x, along_y = matrix.T

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,9 @@ def resolved(cutout: Cutout) -> Iterator[Reason]:
         return
     source = measure.source_mask(cutout)
     # Only what spans few beams can be a point; the fit that decides is not free.
-    if not source.any() or measure.extent(source, cutout.pixel_shape.steps) > LARGEST_POINT * cutout.beam.major:
+    if not source.any() or measure.angular_size(cutout) > LARGEST_POINT * cutout.beam.major:
         return
-    limit = measure.measure(cutout).size_limit
+    limit = measure.size_limit(cutout)
     if limit is not None and limit <= cutout.beam.major:
         yield "ok", "The source is smaller than the beam: no morphology."
     elif limit is not None:
@@ -61,7 +62,7 @@ def reasons(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
     yield from _emission(cutout, view, distance <= reach, _long(reach, cutout, pixel))
     source = measure.source_mask(cutout)
     if source.any():
-        size = measure.extent(source, pixel.steps)
+        size = measure.angular_size(cutout) if cutout.pixel_shape else measure.extent(source, pixel.steps)
         side = min(window.shape[0] * pixel.scale[0], window.shape[1] * pixel.scale[1])
         if size > LARGEST_SOURCE * side:
             span, view_side = (_long(length, cutout, pixel) for length in (size, side))
@@ -90,11 +91,22 @@ def _long(arcsec: float, cutout: Cutout, pixel: PixelShape) -> str:
 
 def _distance(cutout: Cutout, window: Window, pixel: PixelShape) -> FloatArray:
     """Distance in arcsec of each pixel of the window from the centre of the image."""
-    y = (np.arange(window.y0, window.y1) - (cutout.shape[0] - 1) / 2)[:, None]
-    x = (np.arange(window.x0, window.x1) - (cutout.shape[1] - 1) / 2)[None, :]
-    side = np.sqrt(pixel.area)
-    (along, _), (aslant, across) = pixel.steps / side
-    return np.hypot(y * along + x * aslant, x * across) * side
+    steps = tuple(pixel.steps.ravel().tolist())
+    return _distances(cutout.shape, (window.y0, window.y1, window.x0, window.x1), pixel.area, steps)
+
+
+@lru_cache(maxsize=4)  # cutouts of one survey and size share it
+def _distances(
+    shape: tuple[int, int], window: tuple[int, int, int, int], area: float, steps: tuple[float, ...]
+) -> FloatArray:
+    y0, y1, x0, x1 = window
+    y = (np.arange(y0, y1) - (shape[0] - 1) / 2)[:, None]
+    x = (np.arange(x0, x1) - (shape[1] - 1) / 2)[None, :]
+    side = np.sqrt(area)
+    along, _, aslant, across = (step / side for step in steps)
+    found = np.hypot(y * along + x * aslant, x * across) * side
+    found.flags.writeable = False
+    return found
 
 
 def _missing(has_data: FloatArray, cutout: Cutout, window: Window) -> Iterator[Reason]:
