@@ -87,7 +87,7 @@ def answered(plan: Plan) -> int:
 def _write(plan: Plan, to: Path, tables: Iterator[pa.Table], ids: Sequence[str]) -> None:
     unfinished = to.with_name(f".{to.name}.{os.getpid()}")
     try:
-        parquet_file.write_all(unfinished, plan.columns, tables, {MARK: _mark(plan, ids)})
+        parquet_file.write_all(unfinished, plan.columns, tables, {MARK: _mark(plan, ids)}, described=False)
         unfinished.replace(to)
     except FileNotFoundError:
         raise

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import angular_separation
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .. import __version__
+from .. import __version__, cutouts
 from ..datasets import identity
 from ..evaluation import unseen
 from ..flips import Flips
@@ -46,7 +45,7 @@ def of(
     ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
     ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says.
     """
-    failed = isinstance(prediction, ExplorerError)
+    failed, centre = isinstance(prediction, ExplorerError), _centre(cutout)
     return Row(
         id=id or cutout.name,
         name=cutout.name,
@@ -56,11 +55,11 @@ def of(
         notes=cutout.notes,
         more_notes=cutout.more_notes,
         error=str(prediction) if failed else None,
-        **_sky(cutout, measurements, position),
+        **_sky(cutout, measurements, position, centre),
         **_origin(cutout),
         **answers.instrument(cutout),
         **_model(card),
-        **_seen(cutout, seen),
+        **_seen(cutout, seen, centre),
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
         **({} if flips is None else answers.flips(flips)),
@@ -86,17 +85,22 @@ def _model(card: Checkpoint) -> dict[str, Any]:
     return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": __version__}
 
 
-def _seen(cutout: Cutout, seen: Seen | None) -> dict[str, Any]:
+def _seen(cutout: Cutout, seen: Seen | None, centre: tuple[float, float] | None) -> dict[str, Any]:
     """What the pixels are told by, and whether the checkpoint was made with them or with this place on the sky."""
     content = identity.content(cutout)
-    place = _centre(cutout) or (np.nan, np.nan)
+    place = centre or (np.nan, np.nan)
     return {"content": content, "seen": unseen.count(seen, Cutouts(np.array([content]), np.array([place]))).status}
 
 
-def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] | None) -> dict[str, Any]:
+def _sky(
+    cutout: Cutout,
+    measured: Measurements,
+    position: tuple[float, float] | None,
+    centre: tuple[float, float] | None,
+) -> dict[str, Any]:
     """Where the cutout and its source lie; nothing on the sky without coordinates."""
     found: dict[str, Any] = {"detected": measured.source_pixels > 0, "position_given": position is not None}
-    asked = position or _centre(cutout)
+    asked = position or centre
     if asked is not None:
         found |= {"ra": asked[0], "dec": asked[1]}
     if not found["detected"]:
@@ -106,8 +110,7 @@ def _sky(cutout: Cutout, measured: Measurements, position: tuple[float, float] |
     if peak is not None:
         found |= {"peak_ra": peak[0], "peak_dec": peak[1]}
         if asked is not None:
-            ends = SkyCoord([asked[0], peak[0]] * u.deg, [asked[1], peak[1]] * u.deg)
-            found["offset"] = float(ends[0].separation(ends[1]).arcsec)
+            found["offset"] = float(np.degrees(angular_separation(*np.radians([*asked, *peak])))) * 3600.0
     return found
 
 
@@ -121,11 +124,9 @@ def _icrs(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:
         return None
     try:
         with mapped(lambda error: CutoutError(str(error))):
-            sky = cutout.wcs.pixel_to_world(x, y).icrs
-            ra, dec = float(sky.ra.deg), float(sky.dec.deg)
+            return cutouts.icrs(cutout.wcs, y, x)
     except CutoutError:
         return None  # a celestial frame that astropy cannot turn into ICRS
-    return (ra, dec) if np.isfinite([ra, dec]).all() else None
 
 
 def _at_edge(cutout: Cutout, source: NDArray[np.bool_]) -> bool:

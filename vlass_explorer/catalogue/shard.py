@@ -79,8 +79,7 @@ def _seen(card: Checkpoint) -> Seen | None:
 
 def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], device: str) -> Iterator[Row]:
     """A row an input and model, in order."""
-    client = _client(made.how.tiles)
-    for batch in _batches((one, _opened(made, one, client)) for one in inputs):
+    for batch in _batches((one, opened(made, one)) for one in inputs):
         found = [cutout for _, cutout in batch if isinstance(cutout, Cutout)]
         measured = [
             measure.measure(cutout, local_background=made.how.local_background, flux=made.how.flux) for cutout in found
@@ -136,13 +135,13 @@ def _batches(
         yield batch
 
 
-def _opened(made: Plan, one: Input, client: Client | None) -> Cutout | ExplorerError:
+def opened(made: Plan, one: Input) -> Cutout | ExplorerError:
     """The cutout of an input, or the sentence that says why there is none."""
     if one.error:
         return CatalogueError(one.error)
     try:
         if one.position is not None and not one.file:
-            return _from_tiles(one, made, client)
+            return _from_tiles(one, made, _client(made.how.tiles))
         reading: dict[str, Any] = dict(made.how.reading)
         if reading.get("beam") is not None:
             reading["beam"] = Beam(**reading["beam"])

@@ -51,19 +51,25 @@ def to_table(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pa.T
 
 
 def write_all(
-    path: Path, columns: Sequence[Column], tables: Iterable[pa.Table], more: Mapping[str, str] | None = None
+    path: Path,
+    columns: Sequence[Column],
+    tables: Iterable[pa.Table],
+    more: Mapping[str, str] | None = None,
+    *,
+    described: bool = True,
 ) -> None:
     """Write tables of ``to_table`` one behind the other, each as a row group, however many there are.
 
-    The file is what ``to_bytes`` makes of all rows at once but for its row groups; ``more`` joins its metadata.
+    The file is what ``to_bytes`` makes of all rows at once but for its row groups; ``more`` joins its metadata.  One
+    that is not ``described`` lacks what astropy and the VO read, which takes as long as the answers of a row group.
     """
     empty = to_table(columns, [])
     lengths: dict[str, int] = {}
     with pa.parquet.ParquetWriter(path, empty.schema, compression="zstd") as writer:
         for table in tables:
-            lengths = _longest(columns, table, lengths)
+            lengths = _longest(columns, table, lengths) if described else lengths
             writer.write_table(table.cast(empty.schema), row_group_size=max(1, table.num_rows))
-        facts = {key: value for key, value in _for_astropy(columns, lengths).items()}
+        facts = _for_astropy(columns, lengths) if described else {}
         writer.add_key_value_metadata({**facts, **(more or {})})
 
 
