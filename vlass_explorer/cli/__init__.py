@@ -13,7 +13,21 @@ from collections.abc import Sequence
 from .. import __version__
 from ..foreign import sentence
 from ..schema import ExplorerError
-from . import classify, cutouts, epochs, explain, listing, methods, parts, predict, profile, segment, simulate
+from . import (
+    audit,
+    classify,
+    cutouts,
+    epochs,
+    explain,
+    listing,
+    methods,
+    paper,
+    parts,
+    predict,
+    profile,
+    segment,
+    simulate,
+)
 from .terminal import FAILED, complain
 
 __all__ = ["main", "parser"]
@@ -27,7 +41,21 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"VLASS Explorer {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (listing, methods, profile, predict, classify, parts, explain, segment, cutouts, epochs, simulate):
+    for command in (
+        listing,
+        methods,
+        profile,
+        predict,
+        classify,
+        parts,
+        audit,
+        paper,
+        explain,
+        segment,
+        cutouts,
+        epochs,
+        simulate,
+    ):
         command.add(commands)
     return top
 

@@ -21,7 +21,7 @@ from .. import checkpoints, devices
 from ..checkpoints import tasks
 from ..progress import watch
 from ..schema import CatalogueError
-from . import inputs
+from . import answers, inputs
 from .parts import TABLES
 from .terminal import FAILED, complain, say, shown
 
@@ -50,6 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--local-background", action="store_true", help="subtract the sky around each source")
     command.add_argument("--workers", type=int, default=0, metavar="N", help="processes (one a core)")
     command.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda, cuda:0, mps")
+    answers.add(command)
     inputs.add_reading(command)
     cluster = command.add_argument_group("SLURM", "a job array in place of processes on this machine")
     cluster.add_argument("--slurm", action="store_true", help="submit what is missing, and a job that merges behind it")
@@ -61,6 +62,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--tasks", type=int, default=0, help="tasks of the array (one a shard, or what the cluster takes)"
     )
     cluster.add_argument("--limit", type=int, default=0, help="most tasks at a time (all)")
+    command.add_argument(
+        "--dask",
+        default="",
+        metavar="SCHEDULER",
+        help="address of a Dask scheduler whose workers see the folder, or local; needs the extra vlass-explorer[dask]",
+    )
     command.set_defaults(run=run)
 
 
@@ -69,17 +76,26 @@ def run(args: argparse.Namespace) -> int:
     from ..catalogue import merge, parts, plan, pool
 
     cards = [tasks.require(checkpoints.find(name), "classification") for name in dict.fromkeys(args.checkpoint)]
+    answers.check(args)
     found = _inputs(args)
     workers = args.workers if args.workers > 0 else pool.cores()
     made = plan.make(args.out, found, cards, _how(args), cores=workers)
     if before := parts.answered(made):
         complain(f"{before:,} of {made.count:,} inputs were answered before: going on.")
+    if args.slurm and args.dask:
+        raise CatalogueError("Name one engine, --slurm or --dask.")
     if args.slurm:
         return _submit(args)
     with _bar(made.count, before):
-        pool.run(args.out, workers, devices.resolve(args.device))
+        if args.dask:
+            from ..catalogue import dask_cluster
+
+            dask_cluster.run(args.out, args.dask, workers, "cpu" if args.device == "auto" else args.device)
+        else:
+            pool.run(args.out, workers, devices.resolve(args.device))
     merged = merge.merge(made, args.out / f"table{args.table}")
     say(shown(str(merged)))
+    answers.run(args, merged.path, cards)
     return FAILED if merged.errors else 0
 
 

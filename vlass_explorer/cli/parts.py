@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import devices
 from ..schema import CatalogueError
+from . import answers
 from .terminal import FAILED, say, shown
 
 TABLES = (".parquet", ".csv", ".vot", ".fits")
@@ -29,6 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     merge = commands.add_parser("merge", help="make the table of a classification", description=__doc__)
     merge.add_argument("folder", type=Path, metavar="DIR", help="folder that classify has planned")
     merge.add_argument("--table", default=".parquet", choices=TABLES, help="format of the table")
+    answers.add(merge)
     merge.set_defaults(run=run_merge)
 
 
@@ -51,6 +53,10 @@ def run_merge(args: argparse.Namespace) -> int:
     """Merge, and say what was proven."""
     from ..catalogue import merge, plan
 
-    merged = merge.merge(plan.read(args.folder), args.folder / f"table{args.table}")
+    answers.check(args)
+    made = plan.read(args.folder)
+    merged = merge.merge(made, args.folder / f"table{args.table}")
     say(shown(str(merged)))
+    if args.one_row_per_source or args.prior:
+        answers.run(args, merged.path, plan.cards(made))
     return FAILED if merged.errors else 0
