@@ -113,7 +113,7 @@ def test_a_finished_folder_becomes_files(own: Path, run: Run, tmp_path: Path) ->
     merge.merge(one, one.folder / "table.parquet")
     code, told, _ = run("paper", one.folder, "--out", tmp_path / "paper", "--stamps", "2")
     assert code == 0 and "21 asked, 19 found" in told
-    steps = dict(csv.reader((tmp_path / "paper" / "funnel.csv").open()))
+    steps = dict(csv.reader((tmp_path / "paper" / "funnel.csv").read_text().splitlines()))
     assert int(steps["asked"]) == int(steps["found"]) + 2
     assert (tmp_path / "paper" / "stamps.pdf").read_bytes().startswith(b"%PDF")
     assert {path.name for path in (tmp_path / "paper").iterdir()} == {

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     rows = tables.read_rows(args.table)
     asked = list(dict.fromkeys(row.checkpoint for row in rows if row.checkpoint))
-    if not args.checkpoint and len(asked) != 1:
+    if args.checkpoint not in asked and (args.checkpoint or len(asked) != 1):
         raise CatalogueError(f"The table holds answers of {', '.join(asked) or 'no checkpoint'}: name one.")
     name = args.checkpoint or asked[0]
     if args.out is not None:
