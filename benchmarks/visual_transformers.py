@@ -55,6 +55,26 @@ def classifiers() -> None:
         row(f"`{name}`, {classes}", millions(model), size, operations(model, torch.zeros(1, 3, 224, 224)), cost)
 
 
+def widened_first() -> None:
+    """VT-R18 where one tokenizer brings pixels, not averages, to the width of the tokens: the paper's 1,579 million."""
+    model = checkpoints.create("vt_r18_1024", 1000, {}).eval()
+    before = operations(model, torch.zeros(1, 3, 224, 224))
+    pixels, tokens, matrix = 14 * 14, 16, 256 * 1024
+    row("`vt_r18_1024`, one tokenizer widens pixels", millions(model), "11.6 (paper)")
+    row("GMAC", before + (pixels - tokens) * matrix / 1e9, "1.579 (paper)")
+
+
+def halves(chans: list[int]) -> tuple[float, float]:
+    """GMAC of the token pyramid with queries and keys of C/2 on every pixel: all products, and those with weights."""
+    pixels = [ROWS * COLUMNS / stride**2 for stride in STRIDES]
+    filters = sum(8 * width * n for width, n in zip(chans, pixels, strict=True))  # a score for each token
+    queries = sum(width**2 / 2 * n for width, n in zip(chans, pixels, strict=True))
+    widths = [(width, 0 if width == 1024 else width * 1024) for width in chans]
+    matrices = 32 * 3 * 1024**2 + sum(8 * (2 * other + 1024 * width / 2) for width, other in widths)
+    between = 2.5 * filters + 32 * 32 * 1536  # gathered, compared at half the width, written; token with token
+    return (filters + queries + matrices + between) / 1e9, (filters + queries + matrices) / 1e9
+
+
 def segmenters() -> None:
     fpn, tokens = (segmentation.create(name, 91).eval() for name in ("panoptic_fpn", "vt_fpn"))
     body = timm.create_model("resnet50", num_classes=0)
@@ -95,9 +115,13 @@ def segmenters() -> None:
     row("`panoptic_fpn`", operations(fpn.pyramid, dict(zip("0123", maps, strict=True))), 55.1)
     row("`vt_fpn`", operations(tokens.pyramid, maps), 8.5)
     row("`vt_fpn`, equation 5 in the order of print", operations(tokens.pyramid, maps) + printed / 1e9, 8.5)
+    every, weighted = halves(list(fpn.encoder.feature_info.channels()))
+    row("the same with queries and keys of C/2", every, 8.5)
+    row("of these, products with weights", weighted, 8.5)
 
 
 if __name__ == "__main__":
     with torch.device("meta"):
         classifiers()
+        widened_first()
         segmenters()

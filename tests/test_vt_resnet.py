@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from vlass_explorer import checkpoints
 from vlass_explorer.attention import capture
@@ -146,6 +147,13 @@ def test_the_published_size_is_that_of_wide_tokens() -> None:
     # The paper's table has 11.6 million for VT-R18; its equations with 256 wide tokens are a third of that.
     assert math.isclose(parameters("vt_r18_1024"), 11.6e6, rel_tol=0.011)
     assert parameters("vt_r18") < 3.7e6
+
+
+def test_the_published_operations_are_those_of_one_tokenizer_that_widens_pixels() -> None:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        checkpoints.create("vt_r18_1024", 1000, {}).eval()(torch.zeros(1, 3, 224, 224))
+    found = counter.get_total_flops() // 2 + (14 * 14 - 16) * 256 * 1024
+    assert round(found / 1e6) == 1579
 
 
 def test_it_learns_a_bright_spot() -> None:
