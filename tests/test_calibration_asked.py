@@ -67,6 +67,7 @@ def test_cutouts_that_it_has_seen_are_refused_by_number(card: Checkpoint, folder
         calibration.held_out(card, part_of(card, folder))
     found, cutouts = calibration.held_out(card, part_of(card, folder), leave_out=True)
     assert len(found.labels) == len(cutouts) == 8 and "32 cutouts that it has seen are left out." in found.notes
+    assert found.notes[1].startswith("8 cutouts have no position: whether their sources were trained on")
     with pytest.raises(DatasetError, match="nothing is left to calibrate on"):
         calibration.held_out(card, part_of(card, folder, "train"), leave_out=True)
 

@@ -55,7 +55,7 @@ def test_every_line_is_there(kept: tuple[Checkpoint, Path]) -> None:
         assert np.abs(found.turned - said.probabilities).max(axis=1).min() < 1e-6
     heads = [line.partition(":")[0] for line in found.sentences]
     assert heads[:2] == ["Calibrated probability", "Prediction set"] and heads[3:] == [
-        "Nearest training cutouts",
+        "Labels of the 5 nearest training cutouts",
         "Turned and mirrored",
     ]
     assert heads[2] in ("Like the training data", "Unlike the training data")

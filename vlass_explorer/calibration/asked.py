@@ -48,6 +48,10 @@ def held_out(
     if not kept.indices:
         raise DatasetError(f"{card.name} has seen all {len(known):,} cutouts: nothing is left to calibrate on.")
     found, cutouts = _answers(card, kept, view, device)
+    if nowhere := int((~np.isfinite(cutouts.places).all(axis=1)).sum()):
+        notes.append(
+            f"{nowhere:,} cutouts have no position: whether their sources were trained on as other images is unknown."
+        )
     return replace(found, notes=(*notes, *found.notes)), cutouts
 
 

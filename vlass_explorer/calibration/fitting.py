@@ -28,7 +28,7 @@ class Answers:
     """Content hash (N,) of each."""
     label_names: tuple[str, ...]
     data: str
-    how: str = "scored by the checkpoint, which has seen none of them"
+    how: str = "scored by the checkpoint, which has seen none of these images"
     view: View = "as it is"
     survey: str | None = None
     groups: NDArray[np.int64] | None = None

@@ -5,6 +5,7 @@ Each is there, or the sentence that says why it is off. The same for pages, comm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -62,10 +63,11 @@ class Sure:
             return (f"Like the training data: off. {self.unlike}",)
         found, share = self.unlike, self.unlike.percentiles["neighbours"]
         kind = "Unlike" if share >= UNLIKE else "Like"
-        near = ", ".join(f"{one.label} ({one.name})" for one in found.neighbours)
+        labels = Counter(one.label for one in found.neighbours).most_common()
+        near = ", ".join(f"{label} {count}" for label, count in labels)
         return (
             f"{kind} the training data: {share:.0f} % of {found.held_out:,} held-out cutouts of that set are nearer.",
-            f"Nearest training cutouts: {near}.",
+            f"Labels of the {len(found.neighbours)} nearest training cutouts: {near}.",
         )
 
     def _views(self) -> str:
