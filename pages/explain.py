@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, results, sidebar
 from ui.boundary import through_app
-from ui.look import maps, methods, trust
+from ui.look import maps, methods, trust, warped
 from ui.text import plain
 
 MOST = 6
@@ -50,4 +50,5 @@ with page:
         maps.download_area(
             [(explanation, request.provenance) for request, _, explanation in explained], cutout, key="explain_get"
         )
+        warped.draw(card, cutout)
         methods.draw_unsupported(card)

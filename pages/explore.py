@@ -1,13 +1,17 @@
 """Explore: a cutout as astronomers draw it, what a checkpoint says of it, and where the model looked."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from ui import boundary, loaders, results, sidebar
 from ui.boundary import through_app
 from ui.look import (
     beside,
+    components,
     explain,
     facts,
     field,
@@ -30,11 +34,15 @@ from vlass_explorer.schema import ExplorerError
 
 through_app()
 screen = boundary.viewport()
-top, header, upper, middle, lower, notes, foot = (st.container() for _ in range(7))
+top, header = st.container(), st.container()
+alerts = st.empty()
+upper, middle, lower, notes, foot = (st.container() for _ in range(5))
 with header:
     first_sight.draw()
 choice = sidebar.draw(top, foot) if screen.narrow else sidebar.draw()
 entry, cutout, card = choice.entry, choice.cutout, choice.card
+known = files.problems_before()
+files.draw_problems(alerts, known)
 
 if entry is None:
     header.info("Drop a cutout on the left. This copy has no bundled examples.")
@@ -50,6 +58,7 @@ else:
         if card is not None:
             facts.draw_seen(card, cutout)
     with header:
+        reading.plane(entry, cutout)
         field.draw(entry, screen)
         story.draw(entry, cutout, card)
 
@@ -59,7 +68,7 @@ else:
             if card.task == "segmentation":
                 with upper:
                     labels = segmented.found(card, cutout)
-                made = None if labels is None else segmented.pieces(card, cutout, labels)
+                made = None if labels is None else components.pieces(card, cutout, labels)
             else:
                 prediction = loaders.prediction(card, cutout)
             seen, window = loaders.seen(card, cutout)
@@ -75,9 +84,14 @@ else:
         keys.draw("panels")
     with upper:
         picture = beside.picture(cutout, screen, is_open=is_open)
-    if labels is not None and made is not None:
-        picture.layers.append(segmented.layer(made, labels))
-    view, whole_cutout, dress = picture.view, picture.whole_cutout, partial(picture.dressed, cutout)
+    view, whole_cutout, heard = picture.view, picture.whole_cutout, None
+    dress: Callable[[go.Figure], go.Figure] = partial(picture.dressed, cutout)
+    if card is not None and labels is not None and made is not None:
+        with method_place:
+            style = segmented.style(labels)
+        picture.layers.append(segmented.layer(made, labels, style, components.chosen(card, cutout, made)))
+        dress = segmented.dressed(dress, cutout, labels, style)
+        heard = boundary.reported(segmented.clicked(card, cutout, made))
     if picture.is_apart:
         with picture.place:
             results.sky_chart(
@@ -108,7 +122,7 @@ else:
             dress=dress,
         )
         with spot:  # drawn after the panels: they are what is waited for
-            picture.lay_over(cutout, ["panels", "sky"])
+            picture.lay_over(cutout, ["panels", "sky"], heard)
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(result.explanation.caption), width="stretch")
@@ -120,11 +134,12 @@ else:
     with lower if screen.narrow else upper:
         beside.more(cutout)
         if card is not None and labels is not None and made is not None:
-            segmented.draw(card, cutout, labels, made)
+            components.draw(card, cutout, labels, made)
 
     with middle.container():
-        cells = st.grid(3, min_column_width=260, gap="medium")
-        with cells.cell():
+        has_label = prediction is not None or refusal is not None
+        cells = st.grid(2 + has_label, min_column_width=260, gap="medium")
+        with cells.cell() if has_label else nullcontext():
             if prediction is not None and card is not None:
                 verdict.draw(prediction, card.name)
             elif refusal is not None and card is not None:
@@ -148,6 +163,4 @@ else:
 
 with choice.place:
     problems = files.draw(card)
-if problems:
-    with header:
-        files.draw_problems(problems)
+files.draw_problems(alerts, problems, known)

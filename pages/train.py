@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import boundary, loaders, settings, sidebar
 from ui.text import plain
-from ui.training import data_step, defaults, form, launch, model_step, preview
+from ui.training import data_step, defaults, form, launch, model_step, preview, rate
 from vlass_explorer.launchers import local
 from vlass_explorer.schema import ExplorerError
 
@@ -56,6 +56,7 @@ try:
         preview.draw(config)
     if chosen is None:
         st.stop()
+    rate.draw(config, form.key("learning_rate", start.origin))
     st.subheader("What runs", anchor=False)
     st.code(local.command_line(config), language="bash", wrap_lines=True)
     launch.area(config)

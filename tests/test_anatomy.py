@@ -17,6 +17,7 @@ MODELS = {
     "vlass_vision_cnn": ("vlass_vision_cnn", {"num_classes": 4, "in_chans": 1, "img_size": 64}),
     "d4_resnet": ("d4_resnet", {"num_classes": 4, "in_chans": 1}),
     "stn_cnn": ("stn_cnn", {"num_classes": 4, "in_chans": 1, "img_size": 32}),
+    "vt_r18": ("vt_r18", {"num_classes": 4, "in_chans": 1}),
     "resnet18": ("resnet18", {"num_classes": 4, "in_chans": 1}),
     "swin": ("swin_tiny_patch4_window7_224", {"img_size": 56, "num_classes": 4, "in_chans": 1, "depths": (1, 1, 1, 1)}),
 }

@@ -17,6 +17,7 @@ from vlass_explorer.attention import attention_maps, layer_map, rollout
 from vlass_explorer.attention.positions import similarity
 from vlass_explorer.attribution import BATCH_SIZE, baseline_image
 from vlass_explorer.explainers import EXPLAINERS, caption_zero_maps, integrated_gradients, of_the_sky, options
+from vlass_explorer.front import with_front
 from vlass_explorer.schema import Explanation, InputSpec, UnsupportedError
 
 X = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
@@ -31,6 +32,14 @@ def vit(**more: object) -> nn.Module:
 def cnn() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4)).eval()
+
+
+def stn() -> nn.Module:
+    torch.manual_seed(0)
+    shape = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "num_heads": 3, "depth": 2, "in_chans": 1}
+    model = with_front(timm.create_model("vit_tiny_patch16_224", num_classes=4, **shape), "stn", 1)
+    model.front.regressor[-1].bias.data = torch.tensor([0.6, -0.2, 0.1, 0.3, 0.7, 0.2])
+    return model.eval()
 
 
 def convit() -> nn.Module:
@@ -68,10 +77,10 @@ def test_options_make_widgets_and_flags(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
-@pytest.mark.parametrize("build", [vit, convit, cnn])
+@pytest.mark.parametrize("build", [vit, convit, cnn, stn])
 def test_answer_is_an_explanation_or_a_reason(name: str, build: typing.Callable[[], nn.Module]) -> None:
     model, module = build(), EXPLAINERS[name]
-    x = X[..., :32] if build is convit else X
+    x = X[..., :32] if build in (convit, stn) else X
     before = {key: value.clone() for key, value in model.state_dict().items()}
     applies, reason = module.supports(model)
     if not applies:
@@ -190,7 +199,7 @@ def test_gradients_work_after_inference_mode_filled_a_buffer() -> None:
 
 
 def test_methods_of_the_model_alone_are_told_apart() -> None:
-    assert set(EXPLAINERS) - set(of_the_sky()) == {"patch_filters", "position_bias"}
+    assert set(EXPLAINERS) - set(of_the_sky()) == {"patch_filters", "position_bias", "transformed_input"}
     assert not EXPLAINERS["patch_filters"].explain(vit(), X, 0).on_sky
     assert EXPLAINERS["position_similarity"].explain(vit(), X, 0).on_sky
     assert not EXPLAINERS["position_similarity"].explain(vit(), X, 0, view="grid").on_sky

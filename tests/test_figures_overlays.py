@@ -51,3 +51,14 @@ def test_a_page_can_draw_the_corners_itself():
     figure = sky_panels(fits_cutout(), SkyView(), corners=False)
     assert len(figure.data) == 1 and figure.layout.meta == {"panels": ["sky"]}
     assert "N" in [note.text for note in figure.layout.annotations]
+
+
+def test_chosen_shapes_are_bold_and_places_on_the_axes_are_pixels():
+    cutout = fits_cutout(wcs=sky_wcs((60, 80), rotation=0.0))
+    ring = np.array([10.0, 20.0, 20.0, 10.0])
+    shapes = tuple(Drawn(ring, ring[::-1] + 5 * i, "", "#112233", False, bool(i)) for i in range(2))
+    figure = figures.over_the_sky(sky_panels(cutout, SkyView()), cutout, [Placed("a", shapes, "")])
+    assert [trace.line.width for trace in figure.data[-2:]] == [1.4, 3.4]
+    sky = figure.data[0]
+    for y, x in ((0, 0), (59, 79), (17, 42)):
+        assert figures.pixel(cutout, sky.y0 + sky.dy * y, sky.x0 + sky.dx * x) == (y, x)

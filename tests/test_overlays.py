@@ -145,3 +145,10 @@ def test_sexagesimal_positions_of_a_table():
 def test_nonsense_ends_in_a_sentence(content, name, error, said):
     with pytest.raises(error, match=said):
         overlays.read(content, name)
+
+
+def test_the_class_of_a_source_stands_beside_its_name() -> None:
+    read = overlays.read(b"name,ra,dec,class\nA1,150,30,FRII\nA2,150.001,30,\n", "c.csv")
+    assert read.labels == ("A1 \u00b7 FRII", "A2")
+    assert overlays.read(b"ra,dec,type\n150,30,star\n", "c.csv").labels == ("star",)
+    assert overlays.read(b"ra,dec\n150,30\n", "c.csv").labels == ("",)

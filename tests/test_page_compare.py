@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,19 @@ def test_the_choice_stays_across_pages() -> None:
     assert not page.exception
     assert page.selectbox(key="checkpoint").value == "two"
     assert "two" not in page.multiselect(key="compare_with").value
+
+
+def test_a_label_that_is_withheld_is_not_explained_until_it_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse = replace(tiny_checkpoint.SPEC, beam_arcsec=(40.0, 40.0), survey="VLASS")
+    for name in ("one", "two"):
+        tiny_checkpoint.save(tmp_path / name, input_spec=coarse)
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path))
+    page = compare_page()
+    said = [each.value.replace("\\", "") for each in page.info]
+    assert [text.split(":")[0] for text in said if "there is no label" in text] == ["one", "two"]
+    assert not any("map" in str(chart.proto.id) for chart in page.get("plotly_chart"))
+    label = next(box for box in page.selectbox if str(box.key).startswith("compare_label_"))
+    label.set_value(tiny_checkpoint.LABELS[1]).run()
+    assert not page.exception and not any("there is no label" in each.value for each in page.info)

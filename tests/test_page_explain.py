@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_checkpoint
+import torch
 from page_figures import drawn_map, figure, values
 from streamlit.testing.v1 import AppTest
 
 from ui import loaders
 from vlass_explorer import attribution, checkpoints, cutouts, explainers, preprocess, trust
+from vlass_explorer.schema import InputSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = "sim_double_lobes_1.fits"
@@ -193,3 +195,22 @@ def test_results_are_remembered_and_errors_too() -> None:
     assert [loaders.remembered("test", card, cutout, ("a", 1), work) for _ in range(3)] == [7, 7, 7]
     assert loaders.remembered("test", card, cutout, ("a", 2), work) == 7
     assert len(calls) == 2
+
+
+def test_a_spatial_transformer_is_seen_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = {"in_chans": 1, "img_size": 32}
+    model = checkpoints.create("stn_cnn", 4, arguments)
+    model.regressor[-1].bias.data = torch.tensor([0.5, -0.2, 0.1, 0.2, 0.5, -0.3])
+    spec = InputSpec(img_size=32, survey="FIRST")
+    given = {"architecture": "stn_cnn", "model_args": arguments, "input_spec": spec}
+    tiny_checkpoint.save(tmp_path / "stn" / "turns", model, **given)
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "stn"))
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    page.session_state["checkpoint"] = "turns"
+    page.run()
+    page.switch_page("pages/explain.py").run()
+    assert not page.exception
+    said = "\n".join(each.value for each in page.caption).replace("\\", "")
+    assert "0.54 times as wide as the field, turned by" in said and len(page.get("imgs")) == 1
+    page.toggle(key="warped_all").set_value(True).run()
+    assert not page.exception and len(page.get("imgs")) == 1 + 10

@@ -45,7 +45,13 @@ def test_explore_shows_components_and_every_other_page_says_what_it_is(shelf: Pa
     assert not page.error
     table = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
     assert {"number", "class", "flux", "error"} <= set(table.columns)
+    number = int(table["number"].iloc[1])
     stem = next(str(one.key) for one in page.button if str(one.key).endswith("_As found")).removesuffix("_As found")
+    page.segmented_control(key="classes").set_value("Both").run()
+    assert not page.exception and not any(one.label == "Join" and not one.disabled for one in page.button)
+    page.session_state[f"{stem}_picked"], page.session_state[f"{stem}_turn"] = (1, number), 1  # as a click would
+    page.run()
+    assert next(one for one in page.button if one.label == "Join").disabled is False
     page.session_state[stem] = {"joined": [(1, 2)], "left_out": [1, 2]}
     page.run()
     joined = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
@@ -77,3 +83,21 @@ def test_what_is_outside_is_labelled_on_request_alone(shelf: Path) -> None:
     assert "outside of what coarse is for" in texts(page) and not page.metric
     next(one for one in page.button if one.label == "Label pixels all the same").click().run()
     assert not page.exception and "Total" in {one.label for one in page.metric}
+
+
+def test_the_worst_images_are_shown_with_truth_and_prediction_and_open_in_explore(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(shelf.parent))
+    monkeypatch.setenv("VLASS_EXPLORER_CACHE", str(shelf.parent / "cache"))
+    page = explore(checkpoint="pixels")
+    opened(page, "checkpoints")
+    page.selectbox(key="evaluate_dir_pixels").set_value(str(shelf.parent / "data"))
+    page.selectbox(key="evaluate_part_pixels").set_value("all")
+    next(button for button in page.button if button.label == "Evaluate").click().run()
+    said = texts(page)
+    assert not page.exception and "12 cutouts, one forward pass each" in said
+    shown = [button for button in page.button if (button.key or "").startswith("worst_")]
+    assert len(shown) == 12 and said.count("Mean IoU 0") >= 12
+    shown[0].click().run()
+    assert not page.exception and page.session_state["cutout"].endswith(".npy")

@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 
-from vlass_explorer import attention, checkpoints
+from vlass_explorer import attention, checkpoints, segmentation
 from vlass_explorer.explainers import EXPLAINERS, token_maps
 from vlass_explorer.schema import UnsupportedError
 
@@ -127,3 +127,45 @@ def test_other_models_say_why_not_and_rollout_points_to_these_maps(model: torch.
         token_maps.explain(other, X, 0)
     applies, reason = attention.supports(model)
     assert not applies and "learned tokens" in reason and "token maps" in reason
+
+
+def test_tokens_of_a_pyramid_are_those_of_its_levels() -> None:
+    torch.manual_seed(0)
+    network = segmentation.create("vt_fpn", 3, encoder="test_resnet", in_chans=1, pyramid=16).eval()
+    with torch.no_grad():
+        for tokenizer in network.pyramid.tokenizers:
+            tokenizer.filters.weight.mul_(40.0)
+        given = network.encoder(X)
+        maps = [
+            make.filters(each[0].flatten(1).T).T.softmax(-1)
+            for make, each in zip(network.pyramid.tokenizers, given, strict=True)
+        ]
+        tokens = torch.cat(
+            [
+                make(each.flatten(2).transpose(1, 2))
+                for make, each in zip(network.pyramid.tokenizers, given, strict=True)
+            ],
+            1,
+        )
+        transformer = network.pyramid.transformer
+        got: list[torch.Tensor] = []
+        with attention.capture() as calls:
+            transformer(tokens)
+        got.append(calls[0].weights[0])
+    before = token_maps.token_maps(network, X)
+    assert [each.maps.shape for each in before] == [(8, 16, 24), (8, 8, 12), (8, 4, 6), (8, 2, 3)]
+    assert [each.stride for each in before] == [4, 8, 16, 32]
+    for each, own in zip(before, maps, strict=True):
+        np.testing.assert_allclose(each.maps.reshape(8, -1), own.numpy(), atol=1e-5)
+        np.testing.assert_allclose(each.maps.sum((1, 2)), 1.0, atol=1e-5)
+        cells = each.maps[0].astype(float).ravel()
+        assert each.entropy[0] == pytest.approx(-(cells * np.log(cells)).sum(), abs=1e-4)
+        assert each.entropy_share[0] == pytest.approx(each.entropy[0] / math.log(cells.size))
+    after = token_maps.token_maps(network, X, after_attention=True)
+    fine = np.concatenate(
+        [np.kron(each.maps, np.ones((1, k, k)) / k**2) for each, k in zip(before, (1, 2, 4, 8), strict=True)]
+    )
+    expected = np.einsum("ij,jyx->iyx", got[0].numpy(), fine)
+    np.testing.assert_allclose(np.concatenate([each.maps for each in after]), expected, atol=1e-6)
+    found = EXPLAINERS["token_maps"].explain(network, X, 0, tokenizer=1)
+    assert found.titles[1] == "Token 1, tokenizer 2 of 4 (level 1/8)" and found.maps.shape == (9, 8, 12)

@@ -24,7 +24,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrderedDict]:
     monkeypatch.setattr(dry_run, "_kept", fresh)
     code = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\nprint('{}')"
 
-    def started(config: RunConfig, quick: bool = False) -> dry_run.Check:
+    def started(config: RunConfig, asked: str) -> dry_run.Check:
         folder = tempfile.TemporaryDirectory()
         with (Path(folder.name) / "out").open("wb") as out, (Path(folder.name) / "err").open("wb") as err:
             process = subprocess.Popen([sys.executable, "-S", "-c", code, f"{folder.name}/end"], stdout=out, stderr=err)

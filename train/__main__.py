@@ -10,6 +10,7 @@ python -m train calibrate CHECKPOINT --data-dir DIR --part held-out [--match] [-
 python -m train provenance CHECKPOINT --data-dir DIR
 python -m train average A B C --name MEAN [--greedy --data-dir DIR]
 python -m train check --recipe first/cnn data_dir=DIR --json
+python -m train check --recipe first/cnn data_dir=DIR --find-rate
 """
 
 from __future__ import annotations
@@ -103,6 +104,11 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("words", nargs="*", metavar="RUN_FOLDER | key=value")
     _configurable(check)
     check.add_argument("--quick", action="store_true", help="do not open every file, and train no step")
+    check.add_argument(
+        "--find-rate",
+        action="store_true",
+        help="look for a learning rate (range test, Smith 2017) and for nothing else",
+    )
     check.add_argument("--json", action="store_true")
     check.set_defaults(action=_check)
 
@@ -231,12 +237,18 @@ def _check(parsed: argparse.Namespace) -> int:
     else:
         config = configuration(parsed)
     with progress.watch(_told_each_percent()):
-        found = check(config, read=not parsed.quick, steps=not parsed.quick)
+        plain = not (parsed.quick or parsed.find_rate)
+        found = check(config, read=plain, steps=plain, find_rate=parsed.find_rate)
     if parsed.json:
         print(json.dumps(found))
     else:
+        curve = found.pop("rate", None)
         for key, value in found.items():
             print(f"{key}: {value}")
+        if curve is not None:
+            for rate, loss in zip(curve["rates"], curve["smoothed"], strict=True):
+                print(f"rate {rate:.3e}  smoothed loss {'no number' if loss is None else f'{loss:.4f}'}")
+            print(f"learning_rate={curve['suggested']:g}" if curve["suggested"] else curve["reason"])
     return 2 if found["errors"] else 0
 
 

@@ -25,12 +25,12 @@ STATES = 8
 """Copies of the weights that a run may have on disk at a time: two saved states with two moments, average and best."""
 
 
-def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[str, Any]:
+def check(config: RunConfig, *, read: bool = True, steps: bool = True, find_rate: bool = False) -> dict[str, Any]:
     """What a run of this configuration would find, as plain values.
 
     ``errors`` would stop the run, ``warnings`` would not, ``notes`` are no matter of the configuration. ``read`` opens
     every file, which names the unreadable ones and those that are in two splits; ``steps`` trains two steps, see
-    ``dryrun.measure``, unless a run has the device.
+    ``dryrun.measure``, unless a run has the device; ``find_rate`` looks for a learning rate, see ``rates.find``.
     """
     errors: list[str] = []
     warnings: list[str] = []
@@ -85,8 +85,8 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True) -> dict[s
     found["trained_parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     found["steps_per_epoch"] = max(1, len(train) // config.batch_size)
     _disk(found)
-    if steps and not errors:
-        _dry_run(config, found)
+    if (steps or find_rate) and not errors:
+        _dry_run(config, found, steps=steps, find_rate=find_rate)
     return found
 
 
@@ -139,7 +139,7 @@ def _disk(found: dict[str, Any]) -> None:
         )
 
 
-def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
+def _dry_run(config: RunConfig, found: dict[str, Any], *, steps: bool, find_rate: bool) -> None:
     taken = devices.of_run(config)
     try:
         data = load(config, lambda: None)
@@ -151,14 +151,20 @@ def _dry_run(config: RunConfig, found: dict[str, Any]) -> None:
             )
             return
         # Here and not above: Lightning takes longer to import than all else that a check does.
-        from . import dryrun
+        from . import dryrun, rates
 
         try:
-            measured = dryrun.measure(config, data, found["device"])
+            if find_rate:
+                found["rate"] = rates.find(config, data, found["device"])
+            measured = dryrun.measure(config, data, found["device"]) if steps else None
         finally:
             turn.close()
     except ExplorerError as error:
         found["errors"].append(str(error))
+        return
+    if find_rate and found["rate"]["suggested"] is None:
+        found["errors"].append(found["rate"]["reason"])
+    if measured is None:
         return
     found["measured"] = measured
     largest = measured["largest_batch_size"]

@@ -178,9 +178,7 @@ def prediction(card: Checkpoint, cutout: Cutout) -> Prediction:
 @st.cache_data(show_spinner=False, max_entries=100, hash_funcs=HASHES)
 def supports(card: Checkpoint, method: str) -> tuple[bool, str]:
     """Does an explainer apply to this checkpoint, and if not, why."""
-    if card.task != "classification":
-        return False, "It labels pixels: there is no score of a whole image to explain."
-    return explainers.EXPLAINERS[method].supports(model(card))
+    return explainers.supports(method, model(card), card.task)
 
 
 def remembered(kind: str, card: Checkpoint, cutout: Cutout, key: tuple[Any, ...], work: Callable[[], Result]) -> Result:

@@ -187,7 +187,11 @@ def mask_report(report: MaskReport) -> None:
     shown["Pixels"] = st.column_config.NumberColumn(format="localized")
     table = table.rename_axis("Class").reset_index()
     st.dataframe(
-        table, hide_index=True, column_config=shown, alt="IoU, precision, recall and boundary F1 of each class"
+        table,
+        hide_index=True,
+        column_config=shown,
+        placeholder="–",
+        alt="IoU, precision, recall and boundary F1 of each class",
     )
     if report.worst:
         worst = [f"{plain(one.name)} ({one.mean_iou:.2f})" for one in report.worst[:5]]
@@ -249,7 +253,13 @@ def report(report: Report, key: str, open_cell: Callable[[int, int], None] | Non
         table = table.rename_axis("Class").reset_index()
         shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
         shown["Cutouts"] = st.column_config.NumberColumn(format="%d")
-        st.dataframe(table, hide_index=True, column_config=shown, alt="Precision, recall, F1 and AUROC of each class")
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config=shown,
+            placeholder="–",
+            alt="Precision, recall, F1 and AUROC of each class",
+        )
     if not report.roc and not report.reliability:
         st.caption("This card holds no curves: evaluate the checkpoint again to draw ROC and reliability.")
         return

@@ -69,6 +69,7 @@ __all__ = [
     "tabular",
     "trust",
     "validity",
+    "warp",
 ]
 
 

@@ -17,20 +17,25 @@ from vlass_explorer.schema import Cutout
 TICKS = "(grid, view, size) => ticks({...grid, nodes: vectors(grid.ra, grid.dec)}, view, size)"
 
 
-def turned(dec: float, rotation: float) -> WCS:
-    wcs = sky_model.projected("TAN", (150.0, dec), 1.0, (200, 200))
+def turned(dec: float, rotation: float, side: int) -> WCS:
+    wcs = sky_model.projected("TAN", (150.0, dec), 1.0, (side, side))
     angle = np.radians(rotation)
     wcs.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     return wcs
 
 
 @pytest.mark.parametrize(
-    ("dec", "rotation", "part"),
-    [(0.0, 0.0, 1.0), (60.0, 40.0, 1.0), (-35.0, 120.0, 0.1), (89.99, 10.0, 1.0)],
+    ("dec", "rotation", "part", "side"),
+    [(0.0, 0.0, 1.0, 200), (60.0, 40.0, 1.0, 200), (-35.0, 120.0, 0.1, 200), (89.99, 10.0, 1.0, 200), (30, 20, 25, 12)],
 )
-def test_ticks_lie_where_astropy_has_their_values(chromium: Browser, dec: float, rotation: float, part: float) -> None:
-    """The page's own script, without a server: each label is the coordinate of its place on the edge."""
-    cutout = Cutout("a", np.zeros((200, 200), np.float32), wcs=turned(dec, rotation))
+def test_ticks_lie_where_astropy_has_their_values(
+    chromium: Browser, dec: float, rotation: float, part: float, side: int
+) -> None:
+    """The page's own script, without a server: each label is the coordinate of its place on the edge.
+
+    The last: a field of view 25 times as wide as the image.
+    """
+    cutout = Cutout("a", np.zeros((side, side), np.float32), wcs=turned(dec, rotation, side))
     ra, dec_nodes = cursor.positions(cutout)
     box = frame(cutout).extent(whole(cutout))
     grid = {"ra": ra.ravel().tolist(), "dec": dec_nodes.ravel().tolist(), "n": cursor.NODES, "box": list(box)}

@@ -1,14 +1,23 @@
-"""The Anatomy page in a real browser: a transformer opens at once, its lines and heads answer, a CNN shows its maps."""
+"""The Anatomy page in a real browser: a transformer opens at once, lines and heads answer; CNN, VT-ResNet and STN."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from conftest import App
 from playwright.sync_api import Page, expect
 from steps import choose, open_page, settle, upload
 from test_attention import REAL
+
+from vlass_explorer import checkpoints
+from vlass_explorer.schema import InputSpec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import tiny_checkpoint  # noqa: E402
 
 LONG = 240_000
 
@@ -42,3 +51,29 @@ def test_a_model_is_opened_up_on_a_real_cutout(page: Page, data_dir: Path) -> No
     page.set_viewport_size({"width": 800, "height": 900})
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
+
+
+SMALL = {
+    "vt-resnet": ("vt_r18", {"in_chans": 1}, "vts.0", "residual, 1 × 16 × 256"),
+    "stn": ("stn_cnn", {"in_chans": 1, "img_size": 64}, "after regressor.2", "grid_sample, 1 × 1 × 64 × 64"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_our_own_architectures_are_opened_up(page: Page, app: App, name: str) -> None:
+    architecture, arguments, part, said = SMALL[name]
+    folder = app.checkpoints / f"tiny-{name}"
+    spec = InputSpec(img_size=64, survey="FIRST")
+    model = checkpoints.create(architecture, 4, arguments)
+    tiny_checkpoint.save(folder, model, architecture=architecture, model_args=arguments, input_spec=spec)
+    try:
+        open_page(page, f"/anatomy?checkpoint=tiny-{name}", LONG)
+        main = page.get_by_test_id("stMain")
+        expect(main.get_by_text("Part of the model")).to_be_visible()
+        expect(main.locator(".js-plotly-plot")).to_have_count(1)
+        main.get_by_text(part, exact=True).first.click()
+        settle(page)
+        expect(main.locator(".js-plotly-plot")).to_have_count(1)
+        expect(main).to_contain_text(said)
+    finally:
+        shutil.rmtree(folder)

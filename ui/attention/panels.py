@@ -64,6 +64,28 @@ def draw(card: Checkpoint, cutout: Cutout, window: Window, prediction: Predictio
             integrated_gradients(card, cutout, window, prediction)
 
 
+def is_of_pixels(card: Checkpoint | None) -> bool:
+    """Does it label pixels and have something to show here all the same?"""
+    try:
+        return card is not None and card.task == "segmentation" and loaders.supports(card, "token_maps")[0]
+    except ExplorerError:  # said where the checkpoint is asked
+        return False
+
+
+def draw_pixels(card: Checkpoint, cutout: Cutout, width: int) -> None:
+    """Draw the token maps of a checkpoint that labels pixels, or why its input cannot be made."""
+    try:
+        _, window = loaders.seen(card, cutout)
+    except ExplorerError as error:
+        st.warning(plain(error))
+        return
+    st.caption(
+        f"{plain(cutout.name)} through {plain(card.name)}, which labels pixels: its tokens alone are shown, for other "
+        "maps need the score of a whole image."
+    )
+    token_tab.draw(view.keys(card.name), card, cutout, window, None, width)
+
+
 def _others() -> None:
     """Offer the checkpoints of the shelf that have attention."""
     names = []

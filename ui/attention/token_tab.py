@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from vlass_explorer import export
-from vlass_explorer.explainers.token_maps import TokenMaps
+from vlass_explorer.explainers.token_maps import TokenMaps, on_grid
 from vlass_explorer.figures.colours import UNSIGNED_MAP
 from vlass_explorer.figures.overview import overview, picture
 from vlass_explorer.schema import Checkpoint, Cutout, Prediction, Window
@@ -24,10 +25,10 @@ METHOD = "token_maps"
 
 @st.fragment
 @boundary.guarded()
-def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction, width: int) -> None:
+def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction: Prediction | None, width: int) -> None:
     """All tokens of all tokenizers as one picture; below it the sky, one enlarged map and the numbers of each token.
 
-    ``width``: of the main column in pixels.
+    ``prediction``: None for a checkpoint that labels pixels. ``width``: of the main column in pixels.
     """
     top = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -44,8 +45,9 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction:
         names = [MEAN, *(str(number + 1) for number in range(len(every[tokenizer].maps)))]
         token = names.index(st.selectbox("Token", names, key=key("token"), width=110))
         options = {"token": None, "tokenizer": tokenizer, "after_attention": after}
-        label = card.label_names.index(prediction.label)  # the same for every label
-        explanation = loaders.explanation(card, cutout, METHOD, label, tuple(options.items()))
+        label = card.label_names[0] if prediction is None else prediction.label  # the same for every label
+        asked = (METHOD, card.label_names.index(label), tuple(options.items()))
+        explanation = loaders.explanation(card, cutout, *asked)
         overlay = replace(controls.overlay_style(), panel=token)
     with top:
         _overview(key, every, tokenizer, token, width)
@@ -59,13 +61,15 @@ def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window, prediction:
         _numbers(every[tokenizer], view.input_pixel(cutout, window, card.input_spec.img_size))
     st.caption(plain(explanation.caption))
     results.downloads(
-        explanation, cutout, export.Provenance(card, METHOD, prediction.label, options, prediction), key="get_tokens"
+        explanation, cutout, export.Provenance(card, METHOD, label, options, prediction), key="get_tokens"
     )
 
 
 def _overview(key: Key, every: tuple[TokenMaps, ...], tokenizer: int, token: int, width: int) -> None:
     """Mean and every token, one row a tokenizer; a click enlarges a tile."""
-    maps = np.stack([np.concatenate([each.maps.mean(0, keepdims=True), each.maps]) for each in every])
+    finest = (max(each.maps.shape[1] for each in every), max(each.maps.shape[2] for each in every))
+    on_one = [on_grid(torch.from_numpy(each.maps), finest).numpy() for each in every]  # levels of a pyramid differ
+    maps = np.stack([np.concatenate([each.mean(0, keepdims=True), each]) for each in on_one])
     rows, columns = maps.shape[:2]
     figure = overview(
         picture(maps, UNSIGNED_MAP),

@@ -5,6 +5,7 @@ Where three pictures in a row would be small beside it, the sky stands there alo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -47,11 +48,11 @@ class Picture:
         """The figure with regions, catalogues and measured shapes over its sky."""
         return measured.over(overlaid.over(figure, cutout, self.layers), measured.shapes(cutout))
 
-    def lay_over(self, cutout: Cutout, charts: list[str]) -> None:
-        """Draw the line of the cursor, and axes, beam and scale bar over these charts."""
+    def lay_over(self, cutout: Cutout, charts: list[str], on_picked: Callable[[], None] | None = None) -> None:
+        """Draw the line of the cursor, and axes, beam and scale bar over these charts; ``on_picked`` hears clicks."""
         ink = DARK_INK if self.view.colour_map == "gray_r" else LIGHT_INK
         drawn = measured.shapes(cutout)
-        cursor.draw(cutout, charts, axes=self.axes, ink=ink, shapes=drawn, on_drawn=measured.heard)
+        cursor.draw(cutout, charts, axes=self.axes, ink=ink, shapes=drawn, on_drawn=measured.heard, on_picked=on_picked)
 
     @property
     def tallest(self) -> int:

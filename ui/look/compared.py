@@ -10,7 +10,7 @@ from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Window
 
 from .. import loaders
 from ..sidebar import Subject
-from ..text import plain
+from ..text import WITHHELD, plain
 from . import links, methods
 from .maps import Request
 
@@ -82,6 +82,9 @@ def _checkpoints(about: Subject, row: DeltaGenerator) -> list[Request]:
             prediction = loaders.prediction(card, about.cutout)
         except ExplorerError as error:
             st.info(f"{plain(card.name)}: {plain(error)}")
+            continue
+        if label == PREDICTED and prediction.validity.level == "outside":
+            st.info(f"{plain(card.name)}: {WITHHELD}", icon=":material/block:")
             continue
         applies, reason = loaders.supports(card, method)
         if not applies:

@@ -45,11 +45,13 @@ def draw(
     ink: str = "#ffffff",
     shapes: Sequence[dict[str, Any]] = (),
     on_drawn: Callable[[], None] | None = None,
+    on_picked: Callable[[], None] | None = None,
 ) -> None:
     """Draw the line that names the place under the cursor, and lay axes, beam and scale bar over these charts.
 
     ``shapes`` are those that the figure holds; ``on_drawn`` is called when somebody changed them with the mouse, and
-    finds them in ``st.session_state["sky_cursor"]["drawn"]``.
+    finds them in ``st.session_state["sky_cursor"]["drawn"]``; ``on_picked`` when somebody clicked a place, which it
+    finds under "picked": file, x and y on the axes, and ``more`` where Shift was held.
     """
     layout = frame(cutout)
     values: dict[str, Any] = {"charts": charts, "names": "ICRS", "axes": axes, "ink": ink}
@@ -61,7 +63,11 @@ def draw(
         y, x = marks.beam_outline(layout, cutout.beam)
         outline = np.round(np.stack([x, y], axis=1), 6).tolist()
         values |= {"beam": outline, "assumed": cutout.beam.assumed}
-    _over_the_sky(key="sky_cursor", data=values, on_drawn_change=on_drawn or (lambda: None))
+    values["clicks"] = on_picked is not None
+    nothing: Callable[[], None] = lambda: None  # noqa: E731
+    _over_the_sky(
+        key="sky_cursor", data=values, on_drawn_change=on_drawn or nothing, on_picked_change=on_picked or nothing
+    )
 
 
 def positions(cutout: Cutout) -> tuple[np.ndarray, np.ndarray] | None:

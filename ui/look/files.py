@@ -6,20 +6,25 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import validity
 from vlass_explorer.schema import Checkpoint, CutoutError, ExplorerError
 
 from .. import loaders, state
-from ..text import plain
+from ..text import plain, shortened
 
 VERDICTS = {"ok": "valid", "caution": "caution", "outside": "outside"}
+PROBLEMS = "files_problems"
+"""Session key: sentences on the files that could not be read in the last run of the page, by key."""
+LINE = 15
+"""Characters of a line of the column of names."""
 COLUMNS = {
     "picture": st.column_config.ImageColumn("", width=44),
-    "name": st.column_config.TextColumn("File", width=86),
-    "label": st.column_config.TextColumn("Label", width=64),
-    "score": st.column_config.NumberColumn("Score", format="%.2f", width=50, help="Softmax score of the label"),
-    "validity": st.column_config.TextColumn("Validity", width=62),
+    "name": st.column_config.TextColumn("File", width=110),
+    "label": st.column_config.TextColumn("Label", width=56),
+    "score": st.column_config.NumberColumn("Score", format="%.2f", width=46, help="Softmax score of the label"),
+    "validity": st.column_config.TextColumn("Validity", width=54),
 }
 
 
@@ -34,7 +39,7 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     rows, problems = [], {}
     for count, entry in enumerate(files, start=1):
         row, problem = _row(entry, state.reading(entry), card)
-        rows.append({"name": entry.label, **row})
+        rows.append({"name": in_two_lines(entry.label), **row})
         if problem:
             problems[entry.key] = f"{entry.label}: {problem}"
         if count % 10 == 0 and len(files) > 20:
@@ -56,15 +61,41 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     return problems
 
 
-def draw_problems(problems: dict[str, str]) -> None:
-    """Draw one sentence a file that cannot be read, in one box, and let the files be forgotten."""
-    with st.container(gap="xxsmall"):
+def in_two_lines(name: str) -> str:
+    """A long name in two lines of one column, broken behind a separator; the middle of a very long one left out."""
+    if len(name) <= LINE:
+        return name
+    text = shortened(name, 2 * LINE)
+    ends = [place for place in range(len(text) - LINE, LINE + 1) if text[place - 1] in "_.+- "]
+    at = ends[-1] if ends else min(LINE, len(text))
+    return f"{text[:at]}\n{text[at:]}"
+
+
+def problems_before() -> dict[str, str]:
+    """What the last run of the page said of files that are still here: shown at once, while the list is read anew."""
+    known: dict[str, str] = st.session_state.get(PROBLEMS, {})
+    return {key: problem for key, problem in known.items() if key in state.entries()}
+
+
+def draw_problems(place: DeltaGenerator, problems: dict[str, str], before: dict[str, str] | None = None) -> None:
+    """Draw one sentence a file that cannot be read, in one box in ``place`` (``st.empty``), with a way to forget them.
+
+    ``before`` is what stands there already: it is drawn again only where it is something else.
+    """
+    if before is not None:
+        st.session_state[PROBLEMS] = problems
+    if problems == before or not (problems or before):
+        return
+    if not problems:
+        place.empty()
+        return
+    with place.container(gap="xxsmall"):
         lines = [plain(problem) for problem in problems.values()]
         box = st.container(height=260) if len(lines) > 8 else st.container()
         box.error(lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines))
         st.button(
             "Forget unreadable files" if len(lines) > 1 else "Forget this file",
-            key="forget_unreadable",
+            key="forget_unreadable_now" if before else "forget_unreadable",
             type="tertiary",
             icon=":material/close:",
             on_click=state.forget_uploads,

@@ -42,6 +42,7 @@ def _plane(entry: state.Entry, planes: int) -> int:
             state.reading(entry).plane,
             key=f"plane_{entry.key}",
             help=f"Plane of a cube or page of a TIFF: 0 to {planes - 1}.",
+            width=140,
         )
     )
 
@@ -70,12 +71,18 @@ def _cut_out(entry: state.Entry) -> None:
     state.read_as(entry, how)
 
 
-def choices(entry: state.Entry, cutout: Cutout) -> None:
-    """Draw what the file leaves open: the plane of a cube, whether zeros are data; for a picture see ``story``."""
+def plane(entry: state.Entry, cutout: Cutout) -> None:
+    """Draw which plane of a cube is shown, above the picture; nothing for an image."""
     old = state.reading(entry)
-    plane, keep_zeros = old.plane, old.keep_zeros
-    if cutout.planes > 1:
-        plane = _plane(entry, cutout.planes)
+    if cutout.planes > 1 and (chosen := _plane(entry, cutout.planes)) != old.plane:
+        state.read_as(entry, replace(old, plane=chosen))
+        st.rerun()
+
+
+def choices(entry: state.Entry, cutout: Cutout) -> None:
+    """Draw what the file leaves open: whether zeros are data; for a cube see ``plane``, for a picture ``story``."""
+    old = state.reading(entry)
+    keep_zeros = old.keep_zeros
     if cutout.blanked or old.keep_zeros:
         keep_zeros = st.toggle(
             "Keep zeros",
@@ -83,7 +90,7 @@ def choices(entry: state.Entry, cutout: Cutout) -> None:
             key=f"keep_zeros_{entry.key}",
             help="An edge where every pixel has one value is taken as no data; keep it where it was measured.",
         )
-    chosen = replace(old, plane=plane, keep_zeros=keep_zeros)
+    chosen = replace(old, keep_zeros=keep_zeros)
     if chosen != old:
         state.read_as(entry, chosen)
         st.rerun()

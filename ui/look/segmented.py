@@ -1,43 +1,28 @@
-"""Explore with a checkpoint that labels pixels: outlines over the sky, the table of components, what they add up to."""
+"""Explore with a checkpoint that labels pixels: classes and outlines of components over the sky, and clicks there."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Collection
 
 import numpy as np
-import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
+from scipy import ndimage
 
-from vlass_explorer import export, memory, segmentation, validity
+from vlass_explorer import segmentation, validity
 from vlass_explorer.export import segmented as files
+from vlass_explorer.figures import classes
+from vlass_explorer.figures import overlays as figures
 from vlass_explorer.overlays import Placed
 from vlass_explorer.overlays.shapes import Drawn
-from vlass_explorer.quantities import flux
-from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError
-from vlass_explorer.segmentation import Fluxes, Pieces, Segmentation
+from vlass_explorer.schema import Checkpoint, Cutout
+from vlass_explorer.segmentation import Pieces, Segmentation
 
-from .. import boundary, loaders, slow
+from .. import loaders, slow
 from ..text import plain
+from . import components
 
-COLOURS = ("#4de1c1", "#ffb347", "#ff8fc8", "#e05252", "#7fb2ff", "#d4e157")
-"""Of the classes after the background, in turn."""
-HELP = (
-    "A component is a connected piece of one class. Its flux is that inside its outline; what no component holds is "
-    "the remainder, so that components and remainder are the total. Which of them are one source you decide."
-)
-COLUMNS = {
-    "number": st.column_config.NumberColumn("No.", width=44),
-    "class": st.column_config.TextColumn("Class", width=110),
-    "beams": st.column_config.NumberColumn("Beams", format="%.1f", width=60, help="Area in beams"),
-    "flux": st.column_config.NumberColumn("Flux (mJy)", format="%.3f", width=86, help="Inside the outline"),
-    "error": st.column_config.NumberColumn("Error", format="%.3f", width=66, help="1 sigma of the noise"),
-    "share": st.column_config.NumberColumn("Share", format="percent", width=66, help="Of the total"),
-    "peak": st.column_config.NumberColumn("Peak", format="%.4g", width=76, help="In the unit of the file"),
-    "ra": st.column_config.NumberColumn("RA", format="%.5f", width=86, help="Centroid, degrees, ICRS"),
-    "dec": st.column_config.NumberColumn("Dec", format="%.5f", width=86),
-}
+OUTLINES, FILLED, BOTH = "Outlines", "Filled classes", "Both"
 
 
 def found(card: Checkpoint, cutout: Cutout) -> Segmentation | None:
@@ -47,7 +32,7 @@ def found(card: Checkpoint, cutout: Cutout) -> Segmentation | None:
     coarser than the training data's make thousands of fields of view.
     """
     model = loaders.model(card)
-    key = _digest(card, cutout)
+    key = components.digest(card, cutout)
     if validity.check(cutout, card.input_spec).level == "outside" and not st.session_state.get(f"segment_anyway_{key}"):
         st.caption(f"This is outside of what {plain(card.name)} is for: its classes would mean nothing here.")
         st.button(
@@ -72,184 +57,56 @@ def found(card: Checkpoint, cutout: Cutout) -> Segmentation | None:
     return slow.run(st.empty(), f"segment_{key}", "Labelling pixels", work)
 
 
-def pieces(card: Checkpoint, cutout: Cutout, labels: Segmentation) -> Pieces:
-    """The components as the user has joined them and left them out."""
-    whole = loaders.remembered("components", card, cutout, (), lambda: segmentation.find(cutout, labels))
-    joined, left_out = _choices(card, cutout)
-    return segmentation.decided(whole, joined=joined, left_out=left_out)
+def style(labels: Segmentation) -> str:
+    """Draw what lies over the sky, outlines or filled classes, with the colour of each class that is there."""
+    chosen = st.segmented_control(
+        "Components", [OUTLINES, FILLED, BOTH], default=OUTLINES, required=True, key="classes", persist_state="session"
+    )
+    there = np.unique(labels.labels).tolist()
+    st.html(classes.legend(labels.label_names, there))
+    return str(chosen)
 
 
-def layer(made: Pieces, labels: Segmentation) -> Placed:
-    """Outlines of the components, as a layer over the sky."""
-    names = list(labels.label_names[1:])
+def layer(made: Pieces, labels: Segmentation, style: str = OUTLINES, chosen: Collection[int] = ()) -> Placed:
+    """Outlines of the components as a layer over the sky: those that are chosen bold, and alone over filled classes."""
+    names = list(labels.label_names)
+    boxes = dict(enumerate(ndimage.find_objects(made.numbers), start=1))
     shapes = [
         Drawn(
             line[:, 1],
             line[:, 0],
             "" if is_hole else str(number),
-            COLOURS[names.index(first) % len(COLOURS)],
+            classes.colour(names.index(label.split(" + ")[0])),
             bool(is_hole) or number in made.left_out,
+            number in chosen,
         )
         for number, label in made.labels.items()
-        for first in (label.split(" + ")[0],)
-        for outline in files.outlines(made.numbers == number)
+        if (box := boxes.get(number)) is not None and (style != FILLED or number in chosen)
+        for outline in files.outlines(made.numbers[box] == number)
         for is_hole, ring in enumerate(outline)
-        for line in (np.vstack([ring, ring[:1]]),)
+        for line in (np.vstack([ring, ring[:1]]) + (box[1].start, box[0].start),)
     ]
     return Placed("components", tuple(shapes), f"{len(made.labels)} components")
 
 
-def measured(card: Checkpoint, cutout: Cutout, made: Pieces) -> Fluxes:
-    """Fluxes of the components as they are joined and left out, each choice measured once."""
-    joined, left_out = _choices(card, cutout)
-    key = (tuple(sorted(map(tuple, joined))), None if left_out is None else tuple(sorted(left_out)))
-    return loaders.remembered("fluxes", card, cutout, key, lambda: segmentation.fluxes(cutout, made))
+def dressed(
+    dress: Callable[[go.Figure], go.Figure], cutout: Cutout, labels: Segmentation, style: str
+) -> Callable[[go.Figure], go.Figure]:
+    """What lays things over a figure of the sky, and the filled classes too where the style asks for that."""
+    if style == OUTLINES:
+        return dress
+    count = len(labels.label_names)
+    return lambda figure: dress(classes.filled(figure, cutout, labels.labels, count))
 
 
-def draw(card: Checkpoint, cutout: Cutout, labels: Segmentation, made: Pieces) -> None:
-    """Draw the table with its sums, what can be done with chosen rows, and the downloads."""
-    try:
-        numbers = measured(card, cutout, made)
-    except ExplorerError as error:
-        st.error(plain(error))
-        return
-    st.subheader("Components", anchor=False, help=HELP)
-    if not numbers.components:
-        st.caption("No component was found: every labelled pixel is background.")
-        return
-    key = _key(card, cutout)
-    rows = [
-        {
-            "number": one.number,
-            "class": one.label + ("" if one.counts else " (left out)"),
-            "beams": one.beams,
-            "flux": None if one.flux is None else 1e3 * one.flux,
-            "error": None if one.flux_error is None else 1e3 * one.flux_error,
-            "share": one.share,
-            "peak": one.peak,
-            "ra": one.ra,
-            "dec": one.dec,
-        }
-        for one in numbers.components
-    ]
-    frame = pd.DataFrame(rows)
-    turn = st.session_state.get(f"{key}_turn", 0)
-    chosen = st.dataframe(
-        frame.dropna(axis="columns", how="all"),
-        column_config=COLUMNS,
-        hide_index=True,
-        row_height=30,
-        height="content" if len(rows) <= 8 else 30 * 9,
-        key=f"{key}_table_{turn}",
-        on_select="rerun",
-        selection_mode="multi-row",
-        alt=f"{len(rows)} components",
-    )
-    picked = [numbers.components[row].number for row in chosen.selection.rows if row < len(rows)]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for label, icon, act, is_off in (
-            ("Join", ":material/merge:", _join, len(picked) < 2),
-            ("Leave out or count", ":material/exposure_zero:", _turn, not picked),
-            ("As found", ":material/undo:", _reset, _choices(card, cutout) == ([], None)),
-        ):
-            st.button(
-                label,
-                icon=icon,
-                key=f"{key}_{label}",
-                type="tertiary",
-                disabled=is_off,
-                on_click=boundary.reported(act),
-                args=(key, tuple(picked), made),
-            )
-        st.caption("Choose rows to join them or to leave them out of the total.")
-    _sums(numbers)
-    _downloads(card, cutout, labels, made, numbers)
+def clicked(card: Checkpoint, cutout: Cutout, made: Pieces) -> Callable[[], None]:
+    """A callback for a click on the sky: the component there is chosen, with Shift beside those that are."""
 
+    def heard() -> None:
+        told = st.session_state["sky_cursor"].get("picked")
+        if told and told["file"] == cutout.sha256[:16]:
+            y, x = figures.pixel(cutout, float(told["y"]), float(told["x"]))
+            inside = 0 <= y < cutout.shape[0] and 0 <= x < cutout.shape[1]
+            components.choose(card, cutout, made, int(made.numbers[y, x]) if inside else 0, bool(told["more"]))
 
-def _sums(numbers: Fluxes) -> None:
-    if numbers.total is not None and numbers.remainder is not None:
-        inside = sum(one.flux or 0.0 for one in numbers.components if one.counts)
-        parts = (
-            ("Components", inside, None, "Sum of those that count"),
-            ("Remainder", numbers.remainder.flux, numbers.remainder.flux_error, "What no component holds"),
-            ("Total", numbers.total.flux, numbers.total.flux_error, "Of the source, as Explore measures it"),
-        )
-        with st.container(horizontal=True):
-            for name, value, error, note in parts:
-                spread = "" if error is None else f" ± {flux(error)}"
-                st.metric(name, f"{flux(value)}{spread}", help=note, width="content")
-    for sentence in (*numbers.off.values(), *numbers.notes):
-        st.caption(plain(sentence))
-
-
-def _downloads(card: Checkpoint, cutout: Cutout, labels: Segmentation, made: Pieces, numbers: Fluxes) -> None:
-    stem = export.safe_stem(cutout.name)
-    makers: dict[str, tuple[str, Callable[[], bytes], str]] = {
-        "FITS": (
-            f"{stem}.classes.fits",
-            partial(files.mask_bytes, cutout, labels, made, card),
-            "Classes, components and scores on the cutout's pixels and coordinates",
-        ),
-        "REG": (f"{stem}.components.reg", partial(files.regions_bytes, cutout, made), "Outlines for DS9"),
-        "CRTF": (
-            f"{stem}.components.crtf",
-            partial(files.regions_bytes, cutout, made, crtf=True),
-            "Outlines for CASA and CARTA",
-        ),
-        "CSV": (f"{stem}.components.csv", partial(files.table_bytes, cutout, numbers, ".csv"), "Table, fluxes in Jy"),
-        "VOTable": (
-            f"{stem}.components.vot",
-            partial(files.table_bytes, cutout, numbers, ".vot"),
-            "Table with units and UCDs",
-        ),
-    }
-    with st.container(horizontal=True, gap="xsmall", width="content"):
-        for label, (name, make, text) in makers.items():
-            st.download_button(
-                label, make, name, on_click="ignore", icon=":material/download:", key=f"segment_get_{label}", help=text
-            )
-
-
-def _key(card: Checkpoint, cutout: Cutout) -> str:
-    """Of the choices made for a cutout and a checkpoint."""
-    return "components_" + _digest(card, cutout)
-
-
-def _digest(card: Checkpoint, cutout: Cutout) -> str:
-    return hashlib.sha256(f"{card.sha256} {memory.of_cutout(cutout)}".encode()).hexdigest()[:16]
-
-
-def _choices(card: Checkpoint, cutout: Cutout) -> tuple[list[tuple[int, ...]], list[int] | None]:
-    """Groups of joined components, and those left out (None: as found)."""
-    known = st.session_state.get(_key(card, cutout), {})
-    return known.get("joined", []), known.get("left_out")
-
-
-def _join(key: str, picked: tuple[int, ...], made: Pieces) -> None:
-    """In a callback: one group of the chosen components and of all that they were joined with before."""
-    known = st.session_state.get(key, {})
-    met = [group for group in known.get("joined", []) if min(group) in picked]
-    rest = [group for group in known.get("joined", []) if group not in met]
-    group = tuple(sorted({*picked, *(number for each in met for number in each)}))
-    st.session_state[key] = {**known, "joined": [*rest, group]}
-    _again(key)
-
-
-def _turn(key: str, picked: tuple[int, ...], made: Pieces) -> None:
-    """In a callback: leave out what counts of the chosen components, and count what was left out."""
-    known = st.session_state.get(key, {})
-    out = set(made.left_out) ^ set(picked)
-    members = {number: group for group in known.get("joined", []) for number in (min(group),)}
-    whole = {each for number in out for each in members.get(number, (number,))}
-    st.session_state[key] = {**known, "left_out": sorted(whole)}
-    _again(key)
-
-
-def _reset(key: str, picked: tuple[int, ...], made: Pieces) -> None:
-    st.session_state.pop(key, None)
-    _again(key)
-
-
-def _again(key: str) -> None:
-    """No row is chosen any more: they are others now."""
-    st.session_state[f"{key}_turn"] = st.session_state.get(f"{key}_turn", 0) + 1
+    return heard

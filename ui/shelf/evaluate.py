@@ -49,7 +49,7 @@ def draw(card: Checkpoint) -> None:
             results.report(report, f"card_{card.name}")
             results.report_downloads(report, f"{card.name} on validation", f"card_{card.name}")
     st.subheader("On a data set", anchor=False)
-    wanted = _form(card)
+    wanted = form(card)
     place = st.empty()
     key = f"evaluation_{card.name}_{card.sha256}"
     if wanted is not None:
@@ -78,7 +78,7 @@ def _draw(card: Checkpoint, done: Done) -> None:
     _gallery(card, done)
 
 
-def _form(card: Checkpoint) -> tuple[RunConfig, str] | None:
+def form(card: Checkpoint) -> tuple[RunConfig, str] | None:
     """What is to be evaluated, when the button was pressed."""
     own = parts.config_of(card)
     in_memory = datasets.is_made(own.dataset)

@@ -12,6 +12,7 @@ from vlass_explorer.schema import Checkpoint, ReportError
 
 from .. import results
 from ..text import plain
+from . import mask_gallery
 
 
 def draw(cards: Sequence[Checkpoint]) -> None:
@@ -42,6 +43,7 @@ def draw(cards: Sequence[Checkpoint]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder="–",
         column_config={name: st.column_config.NumberColumn(format="%.3f") for name in numbers},
         alt="Checkpoints that label pixels",
     )
@@ -58,4 +60,4 @@ def report(card: Checkpoint) -> None:
             results.mask_report(masks.read(values))
         except ReportError as error:
             st.warning(plain(error))
-    st.caption("On other images with masks: python -m train test CHECKPOINT --data-dir FOLDER.")
+    mask_gallery.draw(card)

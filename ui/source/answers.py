@@ -25,7 +25,6 @@ COLUMNS = {
     "validity": st.column_config.TextColumn("Validity", width=80),
     "matched": st.column_config.TextColumn("Matched", width=110, help="At the beam and pixels of the training data"),
     "matched score": st.column_config.NumberColumn("Score ", format="%.2f", width=60),
-    "why": st.column_config.TextColumn("Why not matched", width=320),
 }
 
 
@@ -39,11 +38,13 @@ def draw(gathered: Gathered, card: Checkpoint | None) -> None:
     except ExplorerError as error:
         st.info(plain(error))
         return
-    rows, answers = [], []
+    rows, answers, reasons = [], [], []
     for one in gathered.shown:
         native, _ = _asked(card, one.cutout)
         matched, why = _matched(card, one)
-        rows.append(_row(one, native, matched, why))
+        row = _row(one, native, matched, why)
+        reasons += [f"{one.name} is not matched: {row['why']}"] if row["why"] else []
+        rows.append(row)
         answers.append(agreement.said(one.name, native, matched))
     lines = agreement.sentences(answers)
     st.markdown(
@@ -57,6 +58,8 @@ def draw(gathered: Gathered, card: Checkpoint | None) -> None:
         placeholder="",
         alt="What the checkpoint says of each image",
     )
+    for reason in reasons:
+        st.caption(plain(reason))
 
 
 def _asked(card: Checkpoint, cutout: Cutout) -> tuple[Prediction | None, str]:

@@ -76,23 +76,28 @@ class Check:
         self.folder.cleanup()
 
 
-_kept: OrderedDict[tuple[RunConfig, str, bool], Check] = OrderedDict()
+Key = tuple[RunConfig, str, str]
+"""Configuration, stamp of the data, and what was asked: the whole, a quick look, or a learning rate."""
+WHOLE, QUICK, RATE = "", "--quick", "--find-rate"
+_kept: OrderedDict[Key, Check] = OrderedDict()
 """Checks of all browser sessions of this server, the latest last."""
 _TURN = Lock()
 
 
-def start(config: RunConfig, stamp: str, *, quick: bool = False) -> Check:
+def start(config: RunConfig, stamp: str, *, quick: bool = False, finds_rate: bool = False) -> Check:
     """Start the dry run of a configuration, or return the one that is there; ``stamp`` changes with the data folder.
 
-    ``quick``: neither read the files nor train a step; an answer that is not quick and there already is
-    taken. What others wait for is ended only by ``stop``. RunError where too many dry runs are going on.
+    ``quick``: neither read the files nor train a step; an answer that is not quick and there already is taken.
+    ``finds_rate``: look for a learning rate and do nothing else. What others wait for is ended only by ``stop``.
+    RunError where too many dry runs are going on.
     """
     with _TURN:
-        whole = (config, stamp, False)
-        key = whole if whole in _kept and _kept[whole].is_done else (config, stamp, quick)
+        whole = (config, stamp, WHOLE)
+        key = whole if whole in _kept and _kept[whole].is_done else (config, stamp, QUICK if quick else WHOLE)
+        key = (config, stamp, RATE) if finds_rate else key
         if key not in _kept:
             _make_room()
-            _kept[key] = _started(config, quick)
+            _kept[key] = _started(config, key[2])
         _kept.move_to_end(key)
         return _kept[key]
 
@@ -100,16 +105,16 @@ def start(config: RunConfig, stamp: str, *, quick: bool = False) -> Check:
 def forget_failures(config: RunConfig, stamp: str) -> None:
     """Before it is asked for again: what went wrong once (a full disk, a busy machine) is no verdict for ever."""
     with _TURN:
-        for quick in (False, True):
-            key = (config, stamp, quick)
+        for asked in (WHOLE, QUICK, RATE):
+            key = (config, stamp, asked)
             if key in _kept and _kept[key].is_done and _kept[key].result["errors"]:
                 _kept.pop(key).close()
 
 
-def stop(config: RunConfig, stamp: str, *, quick: bool = False) -> None:
+def stop(config: RunConfig, stamp: str, *, finds_rate: bool = False) -> None:
     """End a dry run that goes on and forget it."""
     with _TURN:
-        if (check := _kept.pop((config, stamp, quick), None)) is not None:
+        if (check := _kept.pop((config, stamp, RATE if finds_rate else WHOLE), None)) is not None:
             check.close()
 
 
@@ -128,11 +133,11 @@ def _close_all() -> None:
         check.close()
 
 
-def _started(config: RunConfig, quick: bool = False) -> Check:
+def _started(config: RunConfig, asked: str) -> Check:
     folder = tempfile.TemporaryDirectory(prefix="vlass-check-")
     place = Path(folder.name)
     (place / "config.yaml").write_text(recipes.to_yaml(config), encoding="utf-8")
-    command = [sys.executable, "-m", "train", "check", "--json", "--config", "-", *(["--quick"] if quick else [])]
+    command = [sys.executable, "-m", "train", "check", "--json", "--config", "-", *([asked] if asked else [])]
     with (
         (place / "config.yaml").open("rb") as given,
         (place / "out").open("wb") as out,

@@ -89,10 +89,15 @@ def _follows(config: RunConfig, field: str) -> str:
     return f"_{getattr(config, field)}" if field == "split" or field in INHERITED else ""
 
 
+def key(field: str, origin: str) -> str:
+    """Session key of a widget of this start."""
+    return f"train_{field}_{origin}"
+
+
 def widget(field: str, value: Any, origin: str) -> Any:
     """The widget that fits a field's type, starting at ``value``; ``origin`` keeps defaults of other starts apart."""
     label = LABELS.get(field, field.replace("_", " ").capitalize())
-    common: dict[str, Any] = {"key": f"train_{field}_{origin}", "help": OPTIONS[field].help}
+    common: dict[str, Any] = {"key": key(field, origin), "help": OPTIONS[field].help}
     if field == "device":
         found = devices.available()
         listed = list(found) if value in found else [value, *found]

@@ -25,6 +25,8 @@ class StnCnn(Headed):
     The resampling starts as the identity. Raises ValueError for an ``img_size`` below 18.
     """
 
+    turns_input = True
+
     def __init__(
         self, num_classes: int = 10, in_chans: int = 3, img_size: int = 32, drop_rate: float = 0.5, **_: Any
     ) -> None:

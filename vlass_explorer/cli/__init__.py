@@ -27,6 +27,7 @@ from . import (
     profile,
     segment,
     simulate,
+    transform,
 )
 from .terminal import FAILED, complain
 
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         audit,
         paper,
         explain,
+        transform,
         segment,
         cutouts,
         epochs,

@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write four files a cutout and print their paths."""
-    card = tasks.require(checkpoints.find(args.checkpoint), "classification")
+    card = checkpoints.find(args.checkpoint)
     for label in filter(None, (args.target, args.against)):
         if label not in card.label_names:
             raise InputError(f"{card.name} has no label {label!r}; it has {', '.join(card.label_names)}.")
@@ -49,13 +49,15 @@ def run(args: argparse.Namespace) -> int:
     files, complete = inputs.expand(args.files)
     if not files:
         return FAILED
-    from .. import export, match
+    from .. import explainers, export, match
 
     pairs = [f"{key}={value}" for key in ("layer", "head") if (value := getattr(args, key)) is not None]
     explainer, options = parse_options(args.method, args.option + pairs)
+    if not getattr(explainer, "OF_PIXELS", False):
+        tasks.require(card, "classification")
     device = devices.resolve(args.device)
     model = checkpoints.load(card, device)
-    supported, reason = explainer.supports(model)
+    supported, reason = explainers.supports(args.method, model, card.task)
     if not supported:
         raise UnsupportedError(f"{args.method} cannot explain {card.name}: {reason}")
     if args.query_patch is not None:
@@ -90,8 +92,8 @@ def _explain(
     """Explanation, cutout and provenance, as ``export.write`` takes them."""
     from .. import attribution, explainers, export, predict, preprocess
 
-    (prediction,) = predict.predict(model, card, [cutout], device=device)
-    label = prediction.label if args.target is None else args.target
+    prediction = None if card.task == "segmentation" else predict.predict(model, card, [cutout], device=device)[0]
+    label = args.target or (card.label_names[0] if prediction is None else prediction.label)
     x = preprocess.to_tensor(cutout, card.input_spec).to(device)
     if args.against is not None:
         if args.against == label:

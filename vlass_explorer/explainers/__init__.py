@@ -9,7 +9,8 @@ from them.
 ``explain_each(model, images, target, *, options...)`` may give the explanations of several images (B, C, H, W) in one
 pass, equal to those of ``explain`` but for rounding.
 ``ZERO`` may say what it means for the method where all of its maps are zero everywhere.
-``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky.
+``ON_SKY = False`` marks a method whose maps belong to the model and have no place on the sky. ``OF_PIXELS = True``
+marks one that asks for no score of a whole image: it takes models that label pixels, too.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ from typing import TYPE_CHECKING
 from ..schema import Explanation
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..options import Option
 
-__all__ = ["EXPLAINERS", "of_the_sky", "options", "caption_zero_maps"]
+__all__ = ["EXPLAINERS", "caption_zero_maps", "of_the_sky", "options", "supports"]
+
+PIXELS = "It labels pixels: there is no score of a whole image to explain."
 
 EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
     {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
@@ -37,6 +42,14 @@ EXPLAINERS: Mapping[str, ModuleType] = MappingProxyType(
 def of_the_sky() -> list[str]:
     """Names of the methods whose maps lie on the cutout."""
     return [name for name, module in EXPLAINERS.items() if getattr(module, "ON_SKY", True)]
+
+
+def supports(name: str, model: nn.Module, task: str) -> tuple[bool, str]:
+    """Does a method apply to a model that was trained for this task, and if not why."""
+    if task != "classification" and not getattr(EXPLAINERS[name], "OF_PIXELS", False):
+        return False, PIXELS
+    answer: tuple[bool, str] = EXPLAINERS[name].supports(model)
+    return answer
 
 
 def options(name: str) -> Mapping[str, Option]:

@@ -1,6 +1,8 @@
 """Token maps: where on the image each learned token of a visual transformer gathers from.
 
-Wu et al. 2020, arXiv:2006.03677, figure 6. Low entropy and high localness are a token of one place on the sky.
+Wu et al. 2020, arXiv:2006.03677, figure 6. Low entropy and high localness are a token of one place on the sky. Models
+that label pixels have a tokenizer for each level of their pyramid, from 1/4 to 1/32 of the image, and one transformer
+over the tokens of all: after it a token is drawn from every level, on the grid of the finest.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..attention import capture
@@ -16,10 +19,12 @@ from ..attention.graph import coarser
 from ..backbones.vt_resnet import VtResNet
 from ..backbones.vt_resnet18 import VtResNet18
 from ..schema import Explanation, FloatArray, UnsupportedError
+from ..segmentation.networks import STRIDES, VtFpn
 
 TITLE = "Token maps"
-NONE = "This model has no learned tokens; vt_r18 and vt_resnet18 have."
-MODELS = (VtResNet, VtResNet18)
+OF_PIXELS = True
+NONE = "This model has no learned tokens; vt_r18, vt_resnet18 and vt_fpn have."
+MODELS = (VtResNet, VtResNet18, VtFpn)
 STRIDE = 16
 """Pixels of the model input that one cell of the feature map stands for."""
 
@@ -37,6 +42,8 @@ class TokenMaps:
     """Share inside the 3 x 3 cells around the strongest one: the paper's share around a query, which tokens lack."""
     spread: FloatArray
     """Mean distance of the mass from its centroid, in pixels of the model input."""
+    stride: int = STRIDE
+    """Pixels of the model input that one cell stands for."""
 
 
 def supports(model: nn.Module) -> tuple[bool, str]:
@@ -68,6 +75,8 @@ def explain(
     if token is not None and not 0 <= token < count:
         raise UnsupportedError(f"There is no token {token}: this model has {count}, counted from 0.")
     which = f"tokenizer {range(len(every))[tokenizer] + 1} of {len(every)}"
+    if isinstance(model, VtFpn):
+        which += f" (level 1/{STRIDES[tokenizer]})"
     chosen = slice(None) if token is None else slice(token, token + 1)
     titles = [f"Token {number + 1}, {which}" for number in range(count)][chosen]
     maps = found.maps[chosen]
@@ -105,6 +114,8 @@ def token_maps(model: nn.Module, x: Tensor, *, after_attention: bool = False) ->
         raise UnsupportedError(NONE)
     with torch.no_grad(), capture() as calls:
         model(x)
+    if isinstance(model, VtFpn):
+        return _of_pyramid([call.weights[0] for call in calls], x, after_attention)
     # Tokenizer, self-attention, projector, again and again; the last projector is left out, as the backbones say.
     gathered = [call.weights[0] for call in calls[0::3]]
     mixing = [call.weights[0] for call in calls[1::3]]
@@ -114,7 +125,28 @@ def token_maps(model: nn.Module, x: Tensor, *, after_attention: bool = False) ->
     return tuple(_measured(maps.cpu().numpy().reshape(-1, *grid)) for maps in gathered)
 
 
-def _measured(maps: FloatArray) -> TokenMaps:
+def _of_pyramid(weights: list[Tensor], x: Tensor, after_attention: bool) -> tuple[TokenMaps, ...]:
+    """Of a pyramid: four tokenizers, the one self-attention over all of their tokens, four projectors.
+
+    After the attention W the map of a token is the sum of W times the maps of all tokens, each on the finest grid.
+    """
+    levels, mixing = weights[: len(STRIDES)], weights[len(STRIDES)]
+    grids = [coarser((int(x.shape[-2]), int(x.shape[-1])), stride) for stride in STRIDES]
+    maps = [each.reshape(-1, *grid) for each, grid in zip(levels, grids, strict=True)]
+    if not after_attention:
+        return tuple(_measured(each.cpu().numpy(), stride) for each, stride in zip(maps, STRIDES, strict=True))
+    finest = torch.cat([on_grid(each, grids[0]) for each in maps])
+    mixed = torch.einsum("ij,jyx->iyx", mixing, finest).split([len(each) for each in maps])
+    return tuple(_measured(each.cpu().numpy(), STRIDES[0]) for each in mixed)
+
+
+def on_grid(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Maps (token, y, x) of shares on a finer grid, each still of the same sum: a cell is spread over those inside."""
+    fine = F.interpolate(maps[None], grid, mode="nearest-exact")[0]
+    return fine * (maps.sum((1, 2)) / fine.sum((1, 2)))[:, None, None]
+
+
+def _measured(maps: FloatArray, stride: int = STRIDE) -> TokenMaps:
     """Entropy, localness and spread of maps (token, gy, gx), each summing to 1."""
     cells = maps.reshape(len(maps), -1).astype(np.float64)
     cells /= cells.sum(axis=1, keepdims=True)  # rows of float32 sum to 1 but for rounding
@@ -128,5 +160,6 @@ def _measured(maps: FloatArray) -> TokenMaps:
         entropy,
         entropy / max(np.log(cells.shape[1]), 1e-12),
         np.sum(cells * near, axis=1),
-        STRIDE * np.sum(cells * apart, axis=1),
+        stride * np.sum(cells * apart, axis=1),
+        stride,
     )

@@ -13,7 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from .. import __version__, preprocess
 from ..figures.colours import NO_DATA, SIGNED_MAP, SKY_MAP, UNSIGNED_MAP, SkyView
+from ..figures.sky import OUTLINE
 from ..overlays import Placed
+from ..overlays.shapes import Drawn
 from ..schema import Cutout, Explanation
 from . import picture
 from .fits import ascii_text
@@ -59,6 +61,10 @@ def png_bytes(
             picture.Panel(title, panel, window, (low, high), name, explanation.unit)
             for title, panel in zip(explanation.titles, maps, strict=True)
         ]
+    if explanation.outline is not None:
+        height, width = window.shape
+        y, x = explanation.outline.T * [[height], [width]] + [[window.y0 - 0.5], [window.x0 - 0.5]]
+        layers = (*layers, Placed("outline", (Drawn(y, x, "", OUTLINE),), ""))
     parts = [(drawn := picture.drawn(cutout, panels, window, view, layers))[0]]
     if not on_axes:
         tiles = [

@@ -89,6 +89,13 @@ def outline(frame: Frame, window: Window, colour: str) -> Trace:
     return _line([left, right, right, left, left], [bottom, bottom, top, top, bottom], style)
 
 
+def over_field(frame: Frame, window: Window, line: NDArray[Any], colour: str) -> Trace:
+    """A line (n, 2) of y and x from 0 to 1 over a window, also beyond it."""
+    bottom, top, left, right = frame.extent(window)
+    y, x = bottom + (top - bottom) * line[:, 0], left + (right - left) * line[:, 1]
+    return _line(x, y, {"color": colour, "width": 2.2})
+
+
 def compass(frame: Frame, box: Box, colour: str, panel: int) -> list[dict[str, Any]]:
     """Annotations: arrows to north and east in the upper right corner, none without an orientation.
 

@@ -19,6 +19,7 @@ from .raster import Span
 
 Panel = Literal["sky", "seen", "explanation"]
 IN_COLOUR = "in colour, each channel 0 to 1: no scale"
+OUTLINE = "#4de1c1"
 Contours = Literal["none", "explanation over sky", "sky over explanation"]
 
 
@@ -84,6 +85,8 @@ def sky_panels(
             assert explanation is not None and window is not None
             part = _explanation(cutout, view, span, explanation, overlay, axes, window)
             title = explanation.titles[overlay.panel]
+        if name != "seen" and window is not None and explanation is not None and explanation.outline is not None:
+            part.append(marks.over_field(axes, window, explanation.outline, OUTLINE))
         suffix = "" if number == 1 else str(number)
         for trace in part:
             trace["xaxis"], trace["yaxis"] = f"x{suffix}", f"y{suffix}"

@@ -48,7 +48,7 @@ class FeatureMap:
 
 def supports(model: nn.Module) -> tuple[bool, str]:
     """Does the model have a layer over image positions, and if not why (one sentence)."""
-    if is_fronted(model):
+    if is_fronted(model) or getattr(model, "turns_input", False):
         return False, OFF
     spatial = (nn.Conv2d, nn.BatchNorm2d)
     if hasattr(model, "patch_embed") or any(isinstance(module, spatial) for module in model.modules()):

@@ -12,6 +12,9 @@ from ..schema import ArchiveError, Cutout
 from .shapes import Array, Catalogue, Drawn, OverlayError, Placed, nearest, sentence
 
 MOST_ROWS = 500_000
+CLASS_UCDS = ("src.class", "src.morph.type", "src.morph")
+CLASSES = ("class", "label", "morphology", "classification", "source_class", "source_type", "main_type", "type")
+"""Names of a column that says what a source is."""
 
 
 def read(content: bytes, name: str) -> Catalogue:
@@ -42,7 +45,11 @@ def read(content: bytes, name: str) -> Catalogue:
         lon[words], lat[words] = places.ra.deg, places.dec.deg
     known = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0)
     column = tabular.pick(table, "", ("meta.id;meta.main",), tabular.NAME, name)
-    labels = [tabular.text(value) for value in column.values] if column is not None else [""] * len(lon)
+    kind = tabular.pick(table, "", CLASS_UCDS, CLASSES, name)
+    names, kinds = (
+        [""] * len(lon) if each is None else [tabular.text(value) for value in each.values] for each in (column, kind)
+    )
+    labels = [" · ".join(filter(None, dict.fromkeys(both))) for both in zip(names, kinds, strict=True)]
     left_out = int((~known).sum())
     notes = (f"{left_out:,} rows of {name} have no position and are left out.",) if left_out else ()
     kept = np.flatnonzero(known)

@@ -71,6 +71,7 @@ class Drawn:
     label: str
     colour: str
     excluded: bool = False
+    bold: bool = False
 
     @property
     def is_point(self) -> bool:

@@ -145,6 +145,8 @@ class Explanation:
     """False where a map belongs to the model alone (offsets, filters): it has no place on the sky."""
     unit: str = "relevance, arbitrary unit"
     """What the values are, for the colour bar: "share of attention", "change of the logit", ..."""
+    outline: FloatArray | None = None
+    """A line (n, 2) over maps and sky: y and x from 0 to 1 over the field of view, beyond it where it leaves that."""
 
     def __post_init__(self) -> None:
         if self.maps.ndim != 3 or self.maps.shape[0] != len(self.titles):

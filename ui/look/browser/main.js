@@ -10,7 +10,7 @@ const HIDDEN = `[data-sky-axes] :is(.xaxislayer-above, .yaxislayer-above, .g-xti
   { visibility: hidden }`
 const TYPING = "input, textarea, select, [contenteditable=true], [role=combobox]"
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   parentElement.skyStop?.()
   const grid = data.ra ? { n: data.n, box: data.box, nodes: vectors(data.ra, data.dec) } : null
   const line = parentElement.querySelector(".place")
@@ -120,6 +120,26 @@ export default function ({ parentElement, data, setStateValue }) {
     line.textContent = STEPS[step] ? `Blinking: ${STEPS[step]}` : data.hint
   }
 
+  // A click that is no drag and no second one: the place under it, on the axes of the panels
+  let pressed = null, waiting = 0
+  const press = event => { pressed = { x: event.clientX, y: event.clientY, on: event.target } }
+  const click = event => {
+    clearTimeout(waiting)
+    if (!data.clicks || event.button || event.detail > 1 || !pressed || pressed.on.closest?.(".shapelayer, .modebar, .updatemenu-container")) return
+    if (Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 3) return
+    const plot = plots().find(each => each.contains(pressed.on))
+    if (!plot) return
+    const box = plot.getBoundingClientRect(), layout = plot._fullLayout
+    for (const number of panelNumbers(layout)) {
+      const xaxis = layout[`xaxis${number}`], yaxis = layout[`yaxis${number}`]
+      const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset
+      if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) continue
+      const place = { file: data.file, x: xaxis.p2d(x), y: yaxis.p2d(y), more: event.shiftKey || event.ctrlKey || event.metaKey }
+      waiting = setTimeout(() => stopped || setTriggerValue("picked", place), 300)
+      return
+    }
+  }
+
   const shapesOf = plot => (plot.layout.shapes ?? []).filter(each => ["rect", "circle"].includes(each.type))
     .map(({ type, x0, x1, y0, y1 }) => ({ type, x0, x1, y0, y1 }))
   const release = () => setTimeout(() => {  // plotly's own listeners come first
@@ -137,12 +157,16 @@ export default function ({ parentElement, data, setStateValue }) {
   document.addEventListener("mousemove", move)
   document.addEventListener("keydown", key)
   document.addEventListener("mouseup", release)
+  document.addEventListener("mousedown", press, true)
+  document.addEventListener("mouseup", click)
   requestAnimationFrame(follow)
   parentElement.skyStop = () => {
     stopped = true
     document.removeEventListener("mousemove", move)
     document.removeEventListener("keydown", key)
     document.removeEventListener("mouseup", release)
+    document.removeEventListener("mousedown", press, true)
+    document.removeEventListener("mouseup", click)
   }
   return parentElement.skyStop
 }

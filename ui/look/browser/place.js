@@ -11,15 +11,18 @@ export const vectors = (ra, dec) => ra.map((a, i) => {
   return [c * Math.cos(a * RAD), c * Math.sin(a * RAD), Math.sin(dec[i] * RAD)]
 })
 
-// RA (0 to 360) and Dec in degrees at a place of the axes, null beyond the image; grid: {n, box, nodes}
+// RA (0 to 360) and Dec in degrees at a place of the axes; grid: {n, box, nodes}. A field may be much wider than a small
+// image: far beyond its edge the place follows from its four corners, and is null some 20 degrees away.
 export const at = (grid, y, x) => {
   const n = grid.n, [y0, y1, x0, x1] = grid.box
   const v = (y - y0) / (y1 - y0) * (n - 1), u = (x - x0) / (x1 - x0) * (n - 1), slack = 0.25 * (n - 1)
-  if (!(v >= -slack && v <= n - 1 + slack && u >= -slack && u <= n - 1 + slack)) return null
-  const i = Math.max(0, Math.min(Math.floor(v), n - 2)), j = Math.max(0, Math.min(Math.floor(u), n - 2))
-  const b = v - i, a = u - j, f = grid.nodes, k = i * n + j
-  const [X, Y, Z] = [0, 1, 2].map(c =>
-    (1 - b) * ((1 - a) * f[k][c] + a * f[k + 1][c]) + b * ((1 - a) * f[k + n][c] + a * f[k + n + 1][c]))
+  if (!Number.isFinite(v) || !Number.isFinite(u)) return null
+  const far = v < -slack || v > n - 1 + slack || u < -slack || u > n - 1 + slack, step = far ? n - 1 : 1
+  const i = far ? 0 : Math.max(0, Math.min(Math.floor(v), n - 2)), j = far ? 0 : Math.max(0, Math.min(Math.floor(u), n - 2))
+  const b = (v - i) / step, a = (u - j) / step, f = grid.nodes, k = i * n + j, up = step * n
+  const [X, Y, Z] = [0, 1, 2].map(c => (1 - b) * ((1 - a) * f[k][c] + a * f[k + step][c])
+    + b * ((1 - a) * f[k + up][c] + a * f[k + up + step][c]))
+  if (far && Math.hypot(X, Y, Z) > 1.06) return null
   const ra = Math.atan2(Y, X) / RAD, dec = Math.atan2(Z, Math.hypot(X, Y)) / RAD
   return Number.isFinite(ra) && Number.isFinite(dec) ? [(ra + 360) % 360, dec] : null
 }
