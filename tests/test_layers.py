@@ -57,7 +57,6 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("d4_resnet", {}, ("stages", "channels first", 0, (4, 6))),
     ("conv_stem_vit_mini", {"img_size": 64}, ("blocks", "tokens", 0, (8, 8))),
     ("deeplense_cnn", {"img_size": 64}, ("features", "channels first", 0, (3, 3))),
-    ("stn_cnn", {"img_size": 64}, ("features", "channels first", 0, (13, 13))),
     ("tnt_s_patch16_224", {"img_size": (64, 64), "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 4))),
     ("tnt_s_patch16_224", {"img_size": (64, 96), "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 6))),
     # Behind its class attention a head on the patches takes the largest logit: one patch.
@@ -80,7 +79,6 @@ SQUARE = {
     "vlass_vision_cnn": 64,
     "conv_stem_vit_mini": 64,
     "deeplense_cnn": 64,
-    "stn_cnn": 64,
     "vt_resnet18": 64,
     "vt_r50": 64,
     "volo_d1_224": 64,

@@ -133,7 +133,7 @@ def test_the_outline_is_drawn_on_the_sky_and_in_the_picture() -> None:
     line = warp.corners(np.array([[0.5, 0.0, 0.5], [0.0, 0.5, -0.5]]))  # the lower right quarter
     found = Explanation(np.ones((1, 8, 8), np.float32), ("a",), False, "a.", outline=line)
     figure = sky_panels(cutout, SkyView(), window=window, explanation=found, show=("sky", "explanation"))
-    drawn = [trace for trace in figure.data if trace.line.color == OUTLINE]
+    drawn = [trace for trace in figure.data if trace.type == "scatter" and trace.line.color == OUTLINE]
     assert [trace.xaxis for trace in drawn] == ["x", "x2"]
     axes = frame(cutout)
     bottom, top, left, right = axes.extent(Window(10, 30, 40, 60))
