@@ -168,4 +168,4 @@ def test_tokens_of_a_pyramid_are_those_of_its_levels() -> None:
     expected = np.einsum("ij,jyx->iyx", got[0].numpy(), fine)
     np.testing.assert_allclose(np.concatenate([each.maps for each in after]), expected, atol=1e-6)
     found = EXPLAINERS["token_maps"].explain(network, X, 0, tokenizer=1)
-    assert found.titles[1] == "Token 1, tokenizer 2 of 4 (level 1/8)" and found.maps.shape == (9, 8, 12)
+    assert found.titles[1] == "Token 1, level 1/8" and found.maps.shape == (9, 8, 12)

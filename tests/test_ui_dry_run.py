@@ -90,7 +90,7 @@ def test_a_check_is_given_the_whole_configuration_as_yaml(tmp_path: Path, monkey
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     config = RunConfig(data_dir="/data/\u00e9t\u00e9: '#1' \"two\"\nlines", learning_rate=3e-4)
-    check = dry_run._started(config)
+    check = dry_run._started(config, dry_run.WHOLE)
     check.process.wait()
     assert recipes.from_yaml((Path(check.folder.name) / "out").read_text(encoding="utf-8")) == config
     assert (Path(check.folder.name) / "err").read_text() == "-m train check --json --config -\n"

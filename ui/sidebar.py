@@ -16,7 +16,7 @@ from vlass_explorer.cutouts import FORMATS
 from vlass_explorer.schema import Checkpoint, Cutout, CutoutError, ExplorerError, Prediction, Window
 
 from . import boundary, loaders, settings, state
-from .text import plain
+from .text import plain, shortened
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _take(dropped: Sequence[UploadedFile]) -> None:
 
 
 def _label(entry: state.Entry) -> str:
-    return f"{entry.label} (simulated example)" if entry.kind == "example" else entry.label
+    return f"{entry.label} (simulated example)" if entry.kind == "example" else shortened(entry.label, 42)
 
 
 def _follow_link(cards: list[Checkpoint]) -> None:

@@ -12,19 +12,19 @@ from vlass_explorer import validity
 from vlass_explorer.schema import Checkpoint, CutoutError, ExplorerError
 
 from .. import loaders, state
-from ..text import plain, shortened
+from ..text import plain
 
 VERDICTS = {"ok": "valid", "caution": "caution", "outside": "outside"}
 PROBLEMS = "files_problems"
 """Session key: sentences on the files that could not be read in the last run of the page, by key."""
-LINE = 15
-"""Characters of a line of the column of names."""
+MOST = 15
+"""Characters that fit the column of names."""
 COLUMNS = {
-    "picture": st.column_config.ImageColumn("", width=44),
-    "name": st.column_config.TextColumn("File", width=110),
-    "label": st.column_config.TextColumn("Label", width=56),
-    "score": st.column_config.NumberColumn("Score", format="%.2f", width=46, help="Softmax score of the label"),
-    "validity": st.column_config.TextColumn("Validity", width=54),
+    "picture": st.column_config.ImageColumn("", width=42),
+    "name": st.column_config.TextColumn("File", width=104),
+    "label": st.column_config.TextColumn("Label", width=60),
+    "score": st.column_config.NumberColumn("Score", format="%.2f", width=42, help="Softmax score of the label"),
+    "validity": st.column_config.TextColumn("Validity", width=58),
 }
 
 
@@ -39,7 +39,7 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     rows, problems = [], {}
     for count, entry in enumerate(files, start=1):
         row, problem = _row(entry, state.reading(entry), card)
-        rows.append({"name": in_two_lines(entry.label), **row})
+        rows.append({"name": short(entry.label), **row})
         if problem:
             problems[entry.key] = f"{entry.label}: {problem}"
         if count % 10 == 0 and len(files) > 20:
@@ -61,14 +61,13 @@ def draw(card: Checkpoint | None) -> dict[str, str]:
     return problems
 
 
-def in_two_lines(name: str) -> str:
-    """A long name in two lines of one column, broken behind a separator; the middle of a very long one left out."""
-    if len(name) <= LINE:
+def short(name: str) -> str:
+    """A name that fits the column: a long one without its suffix and its middle, for names differ at their ends."""
+    if len(name) <= MOST:
         return name
-    text = shortened(name, 2 * LINE)
-    ends = [place for place in range(len(text) - LINE, LINE + 1) if text[place - 1] in "_.+- "]
-    at = ends[-1] if ends else min(LINE, len(text))
-    return f"{text[:at]}\n{text[at:]}"
+    stem = name.split(".fits")[0] if ".fits" in name else name.rpartition(".")[0] or name
+    half = (MOST - 1) // 2
+    return stem if len(stem) <= MOST else f"{stem[:half]}…{stem[-half:]}"
 
 
 def problems_before() -> dict[str, str]:

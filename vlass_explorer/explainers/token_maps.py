@@ -76,7 +76,7 @@ def explain(
         raise UnsupportedError(f"There is no token {token}: this model has {count}, counted from 0.")
     which = f"tokenizer {range(len(every))[tokenizer] + 1} of {len(every)}"
     if isinstance(model, VtFpn):
-        which += f" (level 1/{STRIDES[tokenizer]})"
+        which = f"level 1/{STRIDES[tokenizer]}"
     chosen = slice(None) if token is None else slice(token, token + 1)
     titles = [f"Token {number + 1}, {which}" for number in range(count)][chosen]
     maps = found.maps[chosen]
