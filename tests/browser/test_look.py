@@ -61,4 +61,4 @@ def test_ticks_lie_where_astropy_has_their_values(
                 off = (Angle(text, unit=u.hourangle) - place.ra).wrap_at(180 * u.deg).arcsec * np.cos(place.dec.rad)
             else:
                 off = (Angle(text, unit=u.deg) - place.dec).arcsec
-            assert abs(off) < 0.05, (edge, each, place)
+            assert abs(off) < (0.05 if part <= 1 else 0.15), (edge, each, place)
