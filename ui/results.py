@@ -186,13 +186,7 @@ def mask_report(report: MaskReport) -> None:
     shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(PIXEL_COLUMNS.values())[:-1]}
     shown["Pixels"] = st.column_config.NumberColumn(format="localized")
     table = table.rename_axis("Class").reset_index()
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config=shown,
-        placeholder="–",
-        alt="IoU, precision, recall and boundary F1 of each class",
-    )
+    st.dataframe(table, hide_index=True, column_config=shown, placeholder="–", alt="IoU and boundary F1 of each class")
     if report.worst:
         worst = [f"{plain(one.name)} ({one.mean_iou:.2f})" for one in report.worst[:5]]
         st.caption(f"Images with the lowest mean IoU: {', '.join(worst)}.")
@@ -253,13 +247,7 @@ def report(report: Report, key: str, open_cell: Callable[[int, int], None] | Non
         table = table.rename_axis("Class").reset_index()
         shown = {name: st.column_config.NumberColumn(format="%.3f") for name in list(COLUMNS.values())[:-1]}
         shown["Cutouts"] = st.column_config.NumberColumn(format="%d")
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config=shown,
-            placeholder="–",
-            alt="Precision, recall, F1 and AUROC of each class",
-        )
+        st.dataframe(table, hide_index=True, column_config=shown, placeholder="–", alt="Figures of each class")
     if not report.roc and not report.reliability:
         st.caption("This card holds no curves: evaluate the checkpoint again to draw ROC and reliability.")
         return
