@@ -115,3 +115,13 @@ def test_the_command_line_says_it(kept: tuple[Checkpoint, Path], capsys: pytest.
     assert all(sentence in capsys.readouterr().out for sentence in found.sentences[:1])
     assert main([*asking, "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith(",how sure")
+
+
+def test_classes_without_a_labelled_cutout_are_named(kept: tuple[Checkpoint, Path]) -> None:
+    card, folder = kept
+    cutout = cutouts.read(sorted(folder.glob("long/*.npy"))[0])
+    (native,) = calibration.read(card)
+    label = asked(card, cutout).prediction.label
+    counts = tuple(40 if name == label else 0 for name in native.label_names)
+    found = asked(card, cutout, calibrations=(replace(native, counts=counts),))
+    assert f", if it is {label}. Such numbers were off" in found.sentences[0]

@@ -40,7 +40,7 @@ def test_explore_says_line_by_line_what_is_off(place: Path) -> None:
     assert "**Calibrated probability**: off. Not calibrated: nothing was fitted to this checkpoint's scores." in said
     assert "**Like the training data**: off. Nothing was kept of what its training cutouts look like" in said
     assert "**Turned and mirrored**: " in said and " of 8 views, score " in said
-    assert "**When it would change its mind**: not asked" in said
+    assert "**When it would change its mind**: not asked yet" in said
 
 
 def test_a_button_calibrates_and_explore_then_has_it(place: Path) -> None:

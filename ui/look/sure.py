@@ -71,7 +71,7 @@ def _read_reference(card: Checkpoint) -> calibration.Reference | CheckpointError
 def _flips(card: Checkpoint, cutout: Cutout) -> str:
     """What the flip curves say, where they were asked for."""
     if not st.session_state.get("flips"):
-        return "When it would change its mind: not asked; the switch is below the maps."
+        return "When it would change its mind: not asked yet; the switch with these words asks."
     try:
         found: flips.Flips = loaders.remembered(
             "flips", card, cutout, (), lambda: flips.measure(loaders.model(card), card, cutout)

@@ -52,9 +52,11 @@ class Sure:
         found, known = self.calibrated, self.calibrated.calibration
         where = " at the training data's beam" if self.is_matched else ""
         best, held = int(np.argmax(found.scores)), known.covered["all"]
+        names = [name for name, count in zip(known.label_names, known.counts, strict=True) if count]
+        given = "" if len(names) == len(known.label_names) else f", if it is {' or '.join(names)}"
         return (
-            f"Calibrated probability{where}: {found.label_names[best]} {found.scores[best]:.2f}. Such numbers were off "
-            f"by {known.after.equal_mass:.3f} on average ({known.words}).",
+            f"Calibrated probability{where}: {found.label_names[best]} {found.scores[best]:.2f}{given}. "
+            f"Such numbers were off by {known.after.equal_mass:.3f} on average ({known.words}).",
             f"Prediction set{where}: {found.words}; measured: {held.hits / held.count:.0%} of {held.count:,}.",
         )
 
