@@ -226,3 +226,34 @@ def test_terms_of_the_pair_are_kept(cards: dict[str, Any]) -> None:
     assert cutout.wcs is not None
     pixels = np.array([[0, 0], [99, 0], [10, 77]])
     np.testing.assert_allclose(cutout.wcs.all_pix2world(pixels, 0), reference.all_pix2world(pixels, 0), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("types", "more", "frame_of"),
+    [
+        (("RA---SIN", "DEC--SIN"), {"RADESYS": "ICRS"}, "icrs"),
+        (("DEC--SIN", "RA---SIN"), {"RADESYS": "ICRS"}, "icrs"),
+        (("RA---TAN", "DEC--TAN"), {"RADESYS": "FK5", "EQUINOX": 2000.0}, "fk5"),
+        (("GLON-SIN", "GLAT-SIN"), {}, "galactic"),
+    ],
+)
+def test_places_in_icrs_are_those_of_astropy(types: tuple[str, str], more: dict[str, Any], frame_of: str) -> None:
+    wcs = WCS(
+        {
+            "CTYPE1": types[0],
+            "CTYPE2": types[1],
+            "CRVAL1": 0.001,
+            "CRVAL2": 0.002,
+            "CDELT1": -5e-4,
+            "CDELT2": 5e-4,
+            "CRPIX1": 5.0,
+            "CRPIX2": 5.0,
+            **more,
+        }
+    )  # on both sides of RA 0 and of the equator
+    for y, x in ((0.0, 0.0), (9.0, 2.0), (4.0, 4.0)):
+        sky = wcs.pixel_to_world(x, y)
+        assert sky.frame.name == frame_of
+        assert cutouts.icrs(wcs, y, x) == (float(sky.icrs.ra.deg), float(sky.icrs.dec.deg))
+    far = WCS({"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN", "CDELT1": 30.0, "CDELT2": 30.0, "RADESYS": "ICRS"})
+    assert cutouts.icrs(far, 99.0, 99.0) is None
