@@ -7,7 +7,6 @@ was at; its shard is begun again, three times at most.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import threading
@@ -80,10 +79,7 @@ def _begin(parent: int) -> None:
     """One thread a process, and no process outlives the one that began it, even where that one is killed."""
     import torch  # here and not above: the process that hands out work needs none
 
-    from . import shard  # noqa: F401  for the same reason
-
     torch.set_num_threads(1)
-    gc.freeze()  # what the imports made stays: looking through it again and again takes a tenth of the time
 
     def watch() -> None:
         while os.getppid() == parent:
