@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -172,6 +172,13 @@ def report(tally: Tally, label_names: tuple[str, ...], names: list[str], *, seed
     )
 
 
+def source_iou(confusion: Sequence[Sequence[int]]) -> float:
+    """Intersection over union of all classes but the first, taken as one; NaN where neither has any."""
+    table = np.asarray(confusion, np.float64)
+    union = table.sum() - table[0, 0]
+    return float(table[1:, 1:].sum() / union) if union else math.nan
+
+
 def read(values: Mapping[str, Any]) -> MaskReport:
     """A report from the plain values of a card or of report.json; null is NaN, unknown keys are left out.
 
@@ -213,6 +220,9 @@ def lines(found: MaskReport) -> Iterator[str]:
     beam = "no beam is known" if found.tolerance is None else f"within one beam, {found.tolerance:.2f} pixels"
     edges = "none" if math.isnan(found.boundary_f1) else f"{found.boundary_f1:.4f}"
     yield f"pixels    {found.pixel_accuracy:.4f} right   boundary F1 {edges} ({beam})   loss {found.loss:.4f}"
+    if found.confusion and len(found.label_names) > 2:
+        together = source_iou(found.confusion)
+        yield f"source    IoU {together:.4f}, all classes but {found.label_names[0]} taken together"
     for name, numbers in found.per_class.items():
         shown = "  ".join(f"{key} {value:.3f}" for key, value in numbers.items() if key != "support")
         yield f"{name:>16}  {shown}  pixels {int(numbers['support'])}"
