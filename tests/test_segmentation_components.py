@@ -14,7 +14,7 @@ from vlass_explorer.datasets import pixel_labels
 from vlass_explorer.datasets.items import array_cutout
 from vlass_explorer.schema import IGNORE, Cutout, InputError, InputSpec
 from vlass_explorer.segmentation import Pieces, Segmentation
-from vlass_explorer.segmentation.segmenting import starts
+from vlass_explorer.segmentation.tiling import starts
 
 NAMES = ("background", "lobe", "jet", "artefact")
 SPEC = InputSpec(stretch="linear", field_of_view_pixels=20, img_size=20, normalisation="none", mean=(0.1,), std=(2.0,))

@@ -91,6 +91,10 @@ STRETCHES: dict[str, Stretch] = {
 }
 
 
+BY_PIXEL = frozenset({"sqrt", "first_png", "mirabest", "asinh", "linear"})
+"""Stretches that make of each pixel what it is whatever the others are."""
+
+
 def require_rms(rms: float | None, stretch: str) -> float:
     """The rms, or InputError where the noise was clipped away before the file was written."""
     if rms is None:
@@ -133,16 +137,17 @@ def window(cutout: Cutout, spec: InputSpec) -> Window:
     return Window(y0, y0 + height, x0, x0 + width)
 
 
-def stretched(cutout: Cutout, spec: InputSpec) -> Image:
+def stretched(cutout: Cutout, spec: InputSpec, rows: slice = slice(None)) -> Image:
     """Whole cutout (ny, nx) after the stretch, float32, writable; NaN and infinite pixels are NaN.
 
-    Its three channels (3, ny, nx) where the model takes colour and the cutout has it.
+    Its three channels (3, ny, nx) where the model takes colour and the cutout has it. ``rows``: these alone, which is
+    right for the stretches of ``BY_PIXEL``.
 
     Raises InputError for an unknown stretch, or one that needs an rms where the cutout has none.
     """
     apply = stretch_of(spec)
     factor = unit_factor(cutout, spec)
-    pixels = cutout.pixels if cutout.colour is None or not spec.colour else cutout.colour
+    pixels = (cutout.pixels if cutout.colour is None or not spec.colour else cutout.colour)[..., rows, :]
     image = np.where(np.isfinite(pixels), pixels, np.float32(np.nan)) * np.float32(factor)
     rms = None if cutout.noise is None else float(cutout.noise.rms) * factor
     return apply(image, rms, spec).astype(np.float32, copy=False)

@@ -186,7 +186,10 @@ def _usage(card: Checkpoint) -> str:
         f'card = checkpoints.find("{card.name}")',
         "model = checkpoints.load(card)",
         *(
-            ["found = segmentation.segment(model, card.input_spec, cutout)  # from vlass_explorer import segmentation"]
+            [
+                "from vlass_explorer import segmentation",
+                "found = segmentation.segment(model, card.input_spec, card.label_names, cutout)",
+            ]
             if card.task == "segmentation"
             else []
         ),

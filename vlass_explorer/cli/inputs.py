@@ -64,13 +64,16 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     )
 
 
-def opened(file: str, args: argparse.Namespace) -> Cutout:
-    """The cutout of a file, with the survey's noise where --survey-noise asks for it; raises CutoutError."""
+def opened(file: str, args: argparse.Namespace, **more: Any) -> Cutout:
+    """The cutout of a file, with the survey's noise where --survey-noise asks for it; raises CutoutError.
+
+    ``more`` are further options of ``cutouts.read``.
+    """
     if not args.survey_noise:
-        return cutouts.read(Path(file), **reading(args))
+        return cutouts.read(Path(file), **reading(args), **more)
     from ..archives import survey_noise
 
-    return survey_noise.read(Path(file), **reading(args))
+    return survey_noise.read(Path(file), **reading(args), **more)
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

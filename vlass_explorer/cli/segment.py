@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .. import checkpoints, devices
+from .. import checkpoints, cutouts, devices
 from ..checkpoints import tasks
 from ..schema import ExplorerError, InputError
 from . import inputs
 from .terminal import FAILED, complain, progress, say, shown
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from ..schema import Checkpoint, Cutout
     from ..segmentation import Fluxes
 
 TABLES = (".csv", ".vot", ".parquet", ".fits")
+MANY_TILES, MOST_TILES = 1000, 20_000
+"""Of one image: from how many on their time is told before they begin, and how many are made unless asked for more."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +37,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     command.add_argument(
         "--leave-out", type=_numbers, metavar="N,N", help="components that are part of no sum (default: artefacts)"
+    )
+    command.add_argument(
+        "--fields", type=int, default=1, metavar="N", help="a tile shows N by N fields of view at once (default: 1)"
+    )
+    command.add_argument(
+        "--most-tiles",
+        type=int,
+        default=MOST_TILES,
+        metavar="N",
+        help="refuse images that take more (default: %(default)s)",
     )
     command.add_argument("--json", action="store_true", help="print components and sums, one object a file and line")
     command.set_defaults(run=run)
@@ -55,13 +72,18 @@ def run(args: argparse.Namespace) -> int:
     taken: set[str] = set()
     for file in progress(files, len(files)):
         try:
-            cutout = inputs.opened(file, args)
-            found = segmentation.segment(model, card.input_spec, card.label_names, cutout, device=device)
+            cutout = inputs.opened(file, args, most_pixels=cutouts.MOSAIC_PIXELS)
+            _foretell(file, cutout, card, model, device, args)
+            found = segmentation.segment(
+                model, card.input_spec, card.label_names, cutout, device=device, fields=args.fields
+            )
             pieces = segmentation.decided(segmentation.find(cutout, found), joined=args.join, left_out=args.leave_out)
             measured = segmentation.fluxes(cutout, pieces)
             stem = export.unique_stem(cutout.name, taken)
-            contents = {
-                f"{stem}.classes.fits": segmented.mask_bytes(cutout, found, pieces, card),
+            contents: dict[str, bytes | Callable[[BinaryIO], None]] = {
+                f"{stem}.classes.fits": partial(
+                    segmented.write_mask, cutout=cutout, found=found, pieces=pieces, card=card
+                ),
                 f"{stem}.components.reg": segmented.regions_bytes(cutout, pieces),
                 f"{stem}.components.crtf": segmented.regions_bytes(cutout, pieces, crtf=True),
                 f"{stem}.components{args.table}": segmented.table_bytes(cutout, measured, args.table),
@@ -85,6 +107,22 @@ def run(args: argparse.Namespace) -> int:
         for name in contents:
             say(shown(str(args.out / name)))
     return FAILED if failed else 0
+
+
+def _foretell(
+    file: str, cutout: Cutout, card: Checkpoint, model: nn.Module, device: str, args: argparse.Namespace
+) -> None:
+    """Say on standard error how many tiles an image takes and for how long; InputError for more than asked for."""
+    from .. import segmentation
+
+    tiles = segmentation.plan(cutout, card.input_spec, args.fields).tiles
+    if tiles < MANY_TILES and tiles <= args.most_tiles:
+        return
+    seconds = tiles * segmentation.pace(model, card.input_spec, device=device, fields=args.fields)
+    told = f"{tiles:,} tiles, about {seconds / 60:.0f} minutes on {device}" if seconds >= 90 else f"{tiles:,} tiles"
+    if tiles > args.most_tiles:
+        raise InputError(f"This image takes {told}: raise --most-tiles, or cut out a part with --position and --size.")
+    complain(f"{told}.", file)
 
 
 def lines(measured: Fluxes) -> list[str]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..foreign import mapped, reason
 from ..measure import noise
 from ..schema import Beam, Cutout, CutoutError, EmptyPlane, Row0
-from . import declared, edges, fits, images
-from .bounds import MAX_FILE_BYTES, check_pixels, check_side, safe_name, size_text, unpacked
+from . import declared, edges, fits, images, mosaics
+from .bounds import MAX_FILE_BYTES, MAX_PIXELS, MOSAIC_PIXELS, check_pixels, check_side, safe_name, size_text, unpacked
 from .extent import extent
 from .names import FORMATS, is_cutout, is_fits
 from .notes import Notes
@@ -22,7 +22,18 @@ from .origin import by_name
 from .raw import Cut, Raw
 from .sky import icrs, region, square_grid, to_pixels
 
-__all__ = ["FORMATS", "extent", "icrs", "is_cutout", "is_fits", "read", "safe_name", "square_grid", "to_pixels"]
+__all__ = [
+    "FORMATS",
+    "MOSAIC_PIXELS",
+    "extent",
+    "icrs",
+    "is_cutout",
+    "is_fits",
+    "read",
+    "safe_name",
+    "square_grid",
+    "to_pixels",
+]
 
 SIMPLE = b"SIMPLE  ="  # the first card of every FITS file
 MAX_HASHED_BYTES = 64 * 2**20  # a larger FITS file on disk is not read whole, and its hash is that of what is read
@@ -43,6 +54,7 @@ def read(
     beam: Beam | None = None,
     survey: str | None = None,
     clip: tuple[float, float] | None = None,
+    most_pixels: int = MAX_PIXELS,
 ) -> Cutout:
     """Read one image from bytes or from a file, by its content, never by its name.
 
@@ -65,6 +77,7 @@ def read(
         beam: beam of a picture or array.
         survey: survey of a picture or array.
         clip: brightness in mJy/beam of black and white in a picture or array of a declared stretch.
+        most_pixels: of a FITS image or a cut of one, beyond which it is refused.
 
     Raises:
         CutoutError: one sentence, without the file's name, on what is wrong and what to do.
@@ -79,7 +92,7 @@ def read(
     path = None if isinstance(source, bytes) else Path(source)
     shown = safe_name(name if name is not None else path.name if path is not None else "")
     data: bytes | Path = _opened(path) if path is not None else _bounded(bytes(source))  # type: ignore[arg-type]
-    raw = _dispatch(data, shown, plane, row0, cut)
+    raw = _dispatch(data, shown, plane, row0, cut, most_pixels)
     if raw.planes > 1 and not np.isfinite(raw.pixels).any():
         raise EmptyPlane(plane, raw.planes)
     options: tuple[object, ...] = (
@@ -132,13 +145,15 @@ def _digest(data: bytes | Path, raw: Raw, options: object) -> str:
         digest = hashlib.sha256(data)
     else:
         digest = hashlib.sha256(repr(sorted(raw.header.items())).encode())
-        digest.update(raw.pixels.tobytes())
+        for rows in mosaics.strips((raw.pixels.shape[0], raw.pixels.shape[1])):
+            digest.update(raw.pixels[rows].tobytes())
+            mosaics.release(raw.pixels)
     if options is not None:
         digest.update(repr(options).encode())
     return digest.hexdigest()
 
 
-def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut: Cut) -> Raw:
+def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut: Cut, most_pixels: int) -> Raw:
     """Hand the content to the reader of its format, told by its first bytes."""
     if isinstance(data, bytes) and data[:2] in (b"\x1f\x8b", b"BZ"):
         data = unpacked(data)
@@ -146,7 +161,7 @@ def _dispatch(data: bytes | Path, name: str, plane: int, row0: Row0 | None, cut:
     if SIMPLE in head:
         if not head.startswith(SIMPLE) or b"\n" in head[:82]:
             raise CutoutError("This is a FITS header saved as text, without pixels: choose the FITS file itself.")
-        return fits.read(data, name, plane, cut)
+        return fits.read(data, name, plane, cut, most_pixels)
     assert isinstance(data, bytes)
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return images.read_picture(data, plane, row0)
@@ -191,19 +206,24 @@ def _finish(
         pixels = pixels[y0:y1, x0:x1]
         raw.colour = None if raw.colour is None else raw.colour[y0:y1, x0:x1]
     check_side(*pixels.shape)
-    pixels = np.array(pixels, dtype=np.float32, order="C")
-    infinite = np.isinf(pixels)
-    if infinite.any():
-        pixels[infinite] = np.nan
-        raw.notes.append(f"{int(infinite.sum()):,} infinite pixels are taken as no data.")
-    raw.notes.extend(check_pixels(pixels))
-    blanked = 0.0 if keep_zeros or raw.colour is not None else _blank_edges(pixels, raw.notes)
+    blanked, measured = 0.0, None
+    if mosaics.is_mapped(pixels):
+        measured = mosaics.checked(pixels, raw.notes)
+    else:
+        pixels = np.array(pixels, dtype=np.float32, order="C")
+        infinite = np.isinf(pixels)
+        if infinite.any():
+            pixels[infinite] = np.nan
+            raw.notes.append(f"{int(infinite.sum()):,} infinite pixels are taken as no data.")
+        raw.notes.extend(check_pixels(pixels))
+        blanked = 0.0 if keep_zeros or raw.colour is not None else _blank_edges(pixels, raw.notes)
     if stretch is not None:
         if raw.colour is not None:
             raise CutoutError("The stretch of a colour picture cannot be undone: declare none, or give a grey one.")
         pixels = declared.linear(pixels, stretch, clip)
         raw.notes[:] = [note for note in raw.notes if note != images.UNKNOWN]
-    measured = noise(pixels)
+    if not mosaics.is_mapped(pixels):
+        measured = noise(pixels)
     if measured is None:
         raw.notes.append(
             "No noise is left to measure: most pixels have one value, as in an image that was clipped or computed."

@@ -15,6 +15,7 @@ from ..schema import CutoutError
 
 MAX_FILE_BYTES = 512 * 2**20  # of a file that is read into memory; a FITS file on disk is mapped and may be larger
 MAX_PIXELS = 4096 * 4096  # of one image in memory, 64 MiB as float32; a VLASS Quick Look image has 3722 x 3722
+MOSAIC_PIXELS = 16384 * 16384  # of a FITS image that is mapped by what goes through it in tiles
 MAX_MOSAIC_SIDE = 16384  # of an image that is cut through a memory map
 MIN_SIDE = 8
 
@@ -51,9 +52,9 @@ def check_pixels(pixels: NDArray[np.float32]) -> list[str]:
         raise CutoutError("Every pixel is empty (NaN): choose a file or a position that holds data.")
     if count < MIN_SIDE * MIN_SIDE:
         raise CutoutError(f"Only {count} pixels hold data; at least {MIN_SIDE} × {MIN_SIDE} are needed.")
-    values = pixels[finite]
-    if values.min() == values.max():
-        raise CutoutError(f"Every pixel has the value {values[0]:g}: there is nothing to see, choose another file.")
+    low, high = np.nanmin(pixels), np.nanmax(pixels)  # none is infinite, and a copy of the rest would be a mosaic
+    if low == high:
+        raise CutoutError(f"Every pixel has the value {low:g}: there is nothing to see, choose another file.")
     if count == pixels.size:
         return []
     share = 100.0 * (1.0 - count / pixels.size)

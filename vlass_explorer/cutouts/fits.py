@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..foreign import mapped
 from ..schema import CutoutError, NeedsPart
-from . import axes, beam_table, beams, doubts, plain, sky, structure, units
+from . import axes, beam_table, beams, doubts, mosaics, plain, sky, structure, units
 from .astropy_notes import collected
 from .bounds import MAX_PIXELS, check_side, size_text
 from .hdus import Image, choose, damaged, inherited, scan
@@ -27,13 +27,13 @@ from .raw import Cut, Raw, plane_index
 SLAB = 2**25  # bytes read at once where the sky axes are not the fastest ones
 
 
-def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
-    """One plane of the first two-dimensional image of a FITS file, or a part of it."""
+def read(source: Path | bytes, name: str, plane: int, cut: Cut, most_pixels: int = MAX_PIXELS) -> Raw:
+    """One plane of the first two-dimensional image of a FITS file, or a part of it, of at most ``most_pixels``."""
     notes = Notes()
     if isinstance(source, bytes) and (found := plain.read(source)) is not None:
         image = choose([Image(found, 0, f"{found.name} 0", found.section.shape)], [], notes)
         with collected(notes):
-            return _load(image, (), name, plane, cut, len(source), notes)
+            return _load(image, (), name, plane, cut, len(source), notes, most_pixels)
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     stream = source if isinstance(source, Path) else BytesIO(source)
     with source.open("rb") if isinstance(source, Path) else BytesIO(source) as whole:
@@ -45,10 +45,12 @@ def read(source: Path | bytes, name: str, plane: int, cut: Cut) -> Raw:
             opened = fits.open(stream, memmap=False, uint=False)
         with opened:
             image = choose(*scan(opened), notes)
-            return _load(image, opened, name, plane, cut, size, notes)
+            return _load(image, opened, name, plane, cut, size, notes, most_pixels)
 
 
-def _load(image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, size: int, notes: Notes) -> Raw:
+def _load(
+    image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, size: int, notes: Notes, most_pixels: int
+) -> Raw:
     check_side(*image.size)
     lead = plane_index(image.lead, plane, notes)
     key: list[Any] = list(lead)
@@ -64,7 +66,7 @@ def _load(image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, si
         y0, y1, x0, x1 = sky.region(cut, wcs, image.size)
         notes.append(f"Cut from an image of {image.size[1]} × {image.size[0]} pixels; the noise is that of the cut.")
     pixels = y1 - y0, x1 - x0
-    if pixels[0] * pixels[1] > MAX_PIXELS:
+    if pixels[0] * pixels[1] > most_pixels:
         text = f"{pixels[1]:,} × {pixels[0]:,} pixels"
         raise NeedsPart(
             f"A cut of {text} is too large: choose a smaller one."
@@ -73,9 +75,10 @@ def _load(image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, si
         )
     inner = max(y0, 0), min(y1, image.size[0]), max(x0, 0), min(x1, image.size[1])
     key[y], key[x] = slice(inner[0], inner[1]), slice(inner[2], inner[3])
-    part = _pixels(image, key)
+    part = _mosaic(image, key, inner) if pixels[0] * pixels[1] > MAX_PIXELS else _pixels(image, key)
     if part.shape != pixels:
-        whole = np.full(pixels, np.nan, np.float32)
+        whole = mosaics.zeros(pixels, np.float32)
+        whole.fill(np.nan)
         whole[inner[0] - y0 : inner[1] - y0, inner[2] - x0 : inner[3] - x0] = part
         part = whole
         notes.append("The cut reaches beyond the image; what lies outside has no data.")
@@ -84,7 +87,9 @@ def _load(image: Image, hdus: Sequence[Any], name: str, plane: int, cut: Cut, si
 
     unit, factor = units.read(header, notes)
     if factor != 1.0:
-        part *= np.float32(factor)
+        for rows in mosaics.strips(pixels):
+            part[rows] *= np.float32(factor)
+            mosaics.release(part)
     shown = axes.plane(header, image.places(lead), image.places(image.lead), notes)
     where = origin(name, header, unit, shown, notes, shown=_shown_types(image))
     if shown.stokes in ("Q", "U", "V"):
@@ -163,6 +168,18 @@ def _pixels(image: Image, key: list[Any]) -> NDArray[np.float32]:
         whole[y] = slice(start, min(start + step, rows.stop))
         parts.append(_section(image, tuple(whole))[(slice(None), *inner[1:])])
     return np.concatenate(parts)
+
+
+def _mosaic(image: Image, key: list[Any], inner: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """A part too large for memory, read a strip of rows at a time into a mapped array."""
+    (y, _), (y0, y1, x0, x1) = image.axes, inner
+    whole = mosaics.zeros((y1 - y0, x1 - x0), np.float32)
+    for rows in mosaics.strips(whole.shape):
+        some = list(key)
+        some[y] = slice(y0 + rows.start, y0 + rows.stop)
+        whole[rows] = _pixels(image, some)
+        mosaics.release(whole)
+    return whole
 
 
 def _section(image: Image, key: tuple[Any, ...]) -> NDArray[np.float32]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from ..cutouts import names
 from ..schema import Cutout, Explanation, InputError
@@ -33,11 +35,18 @@ def unique_stem(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all, in place of one of its name; InputError where that cannot be."""
+def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+    """Write a file as a whole or not at all, in place of one of its name; InputError where that cannot be.
+
+    What is too large for memory is a function that writes it into the opened file.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as stream:
+            if callable(content):
+                content(stream)
+            else:
+                stream.write(content)
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); make room or name another.") from error

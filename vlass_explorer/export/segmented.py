@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..cutouts import places
+from ..cutouts import mosaics, places
 from ..schema import IGNORE, Checkpoint, Cutout
 from ..schema.columns import Cell, Column
 from ..segmentation import Component, Fluxes, Pieces, Segmentation
@@ -20,6 +20,7 @@ from .fits import ascii_text, has_tables, wcs_keywords
 
 COLOURS = ("white", "cyan", "orange", "magenta", "red", "green", "yellow")
 """Of the classes in region files, in turn."""
+FITS_BLOCK = 2880
 COLUMNS = (
     Column("component", "int", "meta.id", "Number of the component, from 1; none for remainder and total"),
     Column("class", "text", "src.class", "Class of its pixels, or remainder (what no component holds), or total"),
@@ -67,6 +68,13 @@ def _component(one: Component, cutout: Cutout) -> list[Cell]:
 
 
 def mask_bytes(cutout: Cutout, found: Segmentation, pieces: Pieces, card: Checkpoint) -> bytes:
+    """What ``write_mask`` writes."""
+    buffer = io.BytesIO()
+    write_mask(buffer, cutout, found, pieces, card)
+    return buffer.getvalue()
+
+
+def write_mask(stream: BinaryIO, cutout: Cutout, found: Segmentation, pieces: Pieces, card: Checkpoint) -> None:
     """FITS on the cutout's own pixels and coordinates: classes, then COMPONENTS and SCORES as extensions.
 
     The classes are uint8, 255 where there is none (BLANK); CLASSn names class n. Components are numbered as in the
@@ -91,13 +99,26 @@ def mask_bytes(cutout: Cutout, found: Segmentation, pieces: Pieces, card: Checkp
         fits.ImageHDU(pieces.numbers, header, name="COMPONENTS"),
         fits.ImageHDU(found.scores, header, name="SCORES"),
     ]
-    buffer = io.BytesIO()
-    fits.HDUList(planes).writeto(buffer, checksum=True)
-    return buffer.getvalue()
+    if not mosaics.is_mapped(found.labels):
+        fits.HDUList(planes).writeto(stream, checksum=True)
+        return
+    for plane in planes:
+        _write_strips(stream, plane)
 
 
-def outlines(mask: NDArray[np.bool_]) -> list[list[NDArray[np.float64]]]:
+def _write_strips(stream: BinaryIO, plane: fits.PrimaryHDU | fits.ImageHDU) -> None:
+    """A plane of a mosaic, a strip of rows at a time; its checksum would take the whole."""
+    stream.write(plane.header.tostring().encode("ascii"))
+    for rows in mosaics.strips(plane.data.shape):
+        stream.write(plane.data[rows].astype(plane.data.dtype.newbyteorder(">")).tobytes())
+        mosaics.release(plane.data)
+    stream.write(bytes(-plane.data.nbytes % FITS_BLOCK))
+
+
+def outlines(mask: NDArray[np.bool_], corner: tuple[int, int] = (0, 0)) -> list[list[NDArray[np.float64]]]:
     """Polygons (n, 2) of x, y in pixels from 0 around the pixels of a mask: each an outline and then its holes.
+
+    ``corner`` (y, x) is the pixel of the image that the mask begins at.
 
     They run half-way between pixels inside and outside, so that they hold the centres of its pixels and no others.
     """
@@ -106,10 +127,10 @@ def outlines(mask: NDArray[np.bool_]) -> list[list[NDArray[np.float64]]]:
 
     made: Any = contourpy.contour_generator(z=np.pad(mask, 1).astype(float), fill_type="OuterOffset")
     points, offsets = made.filled(0.5, 2.0)
-    found = []
+    found, first = [], np.array(corner[::-1]) - 1
     for line, cuts in zip(points, offsets, strict=True):
         ends = [int(cut) for cut in cuts]
-        found.append([np.asarray(line[a : b - 1], float) - 1 for a, b in zip(ends, ends[1:], strict=False)])
+        found.append([np.asarray(line[a : b - 1], float) + first for a, b in zip(ends, ends[1:], strict=False)])
     return found
 
 
@@ -121,7 +142,8 @@ def regions_bytes(cutout: Cutout, pieces: Pieces, *, crtf: bool = False) -> byte
     shapes = [
         (number, label, where, line, is_hole)
         for number, label in sorted(pieces.labels.items())
-        for outline in outlines(pieces.numbers == number)
+        for rows, columns in (pieces.boxes[number],)
+        for outline in outlines(pieces.mask(number), (rows.start, columns.start))
         for is_hole, line in enumerate(outline)
         for where in (places.corners(cutout, line),)
     ]

@@ -12,7 +12,7 @@ from .fluxes import Component, Fluxes, Sum, fluxes
 from .losses import LOSSES, cross_entropy, dice, focal
 from .networks import ENCODER, NETWORKS, create
 from .score import Score
-from .segmenting import Segmentation, segment
+from .segmenting import Plan, Segmentation, pace, plan, segment
 
 __all__ = [
     "ENCODER",
@@ -22,6 +22,7 @@ __all__ = [
     "Component",
     "Fluxes",
     "Pieces",
+    "Plan",
     "Score",
     "Segmentation",
     "Sum",
@@ -32,5 +33,7 @@ __all__ = [
     "find",
     "fluxes",
     "focal",
+    "pace",
+    "plan",
     "segment",
 ]

@@ -8,6 +8,7 @@ So the wings of a point, which a mask at 3 rms cuts off, are not lost and not gi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..cutouts import places
-from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate, thresholds
+from ..cutouts.sky import shifted
+from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate, noise, thresholds
 from ..measure.footprint import ASSOCIATED, EMISSION, fixed, reaching
 from ..measure.geometry import EIGHT, beam_covariance, to_sky
 from ..measure.measurements import no_flux
@@ -25,7 +27,13 @@ from ..schema import NO_NOISE, Cutout
 from .components import Pieces
 
 LARGEST = 4096
-"""Pixels a side of the part of an image that holds all components: the noise of a larger one is not one number."""
+"""Pixels a side of an image whose noise is one number; of a larger one each component has its own surroundings."""
+NEIGHBOURHOOD = 40.0
+"""Their width in beams on each side."""
+MOSAIC = (
+    f"An image of more than {LARGEST} pixels a side has no total: the noise of each component is that of its "
+    "surroundings."
+)
 
 
 @dataclass(frozen=True)
@@ -82,20 +90,19 @@ class Fluxes:
 
 def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
     """Measure the components of a cutout, in the order of their numbers; pixels without data count as 0."""
-    masks = {number: pieces.numbers == number for number in sorted(pieces.labels)}
-    rows = tuple(_plain(cutout, pieces, number, mask) for number, mask in masks.items())
+    rows = tuple(_plain(cutout, pieces, number) for number in sorted(pieces.boxes))
     if not rows:
         return Fluxes(rows, off={"flux": "No component was found."})
     why = no_flux(cutout)
     if why is None and cutout.noise is None:
         why = NO_NOISE
     area = beam_pixels(cutout)
-    if why is None:
-        why = _too_large(pieces)
     if why is not None or area is None:
         off = {"flux": why or "The sky coordinates do not reach the source."}
         return Fluxes(rows, off=off if area else {**off, "beams": "Beam or pixel size is not known."})
-    counted = [number for number in masks if number not in pieces.left_out]
+    if max(cutout.shape) > LARGEST:
+        return Fluxes(tuple(_alone(cutout, pieces, row, area) for row in rows), off={"total": MOSAIC})
+    counted = [row.number for row in rows if row.counts]
     measured = _Measured(cutout, pieces, counted, area)
     rows = tuple(measured.of(row) for row in rows)
     if not counted:
@@ -108,9 +115,11 @@ def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
     return Fluxes(rows, remainder, total, notes=notes)
 
 
-def _plain(cutout: Cutout, pieces: Pieces, number: int, mask: NDArray[np.bool_]) -> Component:
+def _plain(cutout: Cutout, pieces: Pieces, number: int) -> Component:
     """What needs no beam and no noise."""
-    ys, xs = np.nonzero(mask)
+    rows, columns = pieces.boxes[number]
+    ys, xs = np.nonzero(pieces.mask(number))
+    ys, xs = ys + rows.start, xs + columns.start
     values = np.nan_to_num(cutout.pixels[ys, xs].astype(np.float64), nan=-np.inf)
     first = int(values.argmax())
     weights = np.maximum(values, 0.0)
@@ -132,11 +141,22 @@ def _plain(cutout: Cutout, pieces: Pieces, number: int, mask: NDArray[np.bool_])
     )
 
 
-def _too_large(pieces: Pieces) -> str | None:
-    ys, xs = np.nonzero(pieces.numbers)
-    if max(np.ptp(ys), np.ptp(xs)) < LARGEST:
-        return None
-    return f"The components lie over more than {LARGEST} pixels: measure parts of the image, whose noise is one number."
+def _alone(cutout: Cutout, pieces: Pieces, row: Component, area: float) -> Component:
+    """A row of a mosaic with its flux, and the noise around it; None of them where there is no noise to measure."""
+    margin, box = math.ceil(NEIGHBOURHOOD * math.sqrt(area)), pieces.boxes[row.number]
+    if cutout.wcs is None or max(side.stop - side.start for side in box) > LARGEST:
+        return row
+    (y0, y1), (x0, x1) = (
+        (max(side.start - margin, 0), min(side.stop + margin, n)) for side, n in zip(box, cutout.shape, strict=True)
+    )
+    where = slice(y0, y1), slice(x0, x1)
+    pixels = np.array(cutout.pixels[where])  # no view of a mapped mosaic
+    around = noise(pixels)
+    if around is None:
+        return row
+    wcs = shifted(cutout.wcs, y0, x0, (y1 - y0, x1 - x0))
+    part = replace(cutout, pixels=pixels, colour=None, wcs=wcs, noise=around)
+    return _Measured(part, replace(pieces, numbers=pieces.numbers[where]), [row.number], area).of(row)
 
 
 class _Measured:
