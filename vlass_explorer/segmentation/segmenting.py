@@ -23,7 +23,8 @@ from ..schema import IGNORE, Cutout, FloatArray, InputError, InputSpec, Window
 from . import tiling
 from .branch import resized
 
-BATCH_SIZE = 8
+BATCH_SIZE, BATCH_PIXELS = 8, 2**20
+"""Tiles at a time, and native pixels of them: scores of all classes are held for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +100,12 @@ def segment(
     strips = _Strips(cutout, tiles)
     (height, width), nx = tiles.window.shape, cutout.shape[1]
     weight = tiling.weights((height, width))
+    at_once = max(min(batch_size // fields**2, BATCH_PIXELS // (height * width)), 1)
     labels, scores = mosaics.zeros(cutout.shape, np.uint8), mosaics.zeros(cutout.shape, np.float32)
     # One row of tiles: sums of weighted scores, and of weights, of the rows from ``y0`` on.
     sums = np.zeros((len(label_names) + 1, height, nx), np.float32)
     for number, y0 in enumerate(tiles.rows):
-        for x0, found in _row(model, strips, y0, tiles, device, max(batch_size // fields**2, 1)):
+        for x0, found in _row(model, strips, y0, tiles, device, at_once):
             left, right = max(x0, 0), min(x0 + width, nx)
             part = slice(left - x0, right - x0)
             sums[:-1, :, left:right] += found[:, :, part] * weight[:, part]
