@@ -101,3 +101,11 @@ def test_the_worst_images_are_shown_with_truth_and_prediction_and_open_in_explor
     assert len(shown) == 12 and said.count("Mean IoU 0") >= 12
     shown[0].click().run()
     assert not page.exception and page.session_state["cutout"].endswith(".npy")
+
+
+def test_explore_opens_on_the_shipped_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VLASS_EXPLORER_CHECKPOINTS", raising=False)
+    page = explore(checkpoint="sim-panoptic-fpn")
+    assert not page.error and "compact core, lobe, jet, artefact" in texts(page)
+    table = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
+    assert {"flux", "error", "class_error"} <= set(table.columns) and (table["class_error"] > 0).all()

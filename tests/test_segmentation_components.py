@@ -14,6 +14,7 @@ from vlass_explorer.datasets import pixel_labels
 from vlass_explorer.datasets.items import array_cutout
 from vlass_explorer.schema import IGNORE, Cutout, InputError, InputSpec
 from vlass_explorer.segmentation import Pieces, Segmentation
+from vlass_explorer.segmentation.fluxes import TOGETHER
 from vlass_explorer.segmentation.tiling import starts
 
 NAMES = ("background", "lobe", "jet", "artefact")
@@ -175,3 +176,26 @@ def test_a_component_below_three_rms_is_measured_as_it_is() -> None:
     assert numbers.total is not None and numbers.remainder is not None
     assert abs(numbers.total.flux) < 5 * numbers.total.flux_error
     assert numbers.remainder.flux == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_class_error_is_the_scatter_of_pixels_that_are_right_or_wrong_together() -> None:
+    # A plateau of two classes, and a stripe between them whose pixels are of either with the score 0.7.
+    cutout, found, _ = true_masks(0)
+    labels, scores = np.zeros(cutout.shape, np.uint8), np.ones(cutout.shape, np.float32)
+    labels[60:80, 40:60], labels[60:80, 60:90], scores[60:80, 60:64] = 2, 3, 0.7
+    pixels = np.array(cutout.pixels)
+    pixels[60:80, 40:90] = 0.01
+    cutout = replace(cutout, pixels=pixels)
+    pieces = segmentation.find(cutout, replace(found, labels=labels, scores=scores))
+    lobe, jet = sorted(segmentation.fluxes(cutout, pieces).components, key=lambda one: -len(one.label))
+    assert (lobe.label, jet.label) == ("lobe", "jet") and lobe.flux is not None and jet.flux is not None
+    area = measure.beam_pixels(cutout)
+    assert area is not None and lobe.class_error is not None and jet.class_error is not None
+    # What the jet's flux is in many draws of the truth, in which the stripe is lobe in three of ten.
+    is_jet = np.random.default_rng(0).random(20_000) < 0.7
+    drawn = 0.01 * (20 * 26 + 20 * 4 * is_jet) / area
+    assert jet.class_error == pytest.approx(TOGETHER * drawn.std(), rel=0.02)
+    # Of the lobe's the part that is near enough: a pixel, in this beam.
+    assert 0 < lobe.class_error < jet.class_error
+    sure = segmentation.find(cutout, replace(found, labels=labels))
+    assert {one.class_error for one in segmentation.fluxes(cutout, sure).components} == {0.0}

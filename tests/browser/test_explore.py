@@ -11,13 +11,14 @@ from playwright.sync_api import Locator, Page, expect
 from steps import choose, open_page, settle, upload
 
 from vlass_explorer import attention, checkpoints
+from vlass_explorer.checkpoints import tasks
 
 VLASS = "VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
 READY = "text=/explanation [0-9a-f]{8} .* ready/"
 
 
 def cards(app: App) -> list[checkpoints.Checkpoint]:
-    return checkpoints.listing(app.checkpoints)
+    return tasks.of(checkpoints.listing(app.checkpoints), "classification")
 
 
 def heading(page: Page) -> Locator:

@@ -28,6 +28,9 @@ COLUMNS = {
     "beams": st.column_config.NumberColumn("Beams", format="%.1f", width=60, help="Area in beams"),
     "flux": st.column_config.NumberColumn("Flux (mJy)", format="%.3f", width=86, help="Inside the outline"),
     "error": st.column_config.NumberColumn("Error", format="%.3f", width=66, help="1 sigma of the noise"),
+    "class_error": st.column_config.NumberColumn(
+        "Class error", format="%.3f", width=84, help="1 sigma of what the scores leave open: pixels of another class"
+    ),
     "share": st.column_config.NumberColumn("Share", format="percent", width=66, help="Of the total"),
     "peak": st.column_config.NumberColumn("Peak", format="%.4g", width=76, help="In the unit of the file"),
     "ra": st.column_config.NumberColumn("RA", format="%.5f", width=86, help="Centroid, degrees, ICRS"),
@@ -84,6 +87,7 @@ def draw(card: Checkpoint, cutout: Cutout, labels: Segmentation, made: Pieces) -
             "beams": one.beams,
             "flux": None if one.flux is None else 1e3 * one.flux,
             "error": None if one.flux_error is None else 1e3 * one.flux_error,
+            "class_error": None if one.class_error is None else 1e3 * one.class_error,
             "share": one.share,
             "peak": one.peak,
             "ra": one.ra,

@@ -126,10 +126,11 @@ def _foretell(
 
 
 def lines(measured: Fluxes) -> list[str]:
-    """Components, remainder and total as text, fluxes in mJy."""
+    """Components, remainder and total as text, fluxes in mJy with the error of the noise, then that of the class."""
     told = []
     for one in measured.components:
         flux = "" if one.flux is None else f"{1e3 * one.flux:9.3f} ± {1e3 * (one.flux_error or 0.0):.3f} mJy"
+        flux += "" if one.class_error is None else f" ± {1e3 * one.class_error:.3f} (class)"
         share = "" if one.share is None else f"{one.share:6.1%}"
         area = f"{one.pixels} pixels" if one.beams is None else f"{one.beams:.1f} beams"
         out = "" if one.counts else "  left out"

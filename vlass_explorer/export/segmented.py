@@ -31,6 +31,13 @@ COLUMNS = (
         "flux", "float", "phot.flux.density;em.radio", "Integrated flux density, of a component inside its mask", "Jy"
     ),
     Column("flux_error", "float", "stat.error;phot.flux.density;em.radio", "1 sigma of the noise", "Jy"),
+    Column(
+        "class_error",
+        "float",
+        "stat.error;phot.flux.density;em.radio",
+        "1 sigma of what the scores of the model leave open: pixels that are of another class",
+        "Jy",
+    ),
     Column("share", "float", "arith.ratio;phot.flux.density", "Flux over the total"),
     Column("peak", "float", "phot.flux.density;em.radio;stat.max", "Brightest pixel, in the unit of peak_unit"),
     Column("peak_unit", "text", "meta.unit", "Unit of peak, as the file has it"),
@@ -56,13 +63,13 @@ def rows(cutout: Cutout, measured: Fluxes) -> Iterator[list[Cell]]:
         if found is not None and measured.total is not None:
             share = found.flux / measured.total.flux if measured.total.flux > 0 else None
             notes = " ".join(measured.notes) if name == "total" else None
-            fluxes: list[Cell] = [found.flux, found.flux_error, share]
+            fluxes: list[Cell] = [found.flux, found.flux_error, None, share]
             yield [None, name, True, None, None, *fluxes, *[None] * 6, ascii_text(notes) if notes else None]
 
 
 def _component(one: Component, cutout: Cutout) -> list[Cell]:
     y, x = one.centroid_yx
-    fluxes: list[Cell] = [one.flux, one.flux_error, one.share]
+    fluxes: list[Cell] = [one.flux, one.flux_error, one.class_error, one.share]
     place: list[Cell] = [one.peak, cutout.unit, one.ra, one.dec, x, y]
     return [one.number, one.label, one.counts, one.pixels, one.beams, *fluxes, *place]
 

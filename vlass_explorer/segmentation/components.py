@@ -44,6 +44,8 @@ class Pieces:
     """Components that are part of no sum."""
     dropped: int = 0
     """Pieces that were too small."""
+    scores: NDArray[np.float32] | None = None
+    """(ny, nx) score of the class that a pixel was given; 0 where there is none."""
 
     @cached_property
     def boxes(self) -> dict[int, tuple[slice, slice]]:
@@ -90,7 +92,7 @@ def find(cutout: Cutout, found: Segmentation, *, least_beams: float = LEAST_BEAM
             numbers[rows] += islands.numbered(found, place, rows)
         mosaics.release(numbers, found.labels)
     left_out = frozenset(number for number, label in labels.items() if label in NO_SOURCE)
-    return Pieces(numbers, labels, left_out, dropped)
+    return Pieces(numbers, labels, left_out, dropped, found.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,4 +178,4 @@ def decided(
         labels[first] = " + ".join(dict.fromkeys([labels[first], *classes]))
         is_out = {first, *others} <= out
         out = (out - {first, *others}) | ({first} if is_out else set())
-    return Pieces(numbers, labels, frozenset(out), pieces.dropped)
+    return replace(pieces, numbers=numbers, labels=labels, left_out=frozenset(out))

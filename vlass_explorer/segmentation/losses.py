@@ -27,11 +27,14 @@ def dice(logits: Tensor, masks: Tensor) -> Tensor:
 
     Sums run over all labelled pixels of the batch. Milletari et al. 2016 (arXiv:1606.04797), without their squares.
     """
-    valid = (masks != IGNORE).unsqueeze(1)
-    truth = F.one_hot(masks.where(masks != IGNORE, 0), logits.shape[1]).movedim(-1, 1) * valid
-    scores = logits.float().softmax(1) * valid
-    axes = (0, 2, 3)
-    both, sums, present = (scores * truth).sum(axes), (scores + truth).sum(axes), truth.sum(axes) > 0
+    valid = masks != IGNORE
+    labels, classes = masks[valid], logits.shape[1]
+    scores = logits.float().softmax(1)
+    # The true class's score of each pixel, added up by class: no plane of zeros and ones a class is needed.
+    own = scores.gather(1, masks.where(valid, 0)[:, None])[:, 0][valid]
+    truth = torch.bincount(labels, minlength=classes).to(own)
+    both = torch.zeros_like(truth).index_add(0, labels, own)
+    sums, present = (scores * valid[:, None]).sum((0, 2, 3)) + truth, truth > 0
     shares = 2 * both / sums.clamp(min=1e-12)
     return ((1 - shares) * present).sum() / present.sum().clamp(min=1)
 
