@@ -85,10 +85,13 @@ def main() -> None:
         )
     for told, which in (("Without stripes", (False,)), ("All", (False, True))):
         own = [(name, striped) for name in CLASSES for striped in which]
-        flux, noise, doubt, true = np.array([row for key in own for row in rows.get(key, [])]).T
+        some = [row for key in own for row in rows.get(key, [])]
+        if not some:
+            continue
+        flux, noise, doubt, true = np.array(some).T
         clear, off = flux >= CLEAR * noise, abs(flux - true) / np.hypot(noise, doubt)
         near = (np.abs(flux / true - 1) <= WITHIN)[clear]
-        lost = sum(wrong[key][0] for key in own)
+        lost = sum(wrong.get(key, [0])[0] for key in own)
         print(f"\n{told}: {near.mean():.1%} of {near.size} class fluxes within 15 %, ", end="")
         print(f"{near.sum() / (near.size + lost):.1%} with the missed ones; ", end="")
         print(f"of {off.size} {np.mean(off < 1):.1%} within one error, {np.mean(off < 2):.1%} within two.")
