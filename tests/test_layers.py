@@ -118,7 +118,8 @@ def test_the_layer_is_found_and_every_patch_counts(name: str, args: dict[str, An
 
 def test_shelf_backbones_are_among_the_families() -> None:
     prefixes = {name.split("_")[0] for name, _, _ in FAMILIES}
-    assert {name.split("_")[0] for name in backbones.names()} <= prefixes
+    turned = {"stn"}  # its maps lie on the image that it turned: refused, see test_warp
+    assert {name.split("_")[0] for name in backbones.names()} <= prefixes | turned
 
 
 @pytest.mark.parametrize("index", [0, 3, 5, 9, 15], ids=lambda i: FAMILIES[i][0])

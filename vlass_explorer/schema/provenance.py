@@ -119,6 +119,12 @@ class Provenance:
     calibrated_on: str | None = None
     seen: SeenList | None = None
     """None on cards that do not say: what they have seen is unknown, not nothing."""
+    licence_of_the_weights: str | None = None
+    """Where the licence of the data asks for one of what was made from them."""
+    classes: str | None = None
+    """What the classes mean, where their names do not say."""
+    seen_as: str | None = None
+    """How the cutouts were shown, where the input description does not say."""
     other: Mapping[str, Any] = field(default_factory=dict)
 
     @property
