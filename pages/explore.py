@@ -147,8 +147,7 @@ else:
         with cells.cell():
             if prediction is not None:
                 verdict.validity(prediction.validity)
-                if card is not None:
-                    sure.draw(card, cutout, prediction)
+                sure_place = st.container()
             elif card is not None and card.task == "segmentation" and refusal is None:
                 verdict.validity(validity.check(cutout, card.input_spec))
             facts.draw_notes(cutout)
@@ -160,6 +159,9 @@ else:
         facts.draw_header(cutout)
     if result is not None:
         notes.caption(f"explanation {result.stamp} ready")
+    if prediction is not None and card is not None:
+        with sure_place:  # last: it asks the model eight times more, and what is waited for is there already
+            sure.draw(card, cutout, prediction)
 
 with choice.place:
     problems = files.draw(card)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -182,8 +181,7 @@ def test_coordinates_are_those_of_astropy_to_the_last_bit(cards: dict[str, Any],
     assert np.array_equal(ours.all_pix2world(points, 0), theirs.all_pix2world(points, 0))
 
 
-@pytest.mark.skipif("VLASS_EXPLORER_DATA" not in os.environ, reason="real cutouts are not here (VLASS_EXPLORER_DATA)")
-def test_real_files_are_read_as_astropy_reads_them(tmp_path: Path) -> None:
-    root = Path(os.environ["VLASS_EXPLORER_DATA"]) / "cutouts"
+def test_real_files_are_read_as_astropy_reads_them(tmp_path: Path, data_dir: Path) -> None:
+    root = data_dir / "cutouts"
     files = [path for path in sorted(root.rglob("*.fits")) if path.stat().st_size < 8 << 20]
     assert sum(same(path.read_bytes(), tmp_path / "b.fits") for path in files) > 25

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from steps import choose, click_point, open_page, settle, upload
 
 from vlass_explorer import attention, checkpoints
+from vlass_explorer.checkpoints import tasks
 
 REAL = (
     "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits",
@@ -101,7 +102,7 @@ def test_every_look_at_a_real_cutout_through_every_checkpoint(page: Page, app: A
     page.context.set_default_timeout(LONG)
     open_page(page, "/attention")
     upload(page, data_dir / "cutouts" / name)
-    for card in checkpoints.listing(app.checkpoints):
+    for card in tasks.of(checkpoints.listing(app.checkpoints), "classification"):
         if name != REAL[0] and card.name not in FEW:
             continue
         choose(page, "Checkpoint", card.name)

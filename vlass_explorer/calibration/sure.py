@@ -139,7 +139,11 @@ def sure(
         return Sure(prediction, calibrated, is_matched, off, off)
     x = preprocess.to_tensor(cutout, card.input_spec).to(device)
     return Sure(
-        prediction, calibrated, is_matched, _unlike(model, card, x, reference), _answer(lambda: _turned(model, card, x))
+        prediction,
+        calibrated,
+        is_matched,
+        _unlike(model, card, x, reference),
+        _answer(lambda: _turned(model, card, x, prediction)),
     )
 
 
@@ -180,12 +184,12 @@ def _unlike(
     return _answer(compared)
 
 
-def _turned(model: nn.Module, card: Checkpoint, x: torch.Tensor) -> FloatArray:
+def _turned(model: nn.Module, card: Checkpoint, x: torch.Tensor, said: Prediction) -> FloatArray:
     turned = [x.rot90(k, (2, 3)) for k in range(4)]
-    views = torch.cat(turned + [view.flip(3) for view in turned])
+    views = torch.cat([*turned[1:], *(view.flip(3) for view in turned)])  # the first is the answer itself
     with predict.model_errors(card), torch.inference_mode():
         logits = model(views).double().cpu()
-    return np.asarray(torch.softmax(logits, dim=1).numpy())
+    return np.concatenate([said.probabilities[None], torch.softmax(logits, dim=1).numpy()])
 
 
 def _answer(work: Callable[[], Result]) -> Result | ExplorerError:
