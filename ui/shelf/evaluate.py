@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -17,6 +19,7 @@ from vlass_explorer.schema import Checkpoint, DatasetError, ExplorerError, Repor
 from .. import loaders, results, settings, slow, state
 from ..text import plain
 
+Answer = TypeVar("Answer")
 SHOWN = 24
 NAMES = {
     "held out": "Test, else validation",
@@ -49,21 +52,28 @@ def draw(card: Checkpoint) -> None:
             results.report(report, f"card_{card.name}")
             results.report_downloads(report, f"{card.name} on validation", f"card_{card.name}")
     st.subheader("On a data set", anchor=False)
+    done = asked(card, f"evaluation_{card.name}_{card.sha256}", _run)
+    if done is not None:
+        _draw(card, done)
+
+
+def asked(
+    card: Checkpoint, key: str, run: Callable[[DeltaGenerator, Checkpoint, RunConfig, str], Answer | None]
+) -> Answer | None:
+    """Draw the form, do what it asks for, and give the answer that the page holds under ``key``, if any."""
     wanted = form(card)
     place = st.empty()
-    key = f"evaluation_{card.name}_{card.sha256}"
     if wanted is not None:
         try:
-            done = _run(place, card, *wanted)
+            done = run(place, card, *wanted)
         except ExplorerError as error:  # said once; the figures of another evaluation would be taken for this one's
             st.session_state.pop(key, None)
             place.error(plain(error))
         else:
             if done is not None:
                 st.session_state[key] = done
-    done = st.session_state.get(key)
-    if done is not None:
-        _draw(card, done)
+    held: Answer | None = st.session_state.get(key)
+    return held
 
 
 def _draw(card: Checkpoint, done: Done) -> None:

@@ -34,19 +34,7 @@ class Done:
 def draw(card: Checkpoint) -> None:
     """Draw the form that evaluates on images with masks, and what that gave."""
     st.subheader("On images with masks", anchor=False)
-    wanted = evaluate.form(card)
-    place = st.empty()
-    key = f"mask_evaluation_{card.name}_{card.sha256}"
-    if wanted is not None:
-        try:
-            done = _run(place, card, *wanted)
-        except ExplorerError as error:  # said once; the figures of another evaluation would be taken for this one's
-            st.session_state.pop(key, None)
-            place.error(plain(error))
-        else:
-            if done is not None:
-                st.session_state[key] = done
-    done = st.session_state.get(key)
+    done = evaluate.asked(card, f"mask_evaluation_{card.name}_{card.sha256}", _run)
     if done is not None:
         _draw(card, done)
 
