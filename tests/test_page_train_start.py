@@ -39,6 +39,11 @@ def test_a_checkpoint_that_the_form_starts_from_passes_on_head_and_input(place: 
         assert part in command.split()
 
 
+def test_the_form_starts_from_the_checkpoint_that_is_looked_at(place: Path) -> None:
+    assert "weights=special" in opened(checkpoint="special").code[0].value.split()
+    assert "weights=plain" in opened().code[0].value.split()
+
+
 def test_a_checkpoint_that_is_chosen_later_does_so_too(place: Path) -> None:
     page = opened(train_way="Architecture", train_architecture_architecture="vit_tiny_patch16_224")
     assert "weights=" not in page.code[0].value and "head=" not in page.code[0].value

@@ -40,6 +40,8 @@ def choice(cards: list[Checkpoint]) -> Start:
     way = st.segmented_control("Start from", ways, default=ways[0], required=True, key="train_way")
     if way == "Checkpoint":
         by_name = {card.name: card for card in cards}
+        if (first := state.chosen_checkpoint(cards)) is not None:  # the one that is looked at, else the best
+            st.session_state.setdefault("train_checkpoint", first.name)
         card = by_name[st.selectbox("Checkpoint", list(by_name), key="train_checkpoint")]
         names = ", ".join(plain(name) for name in card.label_names)
         st.caption(f"{plain(card.architecture)}, {card.parameters:,} parameters, classes {names}.")
