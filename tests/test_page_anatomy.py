@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
+from page_figures import values
 from streamlit.testing.v1 import AppTest
+
+from vlass_explorer import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +32,13 @@ def test_a_transformer_part_by_part() -> None:
     assert parts.options[0] == "patch_embed" and "blocks.11" in parts.options and parts.options[-1] == "head"
     assert page.dataframe[0].value["Shape"].tolist() == ["1 × 192 × 8 × 8"]
     assert page.dataframe[0].value["Parameters"].tolist() == [192 * 64 + 192]
+    [shown] = [each for each in page.get("button_group") if each.options == ["What it makes", "Its filters"]]
+    assert "The first 16 of 192 channels" in words(page)
+    shown.set_value("Its filters").run()
+    assert "The first 16 of 192 filters, 8 × 8 pixels of the model input;" in words(page)
+    drawn = json.loads(page.get("plotly_chart")[0].proto.spec)["data"]
+    weight = checkpoints.load(checkpoints.find("first-vit-tiny")).patch_embed.proj.weight[:, 0].numpy(force=True)
+    assert len(drawn) == 16 and values(drawn[5]) == pytest.approx(weight[5])
     page.session_state["anatomy_part_first-vit-tiny"] = "blocks.3"
     page.run()
     assert not page.exception

@@ -68,6 +68,8 @@ def _to_explore(page: Page) -> None:
     found = page.get_by_text(re.compile("50 targets: 50 found, 24 outside, 1 not asked"))
     expect(found).to_be_visible(timeout=LONG)
     settle(page)
+    picture(page, "sky-1440")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
     frame = page.locator(".st-key-sky_rows [data-testid=stDataFrame]")
     frame.scroll_into_view_if_needed()
     box = frame.bounding_box()

@@ -83,6 +83,12 @@ def _walk(card: Checkpoint, model: nn.Module, steps: tuple[Step, ...]) -> None:
         return
     grid, prefix = tokens(model)
     figure, words = pictures.picture(step, grid, prefix, card.label_names)
+    weights = pictures.filters(step, model)
+    if weights is not None:
+        both = ["What it makes", "Its filters"]
+        key = f"anatomy_shown_{card.name}_{part}_{step.operation}"
+        shown = st.segmented_control("Picture", both, default=both[0], required=True, key=key)
+        figure, words = weights if shown == both[1] else (figure, words)
     st.plotly_chart(figure, key=f"anatomy_picture_{card.name}_{part}_{step.name}_{step.operation}")
     st.caption(words)
 

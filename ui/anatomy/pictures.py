@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
+from torch import nn
 
 from vlass_explorer.anatomy import Step
 from vlass_explorer.figures import anatomy as drawn
@@ -11,6 +12,8 @@ from vlass_explorer.schema import FloatArray
 
 Grid = tuple[int, int]
 Picture = tuple[go.Figure, str]
+IMAGE_CHANNELS = 3
+"""Most channels of an image: what reads more looks at feature maps, whose weights say nothing to the eye."""
 
 
 def picture(step: Step, grid: Grid | None, prefix: int, label_names: tuple[str, ...]) -> Picture:
@@ -30,6 +33,23 @@ def picture(step: Step, grid: Grid | None, prefix: int, label_names: tuple[str, 
     few = len(flat) > drawn.MOST
     said = f"The first {drawn.MOST} of {len(flat)} channels" if few else "All channels"
     return drawn.maps(flat, _numbered("channel", len(flat))), f"{said}, on one colour scale."
+
+
+def filters(step: Step, model: nn.Module) -> Picture | None:
+    """The filters of a convolution that reads image channels, and the sentence under them; None for other steps.
+
+    Oriented as the cutout: a filter answers most where the image looks like it.
+    """
+    named = dict(model.named_parameters())
+    weight = next((named[name] for name in step.parameters if name in named and named[name].ndim == 4), None)
+    if weight is None or weight.shape[1] > IMAGE_CHANNELS or min(weight.shape[2:]) < 3:
+        return None
+    values = weight.float().numpy(force=True).mean(1)
+    few = f"The first {drawn.MOST} of {len(values)} filters" if len(values) > drawn.MOST else "All filters"
+    mean = "" if weight.shape[1] == 1 else ", mean over the input channels"
+    size = " × ".join(map(str, weight.shape[2:]))
+    said = f"{few}, {size} pixels of the model input{mean}; a response is large where the image looks like its filter."
+    return drawn.maps(values, _numbered("filter", len(values))), said
 
 
 def _numbered(word: str, count: int) -> list[str]:
