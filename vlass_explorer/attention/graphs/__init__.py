@@ -2,7 +2,8 @@
 
 A file holds functions under ``@describes(Model, ...)`` that take a model and the size (ny, nx) of its input and return
 a ``TokenGraph``, and ``REFUSED``, which names architectures without a map over positions with the reason. A model is
-looked up by its exact type: a subclass may attend in another way.
+looked up by its exact type: a subclass may attend in another way. An architecture of our own shelf that reads a class
+token says itself how its patches lie, by ``token_grid``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from ...schema import InputSpec, Tokens, UnsupportedError
-from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, halved
+from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, everywhere, first_of, halved
 from .refused import why_without
 
 Describer = Callable[[Any, Size], TokenGraph]
@@ -47,7 +48,7 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
     reason = refused.get(type(model))
     if reason:
         raise UnsupportedError(reason)
-    if type(model) not in _DESCRIBERS:
+    if type(model) not in _DESCRIBERS and not _says_itself(model):
         raise UnsupportedError(_why_not(model))
     try:
         return _described(model, size or own_size(model))
@@ -62,8 +63,22 @@ def describe(model: nn.Module, size: Size | None = None) -> TokenGraph:
 
 
 def _described(model: nn.Module, size: Size) -> TokenGraph:
-    graph = _DESCRIBERS[type(model)](model, size)
+    graph = (_class_token if _says_itself(model) else _DESCRIBERS[type(model)])(model, size)
     return replace(graph, layers=_joined(graph.layers), registers=_registers(model))
+
+
+def _says_itself(model: nn.Module) -> bool:
+    return "token_grid" in vars(type(model))
+
+
+def _class_token(model: Any, size: Size) -> TokenGraph:
+    """Blocks in which all tokens attend to all, a class token before them, which the head reads."""
+    tokens = Tokens(model.num_prefix_tokens, model.token_grid(size))
+    layers = (
+        LayerGraph(f"blocks.{index}.attn", block.attn.num_heads, everywhere(tokens))
+        for index, block in enumerate(model.blocks)
+    )
+    return TokenGraph("class_token", tuple(layers), first_of(tokens, 1))
 
 
 def _joined(layers: Sequence[LayerGraph]) -> tuple[LayerGraph, ...]:
