@@ -68,7 +68,7 @@ class OrientedConv(nn.Module):
         kernels = kernels.permute(0, 2, 1, 3)
         return kernels.reshape(out * ORIENTATIONS, fields * self.depth, self.size, self.size)
 
-    def plain(self) -> nn.Conv2d:
+    def plain(self) -> nn.Module:
         """The same as an ordinary convolution, which holds all kernels of these weights."""
         out, fields, _ = self.weight.shape
         pixels, chans = self.size**2, fields * self.depth
