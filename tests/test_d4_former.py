@@ -23,6 +23,7 @@ from vlass_explorer.private import unrolled
 
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 MOVES = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
+FIRST = "position.first.read", "position.first.own"
 SMALL = {"fields": (2, 2, 4), "depth": 2, "head_width": 8}
 
 
@@ -125,9 +126,9 @@ def test_attention_is_the_published_formula() -> None:
     qkv = (normed @ matrix.T + bias).reshape(len(places), 3, fields, 8)
 
     def network(name: str, inputs: np.ndarray) -> float:
-        hidden = torch.from_numpy(state[f"position.{name}.0.weight"] @ inputs + state[f"position.{name}.0.bias"])
+        hidden = torch.from_numpy(state[f"{name}.network.0.weight"] @ inputs + state[f"{name}.network.0.bias"])
         raised = torch.nn.functional.gelu(hidden).numpy()
-        return float((state[f"position.{name}.2.weight"] @ raised + state[f"position.{name}.2.bias"])[0])
+        return float((state[f"{name}.network.2.weight"] @ raised + state[f"{name}.network.2.bias"])[0])
 
     for way in range(4):
         scores = np.zeros((len(places), len(places)))
@@ -138,15 +139,15 @@ def test_attention_is_the_published_formula() -> None:
                 for _ in range(way):  # a kernel turned by np.rot90 is read where a turn back leads
                     dy, dx = dx, -dy
                 inputs = np.array([np.sign(dy) * np.log1p(abs(dy)), np.log1p(abs(dx)), np.hypot(dy, dx) / 4])
-                own = state["position.to_class"][0] if j == 0 else network("read" if i == 0 else "between", inputs)
-                scores[i, j] = query @ key / dims**0.5 + own
+                kernel, to_class = ("position.between", "position.to_class") if i else FIRST
+                scores[i, j] = query @ key / dims**0.5 + (network(kernel, inputs) if j else state[to_class][0])
         raised = np.exp(scores - scores.max(1, keepdims=True))
         np.testing.assert_allclose(ours[way], raised / raised.sum(1, keepdims=True), atol=1e-6)
 
 
 def test_the_position_panel_shows_the_kernels(whole: torch.nn.Module) -> None:
     biases = position_bias.position_biases(whole)
-    assert [bias.name for bias in biases] == ["blocks.0.attn.position", "blocks.1.attn.position"]
+    assert [bias.name for bias in biases] == ["blocks.0.attn.position"]  # in the last layer no patch asks
     for bias in biases:
         kernel = bias.kernel
         assert bias.kind == "bias" and kernel.shape == (4, 31, 31) and np.ptp(kernel) > 0

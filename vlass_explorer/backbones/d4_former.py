@@ -86,93 +86,117 @@ class TokenNorm(nn.Module):
         return F.layer_norm(x, x.shape[-1:], weight, bias, 1e-6)
 
 
-class RelativeBias(nn.Module):
-    """What is added to the score of a key for its offset from the query, one value a head: a small network of both.
-
-    The class token asks from the middle of the grid, by a network of its own; as a key it gets one value a head.
-    """
+class TurnedKernel(nn.Module):
+    """Values over offsets in tokens, one a head and way: a small network of how far along the way and aside."""
 
     turns: Tensor
-    window_size = DRAWN
 
     def __init__(self, heads: int, hidden: int = 32) -> None:
         super().__init__()
-        self.heads = heads
-        self.between, self.read = (
-            nn.Sequential(nn.Linear(3, hidden), nn.GELU(), nn.Linear(hidden, heads)) for _ in range(2)
-        )
-        self.to_class = nn.Parameter(torch.zeros(heads))
+        self.network = nn.Sequential(nn.Linear(3, hidden), nn.GELU(), nn.Linear(hidden, heads))
         self.register_buffer("turns", turned().float(), persistent=False)
+
+    def forward(self, rows: int, columns: int) -> Tensor:
+        """Values (heads * 4, offsets) at all offsets from the middle of so many rows and columns."""
+        steps = (torch.arange(side, device=self.turns.device) - (side - 1) / 2 for side in (rows, columns))
+        offsets = torch.stack(torch.meshgrid(*steps, indexing="ij"), dim=-1).flatten(0, 1).to(self.turns.dtype)
+        along, aside = (offsets @ self.turns.transpose(1, 2)).split(1, dim=-1)  # each (4, offset, 1)
+        length = torch.hypot(along, aside)
+        inputs = torch.cat([along.sign() * along.abs().log1p(), aside.abs().log1p(), length / STRIDE], dim=-1)
+        values: Tensor = self.network(inputs).permute(2, 0, 1).flatten(0, 1)
+        return values
+
+
+class ReadingBias(nn.Module):
+    """What is added to the scores of the class token, which asks from the middle of the grid."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.read, self.own = TurnedKernel(heads), nn.Parameter(torch.zeros(heads))
+
+    def forward(self, grid: Grid) -> Tensor:
+        """(1, heads * 4, 1, 1 + patches), its own score first."""
+        own = self.own.repeat_interleave(WAYS)[:, None]
+        return torch.cat([own, self.read(*grid)], dim=1)[None, :, None]
+
+
+class RelativeBias(nn.Module):
+    """What is added to every score for the offset of the key from the query; to that of the class token, one value."""
+
+    window_size = DRAWN
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.first, self.between = ReadingBias(heads), TurnedKernel(heads)
+        self.to_class = nn.Parameter(torch.zeros(heads))
 
     def get_bias(self, grid: Grid = DRAWN) -> Tensor:
         """(1, heads * 4, 1 + patches, 1 + patches), the class token first."""
         gy, gx = grid
-        offsets = self._values(self.between, _steps(2 * gy - 1, self.turns), _steps(2 * gx - 1, self.turns))
-        rows, columns = (torch.arange(side, device=offsets.device) for side in grid)
+        offsets = self.between(2 * gy - 1, 2 * gx - 1)
         # Key minus query, counted from the smallest offset.
-        dy, dx = (each[None, :] - each[:, None] + len(each) - 1 for each in (rows, columns))
+        dy, dx = (
+            torch.arange(side - 1, 2 * side - 1, device=offsets.device)[None, :]
+            - torch.arange(side, device=offsets.device)[:, None]
+            for side in grid
+        )
         place = (dy[:, None, :, None] * (2 * gx - 1) + dx[None, :, None, :]).flatten()
         patches = offsets.index_select(1, place).view(1, -1, gy * gx, gy * gx)
-        asks = self._values(self.read, _steps(gy, self.turns), _steps(gx, self.turns))
-        own = self.to_class.repeat_interleave(WAYS)[:, None, None].expand(-1, gy * gx + 1, 1)
-        return torch.cat([own[None], torch.cat([asks[None, :, None], patches], dim=2)], dim=3)
+        column = self.to_class.repeat_interleave(WAYS)[None, :, None, None].expand(-1, -1, gy * gx, 1)
+        return torch.cat([self.first(grid), torch.cat([column, patches], dim=3)], dim=2)
 
-    def _values(self, network: nn.Module, rows: Tensor, columns: Tensor) -> Tensor:
-        """Values (heads * 4, offsets) of all pairs of row and column, each way from where it comes from."""
-        offsets = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).flatten(0, 1)
-        along, aside = (offsets @ self.turns.transpose(1, 2)).split(1, dim=-1)  # each (4, offset, 1)
-        length = torch.hypot(along, aside)
-        inputs = torch.cat([along.sign() * along.abs().log1p(), aside.abs().log1p(), length / STRIDE], dim=-1)
-        values: Tensor = network(inputs).permute(2, 0, 1).flatten(0, 1)
-        return values
-
-
-def _steps(count: int, like: Tensor) -> Tensor:
-    """Offsets of ``count`` cells from their middle, in cells."""
-    return torch.arange(count, device=like.device, dtype=like.dtype) - (count - 1) / 2
+    def forward(self, grid: Grid) -> Tensor:
+        """The same."""
+        return self.get_bias(grid)
 
 
 class OrientedAttention(nn.Module):
-    """Softmax self-attention of all tokens, ``heads`` in each of four ways."""
+    """Softmax attention to all tokens, ``heads`` in each of four ways; all tokens ask, or the class token alone."""
 
-    def __init__(self, fields: int, heads: int) -> None:
+    def __init__(self, fields: int, heads: int, *, reads: bool) -> None:
         super().__init__()
+        self.reads = reads
         self.heads, self.num_heads = heads, heads * WAYS
         self.qkv, self.proj = OrientedLinear(fields, 3 * fields), OrientedLinear(fields, fields)
-        self.position = RelativeBias(heads)
+        self.position = ReadingBias(heads) if reads else RelativeBias(heads)
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
-        """(B, 1 + patches, fields * 8), same out."""
+        """(B, 1 + patches, fields * 8) to what is added to those that ask."""
         batch, count, chans = x.shape
         parts = self.qkv(x).view(batch, count, 3, self.heads, -1, 2, WAYS)
         # Both mirror images of a way count as dimensions of its head: (3, B, heads * 4, tokens, dim).
         query, key, value = parts.permute(2, 0, 3, 6, 1, 4, 5).flatten(5).flatten(2, 3)
-        bias = self.position.get_bias(grid).to(query.dtype)
+        query = query[:, :, :1] if self.reads else query
+        bias = self.position(grid).to(query.dtype)
         if self.training:  # torch's own takes three times as long where the bias is learnt
             scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3) + bias
             answer = scores.softmax(-1) @ value
         else:
             answer = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         answer = answer.unflatten(3, (-1, 2)).unflatten(1, (self.heads, WAYS)).permute(0, 3, 1, 4, 5, 2)
-        mixed: Tensor = self.proj(answer.reshape(batch, count, chans))
+        mixed: Tensor = self.proj(answer.reshape(batch, -1, chans))
         return mixed
 
 
 class OrientedLayer(nn.Module):
-    """Pre-norm attention and two matrices with a GELU between, each with a residual that training drops at random."""
+    """Pre-norm attention and two matrices with a GELU between, each with a residual that training drops at random.
 
-    def __init__(self, fields: int, heads: int, ratio: float, drop_path: float) -> None:
+    Where it ``reads``, the class token alone asks and changes.
+    """
+
+    def __init__(self, fields: int, heads: int, ratio: float, drop_path: float, *, reads: bool) -> None:
         super().__init__()
         hidden = int(fields * ratio)
-        self.norm1, self.attn = TokenNorm(fields), OrientedAttention(fields, heads)
+        self.norm1, self.attn = TokenNorm(fields), OrientedAttention(fields, heads, reads=reads)
         self.norm2, self.fc1 = TokenNorm(fields), OrientedLinear(fields, hidden, 1.0)
         self.fc2 = OrientedLinear(hidden, fields)
         self.drop_path = drop_path
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """(B, 1 + patches, fields * 8), same out."""
-        x = x + self._kept(self.attn(self.norm1(x), grid))
-        return x + self._kept(self.fc2(F.gelu(self.fc1(self.norm2(x)))))
+        asks = (x[:, :1] if self.attn.reads else x) + self._kept(self.attn(self.norm1(x), grid))
+        asks = asks + self._kept(self.fc2(F.gelu(self.fc1(self.norm2(asks)))))
+        return torch.cat([asks, x[:, 1:]], dim=1) if self.attn.reads else asks
 
     def _kept(self, branch: Tensor) -> Tensor:
         if not (self.training and self.drop_path):
@@ -183,7 +207,10 @@ class OrientedLayer(nn.Module):
 
 @architecture("d4_former", entry(4, (1, 64, 64), "stem"))
 class D4Former(Headed):
-    """Equivariant convolutions to a quarter of the size, then layers over all tokens; sizes that four divides."""
+    """Equivariant convolutions to a quarter of the size, then ``depth`` layers; sides are multiples of four.
+
+    In the last layer the class token alone asks: what it would do to patches nobody would read.
+    """
 
     num_prefix_tokens = 1
 
@@ -191,7 +218,7 @@ class D4Former(Headed):
         self,
         num_classes: int = 4,
         in_chans: int = 1,
-        fields: Sequence[int] = (6, 6, 12),
+        fields: Sequence[int] = (6, 6, 16),
         depth: int = 2,
         heads: int = 1,
         mlp_ratio: float = 2.0,
@@ -206,7 +233,10 @@ class D4Former(Headed):
         self.stages = nn.Sequential(*(OrientedBlock(a, b, pool=number > 0) for number, (a, b) in enumerate(pairs)))
         self.cls_token = nn.Parameter(torch.randn(1, 1, fields[-1]) * 0.02)
         rates = [drop_path_rate * (number + 1) / depth for number in range(depth)]
-        self.blocks = nn.ModuleList(OrientedLayer(fields[-1], heads, mlp_ratio, rate) for rate in rates)
+        self.blocks = nn.ModuleList(
+            OrientedLayer(fields[-1], heads, mlp_ratio, rate, reads=number == depth - 1)
+            for number, rate in enumerate(rates)
+        )
         self.norm, self.widen = TokenNorm(fields[-1]), OrientedLinear(fields[-1], head_width, 1.0)
         self.head_drop = nn.Dropout(drop_rate)
         self.reset_classifier(num_classes)

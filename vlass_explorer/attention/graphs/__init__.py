@@ -19,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from ...schema import InputSpec, Tokens, UnsupportedError
-from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, everywhere, first_of, halved
+from ..graph import LayerGraph, Size, SizeMisfit, TokenGraph, class_attention, everywhere, first_of, halved
 from .refused import why_without
 
 Describer = Callable[[Any, Size], TokenGraph]
@@ -72,10 +72,14 @@ def _says_itself(model: nn.Module) -> bool:
 
 
 def _class_token(model: Any, size: Size) -> TokenGraph:
-    """Blocks in which all tokens attend to all, a class token before them, which the head reads."""
+    """Blocks in which all tokens ask, or the class token alone, which stands first and is what the head reads."""
     tokens = Tokens(model.num_prefix_tokens, model.token_grid(size))
     layers = (
-        LayerGraph(f"blocks.{index}.attn", block.attn.num_heads, everywhere(tokens))
+        LayerGraph(
+            f"blocks.{index}.attn",
+            block.attn.num_heads,
+            class_attention(tokens) if block.attn.reads else everywhere(tokens),
+        )
         for index, block in enumerate(model.blocks)
     )
     return TokenGraph("class_token", tuple(layers), first_of(tokens, 1))
