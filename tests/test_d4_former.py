@@ -128,7 +128,8 @@ def test_attention_is_the_published_formula() -> None:
     def network(name: str, inputs: np.ndarray) -> float:
         hidden = torch.from_numpy(state[f"{name}.network.0.weight"] @ inputs + state[f"{name}.network.0.bias"])
         raised = torch.nn.functional.gelu(hidden).numpy()
-        return float((state[f"{name}.network.2.weight"] @ raised + state[f"{name}.network.2.bias"])[0])
+        values = state[f"{name}.network.2.weight"] @ raised + state[f"{name}.network.2.bias"]
+        return float(values[0] - state[f"{name}.fall"][0] * inputs[2])
 
     for way in range(4):
         scores = np.zeros((len(places), len(places)))
@@ -147,7 +148,10 @@ def test_attention_is_the_published_formula() -> None:
 
 def test_the_position_panel_shows_the_kernels(whole: torch.nn.Module) -> None:
     biases = position_bias.position_biases(whole)
-    assert [bias.name for bias in biases] == ["blocks.0.attn.position"]  # in the last layer no patch asks
+    assert [bias.name for bias in biases] == [
+        "blocks.0.attn.position",
+        "blocks.1.attn.position",
+    ]  # in the last no patch asks
     for bias in biases:
         kernel = bias.kernel
         assert bias.kind == "bias" and kernel.shape == (4, 31, 31) and np.ptp(kernel) > 0

@@ -55,7 +55,7 @@ FAMILIES: list[tuple[str, dict[str, Any], tuple[str, str, int, tuple[int, int]]]
     ("mobilevit_xxs", {}, ("final_conv", "channels first", 0, (2, 3))),
     ("vlass_vision_cnn", {"img_size": 64}, ("features", "channels first", 0, (8, 8))),
     ("d4_resnet", {}, ("stages", "channels first", 0, (4, 6))),
-    ("d4_former", {}, ("blocks.1.norm1", "tokens", 1, (16, 24))),
+    ("d4_former", {}, ("blocks.2.norm1", "tokens", 1, (16, 24))),
     ("conv_stem_vit_mini", {"img_size": 64}, ("blocks", "tokens", 0, (8, 8))),
     ("deeplense_cnn", {"img_size": 64}, ("features", "channels first", 0, (3, 3))),
     ("tnt_s_patch16_224", {"img_size": (64, 64), "depth": 2}, ("blocks.1.norm_out", "tokens", 1, (4, 4))),

@@ -94,6 +94,7 @@ class TurnedKernel(nn.Module):
     def __init__(self, heads: int, hidden: int = 32) -> None:
         super().__init__()
         self.network = nn.Sequential(nn.Linear(3, hidden), nn.GELU(), nn.Linear(hidden, heads))
+        self.fall = nn.Parameter(torch.ones(heads))  # training starts from a sense of neighbourhood
         self.register_buffer("turns", turned().float(), persistent=False)
 
     def forward(self, rows: int, columns: int) -> Tensor:
@@ -101,9 +102,9 @@ class TurnedKernel(nn.Module):
         steps = (torch.arange(side, device=self.turns.device) - (side - 1) / 2 for side in (rows, columns))
         offsets = torch.stack(torch.meshgrid(*steps, indexing="ij"), dim=-1).flatten(0, 1).to(self.turns.dtype)
         along, aside = (offsets @ self.turns.transpose(1, 2)).split(1, dim=-1)  # each (4, offset, 1)
-        length = torch.hypot(along, aside)
-        inputs = torch.cat([along.sign() * along.abs().log1p(), aside.abs().log1p(), length / STRIDE], dim=-1)
-        values: Tensor = self.network(inputs).permute(2, 0, 1).flatten(0, 1)
+        length = torch.hypot(along, aside) / STRIDE
+        inputs = torch.cat([along.sign() * along.abs().log1p(), aside.abs().log1p(), length], dim=-1)
+        values: Tensor = (self.network(inputs) - self.fall * length).permute(2, 0, 1).flatten(0, 1)
         return values
 
 
@@ -218,8 +219,8 @@ class D4Former(Headed):
         self,
         num_classes: int = 4,
         in_chans: int = 1,
-        fields: Sequence[int] = (6, 6, 16),
-        depth: int = 2,
+        fields: Sequence[int] = (6, 6, 12),
+        depth: int = 3,
         heads: int = 1,
         mlp_ratio: float = 2.0,
         head_width: int = 48,
