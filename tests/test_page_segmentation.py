@@ -58,6 +58,9 @@ def test_explore_shows_components_and_every_other_page_says_what_it_is(shelf: Pa
     assert len(joined) == len(table) - 1 and "left out" in joined["class"].iloc[0] and not page.exception
     page.button(key=f"{stem}_As found").click().run()
     assert len(next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)) == len(table)
+    page.toggle(key="eight_views").set_value(True).run()
+    turned = next(frame.value for frame in page.dataframe if "beams" in frame.value.columns)
+    assert not page.exception and turned["flux"].tolist() != table["flux"].tolist()
 
     for name in ("attention", "explain", "compare"):
         assert "pixels is a segmentation checkpoint: it labels pixels" in opened(page, name), name

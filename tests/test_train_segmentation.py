@@ -94,8 +94,10 @@ def test_one_command_leads_to_a_checkpoint_whose_card_says_what_it_is(
     assert "mean IoU" in capsys.readouterr().out
     again = checkpoints.find("tiny").reports.segmentations
     assert again["again"]["mean_iou"] == again["test"]["mean_iou"]
-    for unfit in ("--tta", "--csv=x.csv"):
-        assert main(["test", "tiny", *where, unfit]) == 2
+    assert main(["test", "tiny", *where, "--csv=x.csv"]) == 2
+    capsys.readouterr()
+    assert main(["test", "tiny", *where, "--tta"]) == 0
+    assert "eight views an image" in capsys.readouterr().out
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

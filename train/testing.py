@@ -51,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _masks(options: argparse.Namespace, card: Checkpoint, part: parts.Part, device: str) -> int:
     """Evaluate the classes of pixels and tell; ConfigError for what only scores of whole images have."""
-    given = {"--tta": options.tta, "--csv": options.csv, "--latex": options.latex}
+    given = {"--csv": options.csv, "--latex": options.latex}
     if unfit := [name for name, value in given.items() if value]:
         raise ConfigError(f"{unfit[0]} is for classification: leave it out for {card.name}, or take --json.")
-    result = evaluate_masks(checkpoints.load(card, device), card, part, device=device)
+    result = evaluate_masks(checkpoints.load(card, device), card, part, device=device, tta=options.tta)
     if result.unreadable:
         print(unreadable(list(result.unreadable.values())), file=sys.stderr)
     figures = asdict(result.report)
@@ -62,10 +62,11 @@ def _masks(options: argparse.Namespace, card: Checkpoint, part: parts.Part, devi
         kept = {key: value for key, value in figures.items() if key not in ("worst", "confusion")}
         checkpoints.update(card, reports=Reports({**card.reports.table, options.keep: kept}))
     if options.json:
-        left_out = {"apart": options.apart, "unreadable": dict(result.unreadable)}
+        left_out = {"apart": options.apart, "tta": options.tta, "unreadable": dict(result.unreadable)}
         print(json.dumps({"checkpoint": card.name, "part": part.name, **plain({**figures, **left_out})}))
         return 0
-    print(f"{card.name} on {part}, {result.report.count} images, {result.report.pixels:,} labelled pixels")
+    views = ", eight views an image" if options.tta else ""
+    print(f"{card.name} on {part}, {result.report.count} images, {result.report.pixels:,} labelled pixels{views}")
     print("\n".join([*([result.report.seen.sentence] if result.report.seen else []), *masks.lines(result.report)]))
     return 0
 

@@ -22,6 +22,8 @@ HELP = (
     "A component is a connected piece of one class. Its flux is that inside its outline; what no component holds is "
     "the remainder, so that components and remainder are the total. Which of them are one source you decide."
 )
+EIGHT = "eight_views"
+"""Key of the switch."""
 COLUMNS = {
     "number": st.column_config.NumberColumn("No.", width=44),
     "class": st.column_config.TextColumn("Class", width=110),
@@ -38,9 +40,15 @@ COLUMNS = {
 }
 
 
+def eight_views() -> bool:
+    """Whether the model is asked in all eight orientations."""
+    return bool(st.session_state.get(EIGHT))
+
+
 def pieces(card: Checkpoint, cutout: Cutout, labels: Segmentation) -> Pieces:
     """The components as the user has joined them and left them out."""
-    whole = loaders.remembered("components", card, cutout, (), lambda: segmentation.find(cutout, labels))
+    key = (eight_views(),)
+    whole = loaders.remembered("components", card, cutout, key, lambda: segmentation.find(cutout, labels))
     joined, left_out = _choices(card, cutout)
     return segmentation.decided(whole, joined=joined, left_out=left_out)
 
@@ -64,7 +72,7 @@ def choose(card: Checkpoint, cutout: Cutout, made: Pieces, number: int, more: bo
 def measured(card: Checkpoint, cutout: Cutout, made: Pieces) -> Fluxes:
     """Fluxes of the components as they are joined and left out, each choice measured once."""
     joined, left_out = _choices(card, cutout)
-    key = (tuple(sorted(map(tuple, joined))), None if left_out is None else tuple(sorted(left_out)))
+    key = (tuple(sorted(map(tuple, joined))), None if left_out is None else tuple(sorted(left_out)), eight_views())
     return loaders.remembered("fluxes", card, cutout, key, lambda: segmentation.fluxes(cutout, made))
 
 
@@ -180,8 +188,9 @@ def _key(card: Checkpoint, cutout: Cutout) -> str:
 
 
 def digest(card: Checkpoint, cutout: Cutout) -> str:
-    """Of a checkpoint and a cutout, for keys of what belongs to both."""
-    return hashlib.sha256(f"{card.sha256} {memory.of_cutout(cutout)}".encode()).hexdigest()[:16]
+    """Of a checkpoint, a cutout and the way it is looked at, for keys of what belongs to all three."""
+    said = f"{card.sha256} {memory.of_cutout(cutout)} {eight_views()}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _choices(card: Checkpoint, cutout: Cutout) -> tuple[list[tuple[int, ...]], list[int] | None]:

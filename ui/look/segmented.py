@@ -45,13 +45,15 @@ def found(card: Checkpoint, cutout: Cutout) -> Segmentation | None:
         )
         return None
 
+    asked = segmentation.EightViews(model) if components.eight_views() else model
+
     def work() -> Segmentation:
         return loaders.remembered(
             "segmentation",
             card,
             cutout,
-            (),
-            lambda: segmentation.segment(model, card.input_spec, card.label_names, cutout),
+            (components.eight_views(),),
+            lambda: segmentation.segment(asked, card.input_spec, card.label_names, cutout),
         )
 
     return slow.run(st.empty(), f"segment_{key}", "Labelling pixels", work)
@@ -61,6 +63,13 @@ def style(labels: Segmentation) -> str:
     """Draw what lies over the sky, outlines or filled classes, with the colour of each class that is there."""
     chosen = st.segmented_control(
         "Components", [OUTLINES, FILLED, BOTH], default=OUTLINES, required=True, key="classes", persist_state="session"
+    )
+    st.toggle(
+        "Eight orientations",
+        key=components.EIGHT,
+        persist_state="session",
+        help="The mean of the scores over four turns and their mirror images: what is found no longer depends on how "
+        "the image is turned. Eight times the time.",
     )
     there = np.unique(labels.labels).tolist()
     st.html(classes.legend(labels.label_names, there))

@@ -42,6 +42,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--fields", type=int, default=1, metavar="N", help="a tile shows N by N fields of view at once (default: 1)"
     )
     command.add_argument(
+        "--tta", action="store_true", help="mean over eight rotations and mirror images (eight times the time)"
+    )
+    command.add_argument(
         "--most-tiles",
         type=int,
         default=MOST_TILES,
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     device = devices.resolve(args.device)
     model = checkpoints.load(card, device)
+    model = segmentation.EightViews(model) if args.tta else model
     failed = not complete
     taken: set[str] = set()
     for file in progress(files, len(files)):

@@ -27,7 +27,7 @@ from ..schema import (
     ReportError,
     WorstImage,
 )
-from ..segmentation import Score
+from ..segmentation import EightViews, Score
 from ..segmentation.branch import resized
 from . import unseen
 from .images import Images
@@ -102,8 +102,13 @@ def beam_pixels(data_set: DataSet) -> float | None:
     return math.sqrt(math.prod(data_set.beam_arcsec)) / data_set.pixel_scale_arcsec
 
 
-def evaluate_masks(model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu") -> MaskResult:
-    """What a checkpoint says of a part of a data set with masks; errors as ``evaluate_mask_images``."""
+def evaluate_masks(
+    model: nn.Module, card: Checkpoint, part: Part, *, device: str = "cpu", tta: bool = False
+) -> MaskResult:
+    """What a checkpoint says of a part of a data set with masks; errors as ``evaluate_mask_images``.
+
+    With ``tta`` (test-time augmentation) the mean of its scores over the eight rotations and mirror images.
+    """
     tasks.require(card, "segmentation")
     if not part.data_set.is_masked:
         raise DatasetError(f"{part.data_set.title} has no masks: {card.name} is scored on images with masks.")
@@ -111,7 +116,8 @@ def evaluate_masks(model: nn.Module, card: Checkpoint, part: Part, *, device: st
         images = part.images(card)
     with progress.part(1, 2):
         seen = unseen.overlap(card, images.cutouts)
-        return evaluate_mask_images(model, images, part.data_set, device=device, seen=seen)
+        asked = EightViews(model) if tta else model
+        return evaluate_mask_images(asked, images, part.data_set, device=device, seen=seen)
 
 
 @torch.inference_mode()

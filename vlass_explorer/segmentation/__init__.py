@@ -11,6 +11,7 @@ from .components import Pieces, decided, find
 from .fluxes import Component, Fluxes, Sum, fluxes
 from .losses import LOSSES, cross_entropy, dice, focal
 from .networks import ENCODER, NETWORKS, create
+from .orientations import EightViews
 from .score import Score
 from .segmenting import Plan, Segmentation, pace, plan, segment
 
@@ -20,6 +21,7 @@ __all__ = [
     "LOSSES",
     "NETWORKS",
     "Component",
+    "EightViews",
     "Fluxes",
     "Pieces",
     "Plan",
