@@ -20,12 +20,22 @@ PAGES = {  # file in pages/: title, icon
     "anatomy": ("Anatomy", ":material/account_tree:"),
     "sky": ("Sky", ":material/travel_explore:"),
     "source": ("Source", ":material/layers:"),
+    "desk": ("Desk", ":material/style:"),
     "train": ("Train", ":material/model_training:"),
     "runs": ("Runs", ":material/monitoring:"),
     "checkpoints": ("Checkpoints", ":material/inventory_2:"),
     "data": ("Data", ":material/dataset:"),
 }
-LOOK = ("explore", "attention", "explain", "compare", "anatomy", "sky", "source")  # the other pages are about training
+LOOK = (
+    "explore",
+    "attention",
+    "explain",
+    "compare",
+    "anatomy",
+    "sky",
+    "source",
+    "desk",
+)  # the other pages are about training
 
 groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():

@@ -26,7 +26,7 @@ from vlass_explorer.schema import InputSpec, RunConfig
 ARGS = tiny_checkpoint.ARGS | {"depth": 1, "num_heads": 2}
 SPEC = InputSpec(img_size=32, field_of_view_pixels=24, unit=None)
 LOOK = ("explore", "attention", "explain", "compare", "anatomy")
-PAGES = (*LOOK, "sky", "source", "train", "runs", "checkpoints", "data")
+PAGES = (*LOOK, "sky", "source", "desk", "train", "runs", "checkpoints", "data")
 
 
 @dataclass(frozen=True)

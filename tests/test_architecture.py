@@ -34,7 +34,7 @@ RANKS = [
     {"validity", "stretches", "predict", "explainers", "evaluation", "calibration", "epochs"},
     {"trust", "flips", "learning"},
     {"figures", "export"},
-    {"runs", "launchers", "catalogue"},
+    {"runs", "launchers", "catalogue", "desk"},
     {"cli", "__main__", "__init__"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
@@ -43,6 +43,7 @@ TOUCHES_FILES = {
     "archives",
     "catalogue",
     "cutouts",
+    "desk",
     "checkpoints",
     "runs",
     "export",
@@ -60,7 +61,7 @@ ROOMS = {  # of ui/: the pages that open each; the other files there are the hal
     "anatomy": {"anatomy"},
     "sky": {"sky"},
     "source": {"source"},
-    "desk": {"desk", "batch"},
+    "desk": {"desk"},
     "training": {"train", "data"},
     "runs": {"runs"},
     "shelf": {"checkpoints"},

@@ -86,7 +86,9 @@ def test_the_latest_label_holds_and_undoing_brings_the_one_before_back(tmp_path:
     found.append(records.classes("ann", ["FRI", "FRII"]))
     first = records.label("ann", "a", "FRI", shown="FRII 0.93 (first-cnn)", place=(10.5, -3.0), content="0" * 16)
     second = records.label("ann", "a", "FRII")
-    found.append(first, second, records.label("ann", "b", "", kind="unsure"), records.label("bob", "a", "", kind="artefact"))
+    found.append(
+        first, second, records.label("ann", "b", "", kind="unsure"), records.label("bob", "a", "", kind="artefact")
+    )
     assert found.classes == ("FRI", "FRII")
     assert [(one.by, one.cutout, one.word, one.blind) for one in found.given] == [
         ("ann", "a", "FRII", True), ("ann", "b", "unsure", True), ("bob", "a", "artefact", True)
@@ -116,7 +118,9 @@ def test_broken_rows_are_left_out_and_told_and_the_rest_is_there(tmp_path: Path)
     path = tmp_path / "set.jsonl"
     lines = path.read_text().splitlines()
     by_hand = json.loads(lines[1]) | {"id": "f" * 16, "kind": "class", "label": ""}
-    path.write_text("\n".join([lines[0], "FRI;b;by hand", "", json.dumps(by_hand), '{"id": "0123456789abcdef"}', "[]"]) + "\n")
+    path.write_text(
+        "\n".join([lines[0], "FRI;b;by hand", "", json.dumps(by_hand), '{"id": "0123456789abcdef"}', "[]"]) + "\n"
+    )
     told = found.refresh()
     assert [(one.cutout, one.word) for one in told.given] == [("a", "FRI")]
     assert [(each.line, each.why) for each in told.broken] == [
@@ -146,7 +150,9 @@ def test_what_is_no_name_and_a_folder_that_refuses_are_one_sentence(tmp_path: Pa
 
 def test_fifty_thousand_labels_are_read_at_once_and_then_only_what_is_new(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
-    path.write_text("".join(json.dumps(records.label("ann", f"c{n}", "FRI")) + "\n" for n in range(50_000)))
+    line = json.dumps(records.label("ann", "c", "FRI", id="0" * 16))
+    lines = (line.replace("0" * 16, f"{n:016x}").replace('"c"', f'"c{n}"') for n in range(50_000))
+    path.write_text("\n".join(lines) + "\n")
     found = Labels(path).refresh()
     assert found.count("ann") == 50_000
     before = found._read

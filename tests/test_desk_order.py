@@ -45,7 +45,11 @@ def test_informative_puts_doubt_first_and_does_not_repeat_itself() -> None:
     assert sorted(first.tolist()) == list(range(100))
     assert {index // 25 for index in first[:4].tolist()} == {0, 1, 2, 3}
     labelled = np.arange(100) < 25
-    assert {index // 25 for index in order.informative(scores, features=features, labelled=labelled)[:3].tolist()} == {1, 2, 3}
+    assert {index // 25 for index in order.informative(scores, features=features, labelled=labelled)[:3].tolist()} == {
+        1,
+        2,
+        3,
+    }
     distance = np.where(np.arange(100) == 7, 5.0, 1.0)
     assert order.informative(np.full((100, 2), 0.5), distance=distance)[0] == 7
 

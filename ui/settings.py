@@ -21,6 +21,8 @@ VLASS_EXPLORER_SESSION_GIB, VLASS_EXPLORER_SESSION_DAYS
 VLASS_EXPLORER_MEMORY_GIB
     What the server remembers of cutouts, models and maps, for all browser sessions together; default: a quarter of the
     machine's memory.
+VLASS_EXPLORER_LABELS
+    Folder of the label files of the Desk, default ``labels``; ``off``: cutouts are looked at there, not labelled.
 VLASS_EXPLORER_RUNS, VLASS_EXPLORER_CHECKPOINTS
     Folders of runs and of checkpoints; read by ``vlass_explorer.runs`` and ``vlass_explorer.checkpoints``.
 """
@@ -84,6 +86,12 @@ def upload_bounds() -> Bounds:
     """What an upload may hold."""
     size = _number("VLASS_EXPLORER_UPLOAD_GIB", 8.0)
     return Bounds(files=int(_number("VLASS_EXPLORER_UPLOAD_FILES", 100_000)), bytes=int(size * 2**30))
+
+
+def labels() -> Path | None:
+    """Where the label files of the Desk are kept; None where that is switched off."""
+    named = os.environ.get("VLASS_EXPLORER_LABELS") or str(ROOT / "labels")
+    return None if named.lower() == "off" else Path(named).expanduser().resolve()
 
 
 @lru_cache(maxsize=1)

@@ -51,7 +51,7 @@ def beside(screen: boundary.Viewport) -> tuple[DeltaGenerator, Choice]:
     return page, draw(top, foot) if screen.narrow else draw()
 
 
-def draw(top: DeltaGenerator | None = None, foot: DeltaGenerator | None = None) -> Choice:
+def draw(top: DeltaGenerator | None = None, foot: DeltaGenerator | None = None, *, steps: bool = True) -> Choice:
     """Draw the pickers and return what is chosen; call it once, first, on every page.
 
     Into the sidebar, or the drop zone and the pickers side by side into ``top`` and the rest into ``foot``.
@@ -71,7 +71,8 @@ def draw(top: DeltaGenerator | None = None, foot: DeltaGenerator | None = None) 
             st.selectbox(
                 "Cutout", list(files), key="cutout", format_func=lambda key: _label(files[key]), persist_state="session"
             )
-            _steps(list(files), entry.key)
+            if steps:  # with the keys J and K, which a page may want for itself
+                _steps(list(files), entry.key)
         card = state.chosen_checkpoint(cards)
         if card is None:
             st.info("No checkpoint yet: train one on the Train page, or put a folder into checkpoints/.")

@@ -36,6 +36,7 @@ __all__ = [
     "common_beam",
     "cutouts",
     "datasets",
+    "desk",
     "devices",
     "epochs",
     "evaluation",

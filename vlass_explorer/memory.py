@@ -88,5 +88,10 @@ class Memory:
                 self.store[key] = made
         return made
 
+    def known(self, key: Hashable) -> Any:
+        """The result under a key of ``get_or_compute``, None where it is not remembered."""
+        with self._turn:
+            return self.store.get(key)
+
     def _key(self, argument: Any) -> Hashable:
         return self.keys[type(argument)](argument) if type(argument) in self.keys else argument

@@ -1,2 +1,5 @@
-"""The desk: cutouts in an order that serves, labels that people give them and that are never lost, how far people
-agree, and what becomes of the labels: ``pieces``, ``answers``, ``order``, ``labels``, ``agreement``, ``export``."""
+"""The desk: cutouts in an order that serves, labels that people give, how far people agree, and what becomes of it.
+
+Modules: ``pieces``, ``drawing``, ``answers``, ``order``, ``labels`` and ``records``, ``agreement``, ``export``,
+``training_set``.
+"""

@@ -93,19 +93,23 @@ def between(given: Sequence[Given], labellers: Sequence[str]) -> Kappa:
     """
     told = _by_cutout(given)
     common = [labels for labels in told.values() if all(by in labels for by in labellers)]
-    sure = [[labels[by] for by in labellers] for labels in common if all(labels[by].kind != "unsure" for by in labellers)]
+    sure = [
+        [labels[by] for by in labellers] for labels in common if all(labels[by].kind != "unsure" for by in labellers)
+    ]
     words = sorted({(one.kind, one.label) for row in sure for one in row})
     index = np.array([[words.index((one.kind, one.label)) for one in row] for row in sure], np.int64)
     index = index.reshape(-1, len(labellers))
     if len(labellers) == 2:
         found = cohen(index[:, 0], index[:, 1])
     else:
-        found = fleiss(np.stack([(index == k).sum(axis=1) for k in range(len(words))], axis=1) if words else index[:, :0])
+        found = fleiss(
+            np.stack([(index == k).sum(axis=1) for k in range(len(words))], axis=1) if words else index[:, :0]
+        )
     return Kappa(found.value, found.low, found.high, found.count, found.observed, len(common) - len(sure))
 
 
 def soft(given: Sequence[Given], classes: Sequence[str]) -> dict[str, FloatArray]:
-    """Share of labellers (K,) behind each class, by cutout; of those that gave a class, cutouts without one left out."""
+    """Share of labellers (K,) behind each class, by cutout, of those that gave a class; others are left out."""
     place = {name: k for k, name in enumerate(classes)}
     found = {}
     for cutout, labels in _by_cutout(given).items():

@@ -49,6 +49,7 @@ class Labels:
         self._given: dict[str, Given] = {}
         self._stacks: dict[tuple[str, str], list[str]] = {}  # of a cutout and labeller: ids, the latest last
         self._done: dict[str, list[str]] = {}  # of a labeller: ids, the latest last
+        self._who: dict[str, dict[str, None]] = {}  # of a cutout: its labellers
         self._notes: dict[str, list[tuple[str, str]]] = {}
         self._broken: list[Broken] = []
 
@@ -106,6 +107,7 @@ class Labels:
             self._given[new.id] = new
             self._stacks.setdefault((new.cutout, by), []).append(new.id)
             self._done.setdefault(by, []).append(new.id)
+            self._who.setdefault(new.cutout, {})[by] = None
         elif do == "note":
             self._notes.setdefault(text(told, "cutout"), []).append((by, text(told, "text")))
         elif do == "undo":
@@ -160,6 +162,15 @@ class Labels:
         """Is the record with this id in the file?"""
         return id in self._ids
 
+    def find(self, id: str) -> Given | None:
+        """The label with this id, also one that does not hold any more."""
+        return self._given.get(id)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """Classes in the order that was set last; none where nobody set them."""
+        return tuple(self._classes)
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Classes in the order that was set last, then those that labels name beyond it."""
@@ -189,6 +200,12 @@ class Labels:
         with self._turn:
             stack = self._stacks.get((cutout, by))
             return self._given[stack[-1]] if stack else None
+
+    def all_of(self, cutout: str) -> tuple[Given, ...]:
+        """The labels of a cutout that hold, one a labeller."""
+        with self._turn:
+            found = (self.of(cutout, by) for by in self._who.get(cutout, ()))
+            return tuple(one for one in found if one is not None)
 
     def count(self, by: str) -> int:
         """Cutouts that a labeller has labelled."""

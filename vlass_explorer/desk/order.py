@@ -32,7 +32,7 @@ def sky(places: ArrayLike) -> Indices:
 
 
 def score(scores: ArrayLike) -> Indices:
-    """The least sure answer first, by the highest score of ``scores`` (N, K); equal ones as listed, unknown ones last."""
+    """The least sure answer first, by the highest score of ``scores`` (N, K); equal ones as listed, unknown last."""
     top = np.asarray(scores, np.float64).max(axis=1)
     return np.argsort(np.where(np.isfinite(top), top, np.inf), kind="stable").astype(np.int64)
 

@@ -101,6 +101,7 @@ def now() -> str:
 
 
 def text(told: Mapping[str, Any], key: str) -> str:
+    """A text of a record that is not empty; KeyError or ValueError without."""
     value = told[key]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"its {key} is no text")
@@ -108,6 +109,7 @@ def text(told: Mapping[str, Any], key: str) -> str:
 
 
 def given(told: Mapping[str, Any]) -> Given:
+    """The label that a record tells; KeyError, TypeError or ValueError where it is none."""
     kind, word = told.get("kind", "class"), told.get("label") or ""
     if kind not in get_args(Kind) or not isinstance(word, str) or (kind == "class") != bool(word):
         raise ValueError("it names no class")

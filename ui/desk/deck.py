@@ -1,0 +1,117 @@
+"""The deck: which cutouts lie on the desk, in which order, whose labels, and whether they are given blind."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlass_explorer.desk import pieces
+from vlass_explorer.desk.labels import Labels
+from vlass_explorer.desk.pieces import Desk, Piece
+from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Prediction
+
+from .. import loaders, state
+
+
+@dataclass(frozen=True, eq=False)
+class Deck:
+    """What the page is about; shared by its parts and never changed."""
+
+    desk: Desk
+    place: str
+    """Where the cutouts come from, and when that changed."""
+    order: NDArray[np.int64]
+    labels: Labels
+    set_name: str
+    by: str
+    blind: bool
+    classes: tuple[str, ...]
+    card: Checkpoint | None
+    """Classifier that is asked."""
+    writable: bool = True
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """All cutouts, as listed."""
+        return self.desk.pieces
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Place of a key in the order."""
+        return {self.pieces[i].key: at for at, i in enumerate(self.order.tolist())}
+
+    @cached_property
+    def word(self) -> str:
+        """Tells this deck from others: another set, labeller, folder or order."""
+        told = f"{self.place}\0{self.set_name}\0{self.by}\0{self.blind}"
+        return hashlib.sha256(told.encode("utf-8", "surrogateescape") + self.order.tobytes()).hexdigest()[:16]
+
+    def at(self, place: int) -> Piece:
+        """The cutout at a place of the order."""
+        return self.pieces[int(self.order[place])]
+
+    def name(self, piece: Piece) -> str:
+        """What a cutout is called here: without what could tell its class, while labels are given blind."""
+        if self.blind and piece.telling:
+            return f"Cutout {self.index[piece.key] + 1}"
+        return piece.name
+
+
+def of_files(entries: Sequence[state.Entry]) -> Desk:
+    """The files of the browser session; those of the same content are one."""
+    found: dict[str, Piece] = {}
+    for entry in entries:
+        key = pieces.key_of("upload", entry.sha256)
+        source = partial(loaders.cutout, entry, state.reading(entry))
+        content = entry.content or (entry.path.read_bytes() if entry.path is not None else b"")
+        found.setdefault(key, Piece(key, entry.label, source, content=content))
+    return Desk(tuple(found.values()))
+
+
+def of_folder(root: Path, stamp: str) -> Desk:
+    """The cutouts of a folder, listed again when it has changed. Raises DatasetError."""
+    found: Desk = loaders.MEMORY.get_or_compute(("desk", str(root), stamp), lambda: pieces.of_folder(root))
+    return found
+
+
+def cutout(deck: Deck, piece: Piece) -> Cutout:
+    """The cutout of a piece; raises the typed error that says why it cannot be read."""
+    known = piece.file
+    changed = known.stat().st_mtime_ns if isinstance(known, Path) and known.is_file() else 0
+    made = loaders.MEMORY.get_or_compute(("desk cutout", deck.place, piece.key, changed), lambda: _read(piece))
+    if isinstance(made, ExplorerError):
+        raise made.with_traceback(None)
+    return made
+
+
+def _read(piece: Piece) -> Cutout | ExplorerError:
+    try:
+        return piece.source()
+    except ExplorerError as error:
+        return error
+
+
+def prediction(deck: Deck, piece: Piece) -> Prediction | None:
+    """What the checkpoint says of a piece, None where it does not."""
+    if deck.card is None:
+        return None
+    try:
+        return loaders.prediction(deck.card, cutout(deck, piece))
+    except ExplorerError:
+        return None
+
+
+def shown(found: Prediction | None, card: Checkpoint | None) -> str:
+    """An answer as it is shown and kept with a label: class, score, checkpoint and doubts; empty without one."""
+    if found is None or card is None:
+        return ""
+    if found.validity.level == "outside":
+        return f"{card.name}: no label, outside of what it is for"
+    caution = ", caution" if found.validity.level == "caution" else ""
+    return f"{card.name}: {found.label} {float(found.probabilities.max()):.2f} (softmax score{caution})"
