@@ -1,4 +1,4 @@
-"""Desk: cutouts one after the other, labelled by keyboard; lists of them, how labellers agree, and what becomes of it."""
+"""Desk: cutouts labelled by keyboard, one after the other; lists of them, how labellers agree, what becomes of it."""
 
 import streamlit as st
 

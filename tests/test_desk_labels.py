@@ -91,8 +91,10 @@ def test_the_latest_label_holds_and_undoing_brings_the_one_before_back(tmp_path:
     )
     assert found.classes == ("FRI", "FRII")
     assert [(one.by, one.cutout, one.word, one.blind) for one in found.given] == [
-        ("ann", "a", "FRII", True), ("ann", "b", "unsure", True), ("bob", "a", "artefact", True)
-    ]  # fmt: skip
+        ("ann", "a", "FRII", True),
+        ("ann", "b", "unsure", True),
+        ("bob", "a", "artefact", True),
+    ]
     last = found.last("ann")
     assert last is not None and last.cutout == "b"
     found.append(records.undo("ann", last.id))
@@ -124,8 +126,11 @@ def test_broken_rows_are_left_out_and_told_and_the_rest_is_there(tmp_path: Path)
     told = found.refresh()
     assert [(one.cutout, one.word) for one in told.given] == [("a", "FRI")]
     assert [(each.line, each.why) for each in told.broken] == [
-        (2, "it is no JSON"), (4, "it names no class"), (5, "it has no do"), (6, "it has no id")
-    ]  # fmt: skip
+        (2, "it is no JSON"),
+        (4, "it names no class"),
+        (5, "it has no do"),
+        (6, "it has no id"),
+    ]
     with path.open("ab") as file_:
         file_.write(b'{"id": "torn')  # the power went while it was written
     found.append(records.label("ann", "c", "Bent"))

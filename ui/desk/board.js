@@ -1,6 +1,6 @@
 // The desk in the browser: shows the next picture at once, keeps what was labelled until the server has it on its disk.
 const boards = new WeakMap()
-const AHEAD = 4, RETRY = 4000, KEPT = 40
+const RETRY = 4000, KEPT = 40
 
 class Board {
   constructor(root) {
@@ -37,8 +37,12 @@ class Board {
       Object.assign(this, { deck: data.deck, at: data.at, cells: new Map(), given: [], view: 0, zoom: false })
       this.store = `vlass_explorer_desk ${data.set} ${data.me}`
       this.pending = this.kept()
+      // the field that chose this deck would swallow the keys
+      if (document.activeElement?.tagName === "INPUT" && !document.querySelector("[role=listbox]")) document.activeElement.blur()
     }
     this.data = data
+    // Streamlit fades what it is about to draw anew; here that would be the picture at every key
+    this.root.getRootNode().host?.closest("[data-testid=stElementContainer]")?.style.setProperty("opacity", "1", "important")
     for (const cell of data.cells) {
       const known = this.cells.get(cell.i)
       if (cell.sky && known?.image?.src !== cell.sky) {
@@ -54,14 +58,8 @@ class Board {
     this.keep()
     this.buttons()
     this.draw()
-    if (this.lacks() && data.more) this.say()
+    if (data.more) this.say()
     else if (this.pending.some(event => !event.told)) this.say()
-  }
-
-  lacks() {
-    const last = Math.min(this.at + AHEAD, this.data.count - 1)
-    for (let i = this.at; i <= last; i++) if (!this.cells.has(i)) return true
-    return false
   }
 
   kept() {
@@ -208,7 +206,9 @@ class Board {
     this.root.dataset.waiting = this.pending.length
     this.$(".zoom").setAttribute("aria-pressed", !!this.zoom)
     if (!cell) {
+      for (const name of [".facts", ".error", ".notes", ".mine", ".others", ".model", ".layer"]) this.text(name, "")
       this.text(".name", "Drawing this cutout …")
+      for (const image of this.root.querySelectorAll(".picture img")) image.hidden = true
       stage.dataset.drawn = ""
       return
     }
@@ -220,7 +220,8 @@ class Board {
     this.text(".mine", mine ? `You: ${mine.kind === "class" ? mine.word : mine.kind}` : "Not labelled by you")
     this.text(".others", cell.others)
     const hidden = data.blind && !mine
-    this.text(".model", hidden ? (data.model && `${data.model}: hidden until you have labelled it`) : cell.answer)
+    const asking = data.model && `${data.model}: ${hidden ? "hidden until you have labelled it" : "asking …"}`
+    this.text(".model", hidden ? asking : cell.answer ?? asking)
     if (!hidden && cell.answer) this.saw.add(cell.key)
     for (const button of this.root.querySelectorAll("[data-word], .marks button"))
       button.classList.toggle("chosen", !!mine && (button.dataset.word ?? "") === mine.word

@@ -141,8 +141,8 @@ def _record(deck: Deck, one: Mapping[str, Any]) -> dict[str, Any] | None:
         content, place = _identity(cutout), place or identity.centre(cutout)
     except ExplorerError:
         pass  # one that cannot be read may be called an artefact
-    if not deck.blind or one.get("saw") or deck.labels.of(piece.key, deck.by) is not None:
-        answer = decks.shown(decks.prediction(deck, piece), deck.card) or ("" if deck.blind else "no answer")
+    if one.get("saw") or deck.labels.of(piece.key, deck.by) is not None:
+        answer = decks.shown(decks.prediction(deck, piece), deck.card)
     return records.label(
         deck.by,
         piece.key,
@@ -162,15 +162,23 @@ def _identity(cutout: Cutout) -> str:
 
 
 def _cells(deck: Deck, at: int) -> tuple[list[dict[str, Any]], bool]:
-    """What the browser is given: the cutout in view first, then the next ones as far as there is time."""
-    ahead = range(at + 1, min(at + AHEAD, len(deck.pieces) - 1) + 1)
-    behind = range(at - 1, max(at - BEHIND, 0) - 1, -1)
-    began, cells = time.monotonic(), []
-    places = [at, *ahead, *behind]
+    """What the browser is given, and whether the rest waits for its next word.
+
+    Pictures first, that in view before all, then answers of the nearest: of the others nobody looks at them yet.
+    """
+    last = len(deck.pieces) - 1
+    places = [at, *range(at + 1, min(at + AHEAD, last) + 1), *range(at - 1, max(at - BEHIND, 0) - 1, -1)]
+    ends, cells = time.monotonic() + PATIENCE, []
     for number, place in enumerate(places):
-        if number > 1 and time.monotonic() - began > PATIENCE:
+        if number > 1 and time.monotonic() > ends:
             return cells, True
         cells.append(_cell(deck, place))
+    ends = time.monotonic() + PATIENCE
+    for number, cell in enumerate(sorted(cells, key=lambda cell: (abs(cell["i"] - at), -cell["i"]))):
+        if cell["answer"] is None and abs(cell["i"] - at) <= BEHIND:
+            if number and time.monotonic() > ends:
+                return cells, True
+            cell["answer"] = decks.shown(decks.prediction(deck, deck.at(cell["i"])), deck.card)
     return cells, False
 
 
@@ -184,14 +192,12 @@ def _cell(deck: Deck, place: int) -> dict[str, Any]:
         others = deck.labels.all_of(piece.key)
         cell["others"] = " · ".join(f"{one.by}: {one.word}" for one in others if one.by != deck.by)
         cell["notes"] = [f"{by}: {text}" for by, text in deck.labels.notes(piece.key)]
+        cell["answer"] = None if deck.card is not None else ""
     try:
         cutout = decks.cutout(deck, piece)
-        cell["sky"], cell["facts"] = _picture(cutout), _facts(cutout)
+        cell["sky"], cell["facts"] = _picture(cutout), _facts(cutout, piece)
     except ExplorerError as error:
-        cell["error"] = str(error)
-        return cell
-    if not deck.blind or mine:
-        cell["answer"] = decks.shown(decks.prediction(deck, piece), deck.card)
+        cell |= {"error": str(error), "answer": ""}
     return cell
 
 
@@ -200,11 +206,15 @@ def _picture(cutout: Cutout) -> str:
     return drawing.url(drawing.sky(cutout))
 
 
-@loaders.MEMORY.cached
-def _facts(cutout: Cutout) -> str:
+def _facts(cutout: Cutout, piece: Piece) -> str:
     noise = sky_rms(cutout)
-    peak = f"S/N {float(np.nanmax(cutout.pixels)) / noise:.0f} · " if noise else ""
-    return f"{peak}{origin_text(cutout)}"
+    parts = [f"S/N {float(np.nanmax(cutout.pixels)) / noise:.0f}"] if noise else []
+    if cutout.wcs is None and piece.ra is not None and piece.dec is not None:
+        parts.append(f"{piece.ra:.5f}°, {piece.dec:+.5f}°")
+        parts += [cutout.origin.survey] if cutout.origin.survey else []
+    else:
+        parts.append(origin_text(cutout))
+    return " · ".join(parts)
 
 
 def _views(deck: Deck, piece: Piece) -> dict[str, Any]:

@@ -41,12 +41,12 @@ def choice(card: Checkpoint | None) -> Deck:
         place = _source()
         name, known = _set(folder)
         by = _labeller()
-        wanted = st.selectbox("Order", list(ORDERS), key="desk_order", width=190, persist_state="session")
+        wanted = st.selectbox("Order", list(ORDERS), key="desk_order", width=180, persist_state="session")
         blind = st.toggle(
             "Blind",
             key="desk_blind",
             persist_state="session",
-            help="The model's answer, labels of others and names that tell a class are hidden until you have labelled.",
+            help="The model's answer, labels of others and notes are hidden until you have labelled.",
         )
         classes = _classes(known, card, by, can_write=folder is not None)
     desk, where = _desk(place)
@@ -68,12 +68,13 @@ def choice(card: Checkpoint | None) -> Deck:
 def _source() -> str:
     """The chosen folder, or the files of the session."""
     names = {_short(path): str(path) for path in settings.data_sets()}
+    typed = st.session_state.get("desk_place") or MINE
     chosen = st.selectbox(
         "Cutouts",
-        [MINE, *names],
+        list(dict.fromkeys([MINE, *names, typed])),
         key="desk_place",
         accept_new_options=True,
-        width=230,
+        width=200,
         persist_state="session",
         help="Files that you dropped or took from elsewhere, or a folder below the data roots: type its path where it "
         "is not listed. It need not be labelled.",
@@ -105,13 +106,14 @@ def _set(folder: Path | None) -> tuple[str, Labels]:
     if folder is None:
         st.caption("Labels are not kept on this server (VLASS_EXPLORER_LABELS).")
         return "", Labels(Path("/nonexistent/none.jsonl"))
-    known = labels.known_sets(folder)
+    typed = st.session_state.get("desk_set")
+    known = dict.fromkeys([*labels.known_sets(folder), *([typed] if typed else [])])
     name = st.selectbox(
         "Set of labels",
-        known or ["labels"],
+        list(known) or ["labels"],
         key="desk_set",
         accept_new_options=True,
-        width=160,
+        width=140,
         persist_state="session",
         help="A file on the server that all labellers of the set share. Type a name for a new one: letters, digits, "
         "dashes and underscores.",
@@ -124,7 +126,7 @@ def _labeller() -> str:
         "Your name",
         "me",
         key="desk_by",
-        width=120,
+        width=100,
         max_chars=LONGEST_NAME,
         persist_state="session",
         help="Kept with each label. Two who give one name count as one labeller.",

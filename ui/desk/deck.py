@@ -57,8 +57,8 @@ class Deck:
         return self.pieces[int(self.order[place])]
 
     def name(self, piece: Piece) -> str:
-        """What a cutout is called here: without what could tell its class, while labels are given blind."""
-        if self.blind and piece.telling:
+        """What a cutout is called here: nothing that could tell its class, until it is labelled."""
+        if piece.telling and self.labels.of(piece.key, self.by) is None:
             return f"Cutout {self.index[piece.key] + 1}"
         return piece.name
 

@@ -43,7 +43,7 @@ def table(deck: Deck) -> None:
     )
     rows = event.selection.rows
     with place:
-        together.draw(deck, frame["key"].iloc[rows].tolist(), "table")
+        together.draw(deck, frame["key"].iloc[rows].tolist(), "table", with_answers=True)
 
 
 def gallery(deck: Deck) -> None:
@@ -65,7 +65,7 @@ def gallery(deck: Deck) -> None:
                 chosen.append(piece.key)
     st.pagination(pages, default=number, key="desk_page")
     with place:
-        together.draw(deck, chosen, "gallery")
+        together.draw(deck, chosen, "gallery", with_answers=False)
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> pd.Series:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vlass_explorer.desk import records
+from vlass_explorer.desk.records import Kind
 from vlass_explorer.schema import InputError
 
 from .. import boundary
@@ -14,11 +15,14 @@ from ..text import plain
 from . import asked
 from .deck import Deck
 
-MARKS = {"Unsure": "unsure", "Artefact": "artefact"}
+MARKS: dict[str, Kind] = {"Unsure": "unsure", "Artefact": "artefact"}
 
 
-def draw(deck: Deck, keys: Sequence[str], where: str) -> None:
-    """Draw the choice of a class and the button that gives it to all of these; ``where`` tells places apart."""
+def draw(deck: Deck, keys: Sequence[str], where: str, *, with_answers: bool) -> None:
+    """Draw the choice of a class and the button that gives it to all of these; ``where`` tells places apart.
+
+    ``with_answers``: the model's answers are seen there, where they are not hidden.
+    """
     if not deck.writable:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -29,13 +33,13 @@ def draw(deck: Deck, keys: Sequence[str], where: str) -> None:
             icon=":material/label:",
             disabled=not keys,
             on_click=boundary.reported(_give),
-            args=(deck, tuple(keys), word),
+            args=(deck, tuple(keys), word, with_answers),
         )
         if st.session_state.get("desk_gave"):
             st.caption(plain(st.session_state.pop("desk_gave")))
 
 
-def _give(deck: Deck, keys: Sequence[str], word: str | None) -> None:
+def _give(deck: Deck, keys: Sequence[str], word: str | None, with_answers: bool) -> None:
     if word is None or (word not in deck.classes and word not in MARKS):
         raise InputError("Choose a class of the set.")
     new = [] if deck.labels.refresh().declared else [records.classes(deck.by, deck.classes)]
@@ -44,14 +48,12 @@ def _give(deck: Deck, keys: Sequence[str], word: str | None) -> None:
     for key in keys:
         at = int(deck.order[deck.index[key]])
         piece, answer = deck.pieces[at], ""
-        if deck.card is not None and found is not None and (not deck.blind or deck.labels.of(key, deck.by) is not None):
+        was_seen = deck.labels.of(key, deck.by) is not None or (with_answers and not deck.blind)
+        if deck.card is not None and found is not None and was_seen:
             label = found.label(at)
             score = "" if label is None else f" {float(found.scores[at].max()):.2f} (softmax score)"
             answer = f"{deck.card.name}: {label or 'no label'}{score}"
         place = (piece.ra, piece.dec) if piece.ra is not None and piece.dec is not None else None
-        shown = answer or ("" if deck.blind else "no answer")
-        new.append(
-            records.label(deck.by, key, word, kind=kind, shown=shown, name=piece.name, place=place)  # type: ignore[arg-type]
-        )
+        new.append(records.label(deck.by, key, word, kind=kind, shown=answer, name=piece.name, place=place))
     deck.labels.append(*new)
     st.session_state["desk_gave"] = f"{len(keys):,} labelled {word}."
