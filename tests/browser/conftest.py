@@ -74,6 +74,10 @@ class App:
         return self.folder / "runs"
 
     @property
+    def labels(self) -> Path:
+        return self.folder / "labels"
+
+    @property
     def log(self) -> str:
         return (self.folder / "app.log").read_text(errors="replace")
 
@@ -86,6 +90,7 @@ class App:
         environment = os.environ | {
             "VLASS_EXPLORER_CHECKPOINTS": str(self.checkpoints),
             "VLASS_EXPLORER_RUNS": str(self.runs),
+            "VLASS_EXPLORER_LABELS": str(self.labels),
             "VLASS_EXPLORER_DATA_ROOTS": self.data_roots,
             "VLASS_EXPLORER_TRAINING": "local",
         }

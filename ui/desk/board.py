@@ -91,8 +91,7 @@ def _hear(deck: Deck, key: str) -> None:
     try:
         first = [] if deck.labels.refresh().declared else [records.classes(deck.by, deck.classes)]
         # one by one: what an event means may depend on those before
-        for record in first:
-            deck.labels.append(record)
+        deck.labels.append(*first)
         for one in new:
             if (record := _record(deck, one)) is not None:
                 deck.labels.append(record)
@@ -168,7 +167,7 @@ def _cells(deck: Deck, at: int) -> tuple[list[dict[str, Any]], bool]:
     """
     last = len(deck.pieces) - 1
     places = [at, *range(at + 1, min(at + AHEAD, last) + 1), *range(at - 1, max(at - BEHIND, 0) - 1, -1)]
-    ends, cells = time.monotonic() + PATIENCE, []
+    ends, cells = time.monotonic() + PATIENCE, list[dict[str, Any]]()
     for number, place in enumerate(places):
         if number > 1 and time.monotonic() > ends:
             return cells, True

@@ -111,7 +111,7 @@ def between(given: Sequence[Given], labellers: Sequence[str]) -> Kappa:
 def soft(given: Sequence[Given], classes: Sequence[str]) -> dict[str, FloatArray]:
     """Share of labellers (K,) behind each class, by cutout, of those that gave a class; others are left out."""
     place = {name: k for k, name in enumerate(classes)}
-    found = {}
+    found: dict[str, FloatArray] = {}
     for cutout, labels in _by_cutout(given).items():
         votes = [place[one.label] for one in labels.values() if one.kind == "class" and one.label in place]
         if votes:

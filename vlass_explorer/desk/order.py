@@ -62,7 +62,7 @@ def informative(
     al. 2011, arXiv:1112.5745; diversity: Sener and Savarese 2018, arXiv:1708.00489.
     """
     table = np.asarray(scores, np.float64)
-    finite = np.isfinite(table).all(axis=1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(table).all(axis=1))
     doubts = [entropy(table)]
     if views is not None:
         doubts.append(disagreement(views))
@@ -104,7 +104,7 @@ def _ranks(values: FloatArray, finite: NDArray[np.bool_]) -> FloatArray:
 
 def _spread(value: FloatArray, features: FloatArray, finite: NDArray[np.bool_], labelled: ArrayLike | None) -> Indices:
     done = np.zeros(len(value), bool) if labelled is None else np.asarray(labelled, bool)
-    usable = np.isfinite(features).all(axis=1)
+    usable: NDArray[np.bool_] = np.asarray(np.isfinite(features).all(axis=1))
     unit = np.where(usable[:, None], features, 0.0)
     unit = (unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     far = np.full(len(value), 2.0, np.float32)

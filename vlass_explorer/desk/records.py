@@ -113,6 +113,6 @@ def given(told: Mapping[str, Any]) -> Given:
     kind, word = told.get("kind", "class"), told.get("label") or ""
     if kind not in get_args(Kind) or not isinstance(word, str) or (kind == "class") != bool(word):
         raise ValueError("it names no class")
-    texts = {key: str(told.get(key) or "") for key in ("time", "shown", "name", "content")}
-    places = {key: float(told[key]) if told.get(key) is not None else None for key in ("ra", "dec")}
-    return Given(told["id"], by=text(told, "by"), cutout=text(told, "cutout"), kind=kind, label=word, **texts, **places)
+    time, shown, name, content = (str(told.get(key) or "") for key in ("time", "shown", "name", "content"))
+    ra, dec = (float(told[key]) if told.get(key) is not None else None for key in ("ra", "dec"))
+    return Given(told["id"], time, text(told, "by"), text(told, "cutout"), kind, word, shown, name, content, ra, dec)

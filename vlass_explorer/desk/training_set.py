@@ -25,8 +25,10 @@ from .records import Given
 
 IMAGES = "images"
 SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,5}){1,2}$")
-FACTS = ("survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "keep_zeros", "licence")
-FACTS = (*FACTS, "citation", "simulated", "colour")
+FACTS = (
+    *("survey", "frequency_ghz", "beam_arcsec", "pixel_scale_arcsec", "unit", "row0", "keep_zeros"),
+    *("licence", "citation", "simulated", "colour"),
+)
 
 
 @dataclass(frozen=True)
