@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tiny_checkpoint
 import torch
 
 from benchmarks.attention_independent import FLOAT32, METHODS, TOLERANCE, TOLERANCE_FLOAT32, compare, liven
-from vlass_explorer import headed
+from vlass_explorer import checkpoints, headed
 from vlass_explorer.attention import (
     attention_gradients,
     attention_maps,
@@ -19,7 +22,10 @@ from vlass_explorer.attention import (
 )
 from vlass_explorer.attention.impulse import verify
 from vlass_explorer.backbones import is_plain
+from vlass_explorer.learning import fill
+from vlass_explorer.learning.network import build
 from vlass_explorer.private import unrolled
+from vlass_explorer.schema import ConfigError, RunConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread_inside_torch")
 MOVES = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
@@ -181,3 +187,29 @@ def test_dropped_layers_keep_the_mean() -> None:
     kept = layer._kept(ones)
     assert set(kept.unique().tolist()) == {0.0, 2.0} and abs(float(kept.mean()) - 1) < 0.05
     assert layer.eval()._kept(ones) is ones and model.blocks[0].drop_path == 0.25
+
+
+def test_a_run_starts_from_the_stem_of_the_convolutional_network(tmp_path: Path) -> None:
+    labels = ("a", "b", "c")
+    network = checkpoints.create("d4_resnet", 3, {"in_chans": 1})
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.is_floating_point():
+                tensor.add_(0.01)
+    card = tiny_checkpoint.save(
+        tmp_path / "net", network, architecture="d4_resnet", model_args={"in_chans": 1}, label_names=labels
+    )
+    weights = str(tmp_path / "net" / "model.safetensors")
+    fill.check_architecture(card, "d4_former")
+    with pytest.raises(ConfigError, match="set architecture to it"):
+        fill.check_architecture(card, "vlass_vision_cnn")
+    model, _ = build(RunConfig(architecture="d4_former", weights=weights), labels)
+    plain, _ = build(RunConfig(architecture="d4_former"), labels)
+    taken = checkpoints.load(card)
+    x = image((32, 32), 2)
+    with torch.no_grad():
+        start = torch.relu(torch.nn.functional.max_pool2d(taken.norm(taken.stem(x)), 2))
+        expected = taken.stages[:2](start).flatten(2).transpose(1, 2)
+        torch.testing.assert_close(model.eval()._tokens(x)[0][:, 1:], expected, atol=1e-6, rtol=1e-6)
+    for key, value in plain.named_parameters():  # all else as a fresh model has it
+        assert torch.equal(model.get_parameter(key), value) != key.startswith(("stem", "norm0", "stages")), key

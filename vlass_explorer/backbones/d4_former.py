@@ -9,7 +9,7 @@ relative positions of Liu et al. 2022 (arXiv:2111.09883). The class token asks f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,24 +32,6 @@ def turned() -> Tensor:
     """Matrices (4, 2, 2): where an offset (y, x) under a kernel turned four ways comes from in the plain kernel."""
     source = orientations(3)[:WAYS, [7, 5]]  # of the pixels one step along y and one along x
     return torch.stack([source // 3 - 1, source % 3 - 1], dim=1)
-
-
-class StridedStem(OrientedConv):
-    """Six by six pixels of a plain image, every second one: a grid that has the middle of an even image in its own."""
-
-    def __init__(self, in_chans: int, out: int) -> None:
-        super().__init__(in_chans, out, 6, lifting=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, out * 8, H / 2, W / 2)."""
-        return F.conv2d(x, self.kernels(), stride=2, padding=2)
-
-    def plain(self) -> nn.Conv2d:
-        """The same as an ordinary convolution."""
-        weight = self.kernels().detach()
-        made = nn.Conv2d(weight.shape[1], len(weight), self.size, stride=2, padding=2, bias=False, device="meta")
-        made.weight = nn.Parameter(weight, requires_grad=False)
-        return made
 
 
 class OrientedLinear(OrientedConv):
@@ -214,6 +196,8 @@ class D4Former(Headed):
     """
 
     num_prefix_tokens = 1
+    starts_from = ("d4_resnet",)
+    """Architectures whose weights a run may start from; see ``weights_of``."""
 
     def __init__(
         self,
@@ -229,7 +213,7 @@ class D4Former(Headed):
     ) -> None:
         super().__init__()
         self.num_classes, self.num_features, self.head_hidden_size = num_classes, fields[-1], head_width
-        self.stem, self.norm0 = StridedStem(in_chans, fields[0]), OrientedNorm(fields[0])
+        self.stem, self.norm0 = OrientedConv(in_chans, fields[0], 5, lifting=True), OrientedNorm(fields[0])
         pairs = zip(fields, fields[1:], strict=False)
         self.stages = nn.Sequential(*(OrientedBlock(a, b, pool=number > 0) for number, (a, b) in enumerate(pairs)))
         self.cls_token = nn.Parameter(torch.randn(1, 1, fields[-1]) * 0.02)
@@ -249,6 +233,17 @@ class D4Former(Headed):
             "stem": r"^stem|^norm0|^stages|^cls_token",
             "blocks": [(r"^blocks\.(\d+)", None), (r"^widen", (len(self.blocks),))],
         }
+
+    def weights_of(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is taken of a state of ``d4_resnet``: its stem and its first stages, of one block each."""
+        own = self.state_dict()
+        named = {"stem.weight": "stem.weight"}
+        named |= {key: f"norm.{key.removeprefix('norm0.')}" for key in own if key.startswith("norm0.")}
+        for key in own:
+            if key.startswith("stages."):
+                _, number, rest = key.split(".", 2)
+                named[key] = f"stages.{number}.0.{rest}"
+        return {key: state[there] for key, there in named.items()}
 
     def token_grid(self, size: Grid) -> Grid:
         """Patches (gy, gx) of an image (ny, nx); the class token comes before them and is what the head reads."""
@@ -281,7 +276,7 @@ class D4Former(Headed):
         return read if pre_logits else self.head(read)
 
     def _tokens(self, x: Tensor) -> tuple[Tensor, Grid]:
-        x = self.stages(torch.relu(self.norm0(self.stem(x))))
+        x = self.stages(torch.relu(F.max_pool2d(self.norm0(self.stem(x)), 2)))
         grid = x.shape[2], x.shape[3]
         token = self.cls_token.repeat_interleave(ORIENTATIONS, dim=2).expand(len(x), -1, -1)
         return torch.cat([token.to(x.dtype), x.flatten(2).transpose(1, 2)], dim=1), grid

@@ -12,28 +12,35 @@ from timm.layers import resample_abs_pos_embed
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from .. import checkpoints
+from .. import backbones, checkpoints
 from ..checkpoints.weights import named
 from ..foreign import mapped, reason
 from ..front import backbone, is_fronted
+from ..headed import ARCHITECTURES
 from ..schema import Checkpoint, ConfigError
 
 State = Mapping[str, Tensor]
 
 
 def check_architecture(card: Checkpoint, architecture: str) -> None:
-    """ConfigError where a run of an architecture starts from a checkpoint of another one."""
+    """ConfigError where a run starts from a checkpoint of an architecture that its own takes no weights of."""
     wanted = architecture.split(".")[0]
-    if card.architecture != wanted:
+    others = getattr(ARCHITECTURES[wanted][0], "starts_from", ()) if backbones.is_plain(wanted) else ()
+    if card.architecture not in (wanted, *others):
         raise ConfigError(f"Checkpoint {card.name} is a {card.architecture}; set architecture to it, not {wanted}.")
 
 
 def from_checkpoint(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> None:
-    """Copy a checkpoint's weights; the head is fresh where the classes or the kind of head differ.
+    """Copy a checkpoint's weights; the head is fresh where the classes, the kind of head or the architecture differ.
 
     A front that the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
     """
     start = checkpoints.load(card)
+    if card.architecture in getattr(model, "starts_from", ()):
+        # A part of it: the rest, and the head, start fresh.
+        taken: State = model.weights_of(start.state_dict())  # type: ignore[operator]
+        _copy(model, {**model.state_dict(), **taken}, f"Checkpoint {card.name}", card.architecture, keeps_head=False)
+        return
     if is_fronted(start) and not is_fronted(model):
         raise ConfigError(f"Checkpoint {card.name} was trained behind a front; set front={card.model_args['front']}.")
     if not is_fronted(start):
