@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/trained_pairs.py stn           # a front that turns the input, and none
     OMP_NUM_THREADS=1 python benchmarks/trained_pairs.py vt-fpn        # against Panoptic FPN, simulated masks
 
-    [--data-dir ../shared/data/first-radio-galaxies] [--seeds 2] [--epochs N] [--images 1000]
+    [--data-dir ../shared/data/first-radio-galaxies] [--seeds 2] [--epochs N] [--images 2000]
 
 Each run is ``python -m train fit`` with the options printed. A difference is that of the pooled runs over the same
 validation images (test images for masks), its interval the 2.5 to 97.5 percentile over 2,000 resamplings of images;
@@ -65,7 +65,7 @@ TABLES = {
     ),
     "vt-fpn": Table(
         {"Panoptic FPN": ["architecture=panoptic_fpn"], "VT-FPN": ["architecture=vt_fpn"]},
-        ["--recipe", "sim/panoptic-fpn-small", "batch_size=8"],
+        ["--recipe", "sim/panoptic-fpn-small", "ema=0.99"],
         4,
     ),
 }
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--data-dir", default=str(ROOT.parent / "shared" / "data" / "first-radio-galaxies"))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--images", type=int, default=1000, help="simulated images to train on")
+    parser.add_argument("--images", type=int, default=2000, help="simulated images to train on")
     given = parser.parse_args()
     table, of_masks = TABLES[given.table], given.table == "vt-fpn"
     score, figure = (mean_iou, "mean IoU") if of_masks else (metrics.macro_f1, "macro F1")
