@@ -21,6 +21,7 @@ PAGES = {  # file in pages/: title, icon
     "sky": ("Sky", ":material/travel_explore:"),
     "source": ("Source", ":material/layers:"),
     "desk": ("Desk", ":material/style:"),
+    "batch": ("Batch", ":material/table_view:"),
     "train": ("Train", ":material/model_training:"),
     "runs": ("Runs", ":material/monitoring:"),
     "checkpoints": ("Checkpoints", ":material/inventory_2:"),
@@ -35,7 +36,8 @@ LOOK = (
     "sky",
     "source",
     "desk",
-)  # the other pages are about training
+    "batch",
+)  # the others: training
 
 groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():

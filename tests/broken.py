@@ -21,12 +21,14 @@ from test_foreign import distorted, npy
 
 from ui import state
 from vlass_explorer import checkpoints, runs
+from vlass_explorer.catalogue import job
 from vlass_explorer.schema import InputSpec, RunConfig
 
 ARGS = tiny_checkpoint.ARGS | {"depth": 1, "num_heads": 2}
 SPEC = InputSpec(img_size=32, field_of_view_pixels=24, unit=None)
 LOOK = ("explore", "attention", "explain", "compare", "anatomy")
-PAGES = (*LOOK, "sky", "source", "desk", "train", "runs", "checkpoints", "data")
+ASKED = job.files(["a", "--checkpoint", "good"])["classify.json"]
+PAGES = (*LOOK, "sky", "source", "desk", "batch", "train", "runs", "checkpoints", "data")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,15 @@ def good_world(root: Path) -> World:
     )
     tiny_set.make(root / "data" / "good", count=10, side=32)
     run(root / "runs" / "good")
+    (run(root / "runs" / "sorted") / "classify.json").write_bytes(ASKED)
     return World(root)
+
+
+def _broken_plan(path: Path) -> None:
+    """A classification whose manifest was cut off."""
+    (path / "classify.json").write_bytes(ASKED)
+    (path / "catalogue").mkdir()
+    (path / "catalogue" / "manifest.json").write_text("{")
 
 
 def run(path: Path) -> Path:
@@ -262,6 +272,10 @@ WAYS = (
         "status.json of bad is damaged",
         ("runs",),
     ),
+    Broken(
+        "classification damaged", "run", _write("classify.json", b"{}"), "classify.json of bad is damaged", ("batch",)
+    ),
+    Broken("plan damaged", "run", _broken_plan, "manifest.json is damaged", ("batch",)),
     Broken("report is none", "run", _write("report.json", b'{"macro_f1": "x", "label_names": 3}'), "", ()),
 )
 

@@ -61,6 +61,7 @@ ROOMS = {  # of ui/: the pages that open each; the other files there are the hal
     "anatomy": {"anatomy"},
     "sky": {"sky"},
     "source": {"source"},
+    "batch": {"batch"},
     "desk": {"desk"},
     "training": {"train", "data"},
     "runs": {"runs"},

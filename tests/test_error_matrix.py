@@ -40,6 +40,9 @@ class Session:
         if page == "checkpoints":
             chosen["evaluate_dir_good"] = str(self.world.root / "data" / ("bad" if kind == "data set" else "good"))
             chosen["board_cost"] = kind == "checkpoint"
+        if page == "batch":
+            is_one = kind == "run" and (self.world.runs / "bad" / "classify.json").exists()
+            chosen["batch_run"] = "bad" if is_one else "sorted"
         if page == "runs":
             chosen["runs_chosen"] = ["bad" if kind == "run" else "good"]
         self._evaluate(page)
@@ -55,6 +58,7 @@ class Session:
             self.app.selectbox(key="train_checkpoint" if page == "train" else "checkpoint").select("good").run()
         elif self.way.kind == "run":
             self.app.session_state["runs_chosen"] = ["good"]
+            self.app.session_state["batch_run"] = "sorted"
             self.app.run()
         elif page == "checkpoints":
             self.app.session_state["evaluate_dir_good"] = str(self.world.root / "data" / "good")

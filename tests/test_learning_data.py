@@ -11,9 +11,9 @@ import tiny_set
 import torch
 
 from train.batches import Batches
-from train.turns import Turn
 from vlass_explorer import preprocess, recipes
 from vlass_explorer.learning.data import Data, load
+from vlass_explorer.runs.locks import Turn
 from vlass_explorer.schema import ConfigError, DatasetError, RunConfig
 
 

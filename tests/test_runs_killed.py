@@ -19,9 +19,9 @@ import pytest
 import tiny_set
 import torch
 
-from train.turns import Turn
 from vlass_explorer import checkpoints, recipes, runs
 from vlass_explorer.launchers import begin, local
+from vlass_explorer.runs.locks import Turn
 from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig
 

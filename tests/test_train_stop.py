@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 from train.fit import run as train
 from train.state import saved_steps
-from train.turns import Turn
 from vlass_explorer import recipes, runs
 from vlass_explorer.launchers import local
+from vlass_explorer.runs.locks import Turn
 from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig
 

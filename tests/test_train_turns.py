@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 import tiny_set
 
-from train import checks, dryrun, turns
-from train.turns import Turn
+from train import checks, dryrun
 from vlass_explorer import recipes, runs
+from vlass_explorer.runs import locks
+from vlass_explorer.runs.locks import Turn
 from vlass_explorer.schema import Run, RunConfig
 
 TAKE = """
 import sys
 from pathlib import Path
-from train.turns import Turn
+from vlass_explorer.runs.locks import Turn
 turn = Turn(Path(sys.argv[1]), *sys.argv[2:])
 while not turn.take():
     pass
@@ -31,7 +32,7 @@ sys.stdin.readline()
 OFTEN = """
 import sys, time
 from pathlib import Path
-from train.turns import Turn
+from vlass_explorer.runs.locks import Turn
 root, seconds = Path(sys.argv[1]), 1.0
 count, end = 0, time.monotonic() + seconds
 while time.monotonic() < end:
@@ -46,11 +47,11 @@ print(count)
 WAIT = """
 import sys
 from pathlib import Path
-from train import turns
+from vlass_explorer.runs import locks
 from vlass_explorer import runs
 path = Path(sys.argv[1])
 runs.heartbeat(path, device=sys.argv[2], process=runs.identity())
-turn = turns.acquire(path, sys.argv[2:], lambda: None, pause=0.05)
+turn = locks.acquire(path, sys.argv[2:], lambda: None, pause=0.05)
 runs.heartbeat(path, phase="training")
 print("taken", flush=True)
 sys.stdin.readline()
@@ -137,7 +138,7 @@ def test_a_dry_run_beside_a_run_measures_nothing_and_stops_nothing(started: obje
     holder = started(WAIT, training.path, "cpu", until="taken")  # type: ignore[operator]
     begun = time.monotonic()
     found = checks.check(config)
-    assert found["errors"] == [] and "measured" not in found and time.monotonic() - begun < turns.PATIENCE
+    assert found["errors"] == [] and "measured" not in found and time.monotonic() - begun < locks.PATIENCE
     taken = "cpu is taken by another run, so memory and time of a step were not measured; a run waits for its turn."
     assert taken in found["notes"]
     holder.communicate("\n")
@@ -169,4 +170,4 @@ def test_a_dry_run_has_the_device_while_it_measures_and_waits_for_another(
 
 def test_a_device_that_stays_taken_is_not_waited_for_without_end(started: object, tmp_path: Path) -> None:
     started(TAKE, tmp_path, "cpu", until="taken")  # type: ignore[operator]
-    assert turns.acquire_idle(tmp_path, ("cpu",), patience=0.3) is None
+    assert locks.acquire_idle(tmp_path, ("cpu",), patience=0.3) is None

@@ -14,9 +14,8 @@ from vlass_explorer.datasets import DataSet
 from vlass_explorer.evaluation.parts import open_data_set
 from vlass_explorer.learning.data import check_task, load, split_indices, test_indices
 from vlass_explorer.learning.network import build
+from vlass_explorer.runs import locks
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
-
-from . import turns
 
 NAMED = 20
 DECIDING = ("stretch", "normalisation", "field_of_view")
@@ -143,7 +142,7 @@ def _dry_run(config: RunConfig, found: dict[str, Any], *, steps: bool, find_rate
     taken = devices.of_run(config)
     try:
         data = load(config, lambda: None)
-        turn = turns.acquire_idle(runs.root(), taken)
+        turn = locks.acquire_idle(runs.root(), taken)
         if turn is None:
             found["notes"].append(
                 f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken by another run, so memory and "

@@ -20,9 +20,10 @@ from vlass_explorer.learning.network import build
 from vlass_explorer.learning.patches import keep_brightest
 from vlass_explorer.learning.schedule import check_optimiser
 from vlass_explorer.learning.start import origin
+from vlass_explorer.runs import locks
 from vlass_explorer.schema import Checkpoint, RunConfig
 
-from . import cluster, loggers, ranks, turns
+from . import cluster, loggers, ranks
 from .batches import Batches, Ordered
 from .callbacks import PARTIAL, Recorder
 from .keep import keep
@@ -46,7 +47,7 @@ def run(folder: Path, *, resume: bool = False) -> int:
         taken = devices.of_run(config)
         device = taken[0]
         runs.heartbeat(folder, device=device)
-        turn = turns.acquire(folder, taken, lambda: _waiting(stop))
+        turn = locks.acquire(folder, taken, lambda: _waiting(stop))
         try:
             others = ranks.spawn(folder, config, resume=resume)
             card = _train(folder, config, device, stop, others, resume=resume)

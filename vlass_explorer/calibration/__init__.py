@@ -9,15 +9,15 @@ from .asked import held_out, out_of_fold
 from .conformal import Sets, coverage_bounds, randomness
 from .errors import BrierParts, brier_parts, calibration_error, classwise, null_band, wilson
 from .fitting import Answers, calibrate
-from .prior import Counts, counts, fractions, reweighted
+from .prior import fractions, reweighted
 from .record import Calibration, Covered, View, keep, read
 from .reference import Neighbour, Reference, Unlike, features, read_reference, reference, to_tensors
 from .sure import Sure, sure
 from .temperature import ENOUGH, Temperature, fit
 
 __all__ = [
-    "ENOUGH", "Answers", "BrierParts", "Calibrated", "Calibration", "Counts", "Covered", "Neighbour", "Reference",
+    "ENOUGH", "Answers", "BrierParts", "Calibrated", "Calibration", "Covered", "Neighbour", "Reference",
     "Sets", "Sure", "Temperature", "Unlike", "View", "apply", "brier_parts", "calibrate", "calibration_error", "choose",
-    "classwise", "counts", "coverage_bounds", "features", "fit", "fractions", "held_out", "keep", "null_band",
+    "classwise", "coverage_bounds", "features", "fit", "fractions", "held_out", "keep", "null_band",
     "out_of_fold", "randomness", "read", "read_reference", "reference", "reweighted", "sure", "to_tensors", "wilson",
 ]  # fmt: skip

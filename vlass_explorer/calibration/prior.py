@@ -1,8 +1,6 @@
-"""Class fractions other than the training set's: re-weighted scores, and corrected counts of a survey."""
+"""Class fractions other than the training set's: re-weighted scores, and the fractions of a survey."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,20 +8,6 @@ from numpy.typing import ArrayLike
 from ..schema import FloatArray, InputError
 
 STEPS, TOLERANCE = 10_000, 1e-9
-DRAWS, BURN = 600, 100
-AT_ONCE = 200_000
-"""Rows whose labels are drawn at once, which bounds the memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """How many of the rows are of each class, given calibrated scores: median and 95 % interval (K,)."""
-
-    counts: FloatArray
-    low: FloatArray
-    high: FloatArray
-    fractions: FloatArray
-    """Most likely class fractions (K,) of the population that the rows are drawn from."""
 
 
 def reweighted(scores: ArrayLike, training: ArrayLike, fractions: ArrayLike) -> FloatArray:
@@ -56,31 +40,6 @@ def fractions(scores: ArrayLike, training: ArrayLike) -> FloatArray:
             break
         found = new
     return found
-
-
-def counts(scores: ArrayLike, training: ArrayLike, *, draws: int = DRAWS, seed: int = 0) -> Counts:
-    """How many of N rows of scores (N, K), calibrated at class fractions ``training`` (K,), are of each class.
-
-    The posterior of the counts under a Jeffreys prior on the fractions, by drawing labels and fractions in turn (Gibbs;
-    Gelman et al., Bayesian Data Analysis, chapter 22). It knows what the scores leave open and how few the rows are; it
-    does not know errors of the calibration. Rows that are not finite are left out.
-    """
-    table, old = _finite(scores), _checked(training)
-    ratios = table / old
-    random = np.random.default_rng(seed)
-    found = fractions(table, old)
-    drawn = []
-    for step in range(draws + BURN):
-        held = np.zeros(len(old))
-        for start in range(0, len(ratios), AT_ONCE):
-            sums = np.cumsum(ratios[start : start + AT_ONCE] * found, axis=1)
-            place = random.random((len(sums), 1)) * sums[:, -1:]
-            held += np.bincount((place >= sums[:, :-1]).sum(axis=1), minlength=len(old))
-        found = random.dirichlet(held + 0.5)
-        if step >= BURN:
-            drawn.append(held)
-    low, middle, high = np.percentile(drawn, [2.5, 50.0, 97.5], axis=0)
-    return Counts(middle, low, high, fractions(table, old))
 
 
 def _finite(scores: ArrayLike) -> FloatArray:

@@ -174,7 +174,7 @@ def _csv(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(column.name for column in plan.columns)
         for table in tables:
-            writer.writerows(_cells(table))
+            writer.writerows(cells(table))
 
 
 def _votable(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
@@ -183,7 +183,7 @@ def _votable(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
     tail = b""
     with path.open("wb") as stream:
         for number, table in enumerate(tables):
-            whole = votable_file.to_bytes(plan.columns, _cells(table))
+            whole = votable_file.to_bytes(plan.columns, cells(table))
             first, last = whole.index(begin) + len(begin), whole.rindex(end)
             stream.write(whole[:last].rstrip(b" ") if number == 0 else whole[first:last].rstrip(b" ").lstrip(b"\n"))
             tail = whole[last:]
@@ -191,11 +191,11 @@ def _votable(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
 
 
 def _fits(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
-    path.write_bytes(fits_file.to_bytes(plan.columns, [cells for table in tables for cells in _cells(table)]))
+    path.write_bytes(fits_file.to_bytes(plan.columns, [one for table in tables for one in cells(table)]))
 
 
-def _cells(table: pa.Table) -> list[tuple[Cell, ...]]:
-    """Rows as the formats take them: a missing text is None."""
+def cells(table: pa.Table) -> list[tuple[Cell, ...]]:
+    """Its rows as the formats take them: a missing text is None."""
     columns = [[value if value != "" else None for value in column.to_pylist()] for column in table.columns]
     return list(zip(*columns, strict=True))
 

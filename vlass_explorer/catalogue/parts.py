@@ -84,6 +84,18 @@ def answered(plan: Plan) -> int:
     return min(plan.count, count // len(plan.asked))
 
 
+def rows(plan: Plan, path: Path, columns: Sequence[str]) -> pa.Table | None:
+    """Columns of a file of answers as they are, None for one that is half-written, gone or of another plan."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            told = json.loads((file.metadata.metadata or {}).get(MARK.encode(), b"{}"))
+            if told.get("plan") != plan.key:
+                return None
+            return file.read(list(columns), use_threads=False).select(list(columns)).replace_schema_metadata()
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+
+
 def _write(plan: Plan, to: Path, tables: Iterator[pa.Table], ids: Sequence[str]) -> None:
     unfinished = to.with_name(f".{to.name}.{os.getpid()}")
     try:

@@ -27,8 +27,8 @@ from ..schema.columns import Column
 from ..schema.rows import table_columns
 
 MANIFEST, INPUTS = "manifest.json", "inputs.parquet"
-GROUP = 256
-"""Inputs whose answers are written together: what a process that is killed loses at most."""
+GROUP, LEAST = 256, 32
+"""Most and fewest inputs whose answers are written together: what a process that is killed loses at most."""
 SHARD = 5000
 """Most inputs of a shard."""
 _SCHEMA = pa.schema(
@@ -117,12 +117,13 @@ def make(
     how: How,
     *,
     shard: int = SHARD,
-    group: int = GROUP,
+    group: int = 0,
     cores: int = 1,
 ) -> Plan:
     """Fix the plan of a new folder, or find that the one it holds is the same.
 
-    ``shard`` and ``group`` are the most inputs of a shard and of a row group.
+    ``shard`` and ``group`` are the most inputs of a shard and of a row group (0: fewer where there are few in all, so
+    that a short list shows how far it is).
 
     Raises CatalogueError where the folder holds another plan or cannot be written, and for no input at all.
     """
@@ -131,6 +132,7 @@ def make(
     ids = [one.id for one in inputs]
     if len(set(ids)) < len(ids):
         raise ValueError("Ids of a plan are unique.")
+    group = group or min(GROUP, max(LEAST, len(ids) // 64 // LEAST * LEAST))
     # Enough shards for every core to have some, and none so small that reading it costs more than its work.
     size = min(shard, max(group, math.ceil(len(ids) / (4 * cores))))
     asked = tuple(Asked(card.name, card.sha256, tuple(card.label_names)) for card in cards)

@@ -37,13 +37,15 @@ def of(
     matched: Matched | None = None,
     flips: Flips | ExplorerError | None = None,
     structure: Structure | None = None,
+    version: str = __version__,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
     ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
-    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says.
+    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says, and
+    ``version`` the program and what it made of the model.
     """
     failed, centre = isinstance(prediction, ExplorerError), _centre(cutout)
     return Row(
@@ -58,7 +60,7 @@ def of(
         **_sky(cutout, measurements, position, centre),
         **_origin(cutout),
         **answers.instrument(cutout),
-        **_model(card),
+        **_model(card, version),
         **_seen(cutout, seen, centre),
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
@@ -74,15 +76,18 @@ def failed(
     card: Checkpoint | None = None,
     *,
     position: tuple[float, float] | None = None,
+    version: str = __version__,
 ) -> Row:
     """The row of a cutout that could not be read: what was asked for, and why there is no answer."""
     ra, dec = position if position is not None else (None, None)
     given = None if position is None else True
-    return Row(id, name, ra=ra, dec=dec, position_given=given, error=str(error), **(_model(card) if card else {}))
+    return Row(
+        id, name, ra=ra, dec=dec, position_given=given, error=str(error), **(_model(card, version) if card else {})
+    )
 
 
-def _model(card: Checkpoint) -> dict[str, Any]:
-    return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": __version__}
+def _model(card: Checkpoint, version: str) -> dict[str, Any]:
+    return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": version}
 
 
 def _seen(cutout: Cutout, seen: Seen | None, centre: tuple[float, float] | None) -> dict[str, Any]:

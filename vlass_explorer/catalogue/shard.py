@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import nn
 
-from .. import checkpoints, cutouts, measure, predict
+from .. import __version__, checkpoints, cutouts, measure, predict
 from ..schema import (
     Beam,
     CatalogueError,
@@ -26,7 +26,7 @@ from ..schema import (
     Seen,
     Target,
 )
-from . import parts, plan, rows
+from . import forward, parts, plan, rows
 from .plan import Input, Plan
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Model(NamedTuple):
     card: Checkpoint
     module: nn.Module
     seen: Seen | None
+    version: str = __version__
+    """Of the program, and what was made of the model (``forward``)."""
 
 
 def run(folder: Path, shard: int, device: str = "cpu") -> int:
@@ -66,7 +68,12 @@ def run(folder: Path, shard: int, device: str = "cpu") -> int:
 def _models(folder: Path, key: str, device: str) -> tuple[Model, ...]:
     """The models of a plan, loaded once a process."""
     cards = plan.cards(plan.read(folder))
-    return tuple(Model(card, checkpoints.load(card, device), _seen(card)) for card in cards)
+    return tuple(_model(card, device) for card in cards)
+
+
+def _model(card: Checkpoint, device: str) -> Model:
+    module, mark = forward.fast(checkpoints.load(card, device), card.input_spec, device)
+    return Model(card, module, _seen(card), f"{__version__}+{mark}" if mark else __version__)
 
 
 def _seen(card: Checkpoint) -> Seen | None:
@@ -101,12 +108,13 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
                         seen=model.seen,
                         matched=matched,
                         structure=shapes[place],
+                        version=model.version,
                     )
                 place += 1
                 continue
             for model in models:
                 name = Path(one.file).name or one.id
-                yield rows.failed(one.id, name, cutout, model.card, position=one.position)
+                yield rows.failed(one.id, name, cutout, model.card, position=one.position, version=model.version)
 
 
 def _asked(
@@ -141,7 +149,8 @@ def opened(made: Plan, one: Input) -> Cutout | ExplorerError:
         return CatalogueError(one.error)
     try:
         if one.position is not None and not one.file:
-            return _from_tiles(one, made, _client(made.how.tiles))
+            name, content = piece(made, one)
+            return cutouts.read(content, name)
         reading: dict[str, Any] = dict(made.how.reading)
         if reading.get("beam") is not None:
             reading["beam"] = Beam(**reading["beam"])
@@ -154,7 +163,9 @@ def opened(made: Plan, one: Input) -> Cutout | ExplorerError:
         return error
 
 
-def _from_tiles(one: Input, made: Plan, client: Client | None) -> Cutout:
+def piece(made: Plan, one: Input) -> tuple[str, bytes]:
+    """Name and content of the image that is cut from tiles around a position; raises ExplorerError with the reason."""
+    client = _client(made.how.tiles)
     if client is None or one.position is None:
         raise CatalogueError("Name the folder of the tiles that positions are cut from (--tiles).")
     from ..archives import local_tiles, seek
@@ -162,10 +173,10 @@ def _from_tiles(one: Input, made: Plan, client: Client | None) -> Cutout:
     size = made.how.size
     target = Target(one.id, *one.position)
     pieces = list(seek.seek(local_tiles, target, size, 2 * size, client))
-    for piece in pieces:
-        if piece.found.verdict in ("found", "partly outside") and piece.image is not None:
-            name, content = piece.image
-            return cutouts.read(content if isinstance(content, bytes) else content.data, name)
+    for each in pieces:
+        if each.found.verdict in ("found", "partly outside") and each.image is not None:
+            name, content = each.image
+            return name, content if isinstance(content, bytes) else content.data
     told = pieces[0].found
     raise CutoutError(told.error or f"{str(told.verdict).capitalize()}: {told.reason}")
 

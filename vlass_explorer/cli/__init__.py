@@ -15,6 +15,7 @@ from ..foreign import sentence
 from ..schema import ExplorerError
 from . import (
     audit,
+    batch,
     classify,
     cutouts,
     epochs,
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         profile,
         predict,
         classify,
+        batch,
         parts,
         audit,
         paper,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,8 +26,11 @@ from .parts import TABLES
 from .terminal import FAILED, complain, say, shown
 
 if TYPE_CHECKING:
-    from ..catalogue.plan import How, Input
+    from ..catalogue.array import Submitted
+    from ..catalogue.merge import Merged
+    from ..catalogue.plan import How, Input, Plan
 
+OUTSIDE = "It lies outside of the folders that may be read here."
 EVERY = 30.0  # seconds between two lines of a log
 
 
@@ -39,7 +42,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--positions", nargs="+", default=[], metavar="POSITION", help="positions or tables of them, cut from --tiles"
     )
     command.add_argument("--tiles", type=Path, metavar="DIR", help="folder of whole VLASS tiles or mosaics")
-    command.add_argument("--list", type=Path, metavar="FILE", help="text file with the name of one input a line")
+    command.add_argument(
+        "--list", type=Path, metavar="FILE", help="text file with a name a line, or table with a column file or path"
+    )
+    command.add_argument(
+        "--below", type=Path, nargs="+", default=[], metavar="DIR", help="read only files below these folders"
+    )
     command.add_argument("--checkpoint", nargs="+", required=True, metavar="NAME", help="see the command checkpoints")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, perhaps one to go on with")
     command.add_argument("--table", default=".parquet", choices=TABLES, help="format of the table")
@@ -73,33 +81,55 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer what the folder lacks, merge, and say what was proven."""
-    from ..catalogue import merge, parts, plan, pool
+    from ..catalogue import parts
+
+    made = planned(args)
+    if args.slurm:
+        submit(args)
+        return 0
+    with _bar(made.count, parts.answered(made)):
+        work(args)
+    return FAILED if finish(args, made).errors else 0
+
+
+def planned(args: argparse.Namespace) -> Plan:
+    """The plan that the words ask for, made or found in the folder; says how much of it is answered."""
+    from ..catalogue import parts, plan
 
     cards = [tasks.require(checkpoints.find(name), "classification") for name in dict.fromkeys(args.checkpoint)]
     answers.check(args)
-    found = _inputs(args)
-    workers = args.workers if args.workers > 0 else pool.cores()
-    made = plan.make(args.out, found, cards, _how(args), cores=workers)
-    if before := parts.answered(made):
-        complain(f"{before:,} of {made.count:,} inputs were answered before: going on.")
     if args.slurm and args.dask:
         raise CatalogueError("Name one engine, --slurm or --dask.")
-    if args.slurm:
-        return _submit(args)
-    with _bar(made.count, before):
-        if args.dask:
-            from ..catalogue import dask_cluster
+    made = plan.make(args.out, _inputs(args), cards, _how(args), cores=_workers(args))
+    if before := parts.answered(made):
+        complain(f"{before:,} of {made.count:,} inputs were answered before: going on.")
+    return made
 
-            dask_cluster.run(args.out, args.dask, workers, "cpu" if args.device == "auto" else args.device)
-        else:
-            pool.run(args.out, workers, devices.resolve(args.device))
+
+def work(args: argparse.Namespace) -> None:
+    """Answer what the folder lacks, by the processes of this machine or by Dask; reports progress."""
+    if args.dask:
+        from ..catalogue import dask_cluster
+
+        dask_cluster.run(args.out, args.dask, _workers(args), "cpu" if args.device == "auto" else args.device)
+        return
+    from ..catalogue import pool
+
+    pool.run(args.out, _workers(args), devices.resolve(args.device))
+
+
+def finish(args: argparse.Namespace, made: Plan) -> Merged:
+    """Merge, say what was proven, and do what the finished table is asked."""
+    from ..catalogue import merge, plan
+
     merged = merge.merge(made, args.out / f"table{args.table}")
     say(shown(str(merged)))
-    answers.run(args, merged.path, cards)
-    return FAILED if merged.errors else 0
+    answers.run(args, merged.path, plan.cards(made))
+    return merged
 
 
-def _submit(args: argparse.Namespace) -> int:
+def submit(args: argparse.Namespace) -> Submitted:
+    """Submit what the folder lacks to SLURM."""
     from ..catalogue import array
     from ..launchers import slurm
 
@@ -111,7 +141,13 @@ def _submit(args: argparse.Namespace) -> int:
             f"{args.out}: job {told.job} of {told.tasks} tasks; job {told.merging} makes table{args.table} behind it."
         )
     )
-    return 0
+    return told
+
+
+def _workers(args: argparse.Namespace) -> int:
+    from ..catalogue import pool
+
+    return int(args.workers) if args.workers > 0 else pool.cores()
 
 
 def _inputs(args: argparse.Namespace) -> list[Input]:
@@ -119,12 +155,15 @@ def _inputs(args: argparse.Namespace) -> list[Input]:
     from ..catalogue.plan import Input
     from .table import ids
 
-    names = [*args.files, *(_lines(args.list) if args.list is not None else [])]
+    names = [*args.files, *(_listed(args.list) if args.list is not None else [])]
     # Absolute: a shard may be worked on from another folder.
     found = [
         Input(name, "" if error else os.path.abspath(name), error=error)  # noqa: PTH100
         for name, error in inputs.expand_each(names)
     ]
+    if args.below:
+        roots = [path.resolve() for path in args.below]
+        found = [one if not one.file or _is_below(one.file, roots) else Input(one.id, error=OUTSIDE) for one in found]
     if args.positions:
         if args.tiles is None:
             raise CatalogueError(
@@ -144,11 +183,19 @@ def _inputs(args: argparse.Namespace) -> list[Input]:
     return [replace(one, id=id) for one, id in zip(found, told, strict=True)]
 
 
-def _lines(path: Path) -> list[str]:
+def _listed(path: Path) -> list[str]:
+    from ..catalogue import listed
+
     try:
-        return [line for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if line]
+        return listed.names(path.read_bytes(), path.name)
     except OSError as error:
         raise CatalogueError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def _is_below(file: str, roots: Sequence[Path]) -> bool:
+    """Does a file lie below one of these folders, links followed?"""
+    real = Path(file).resolve()
+    return any(real.is_relative_to(root) for root in roots)
 
 
 def _how(args: argparse.Namespace) -> How:

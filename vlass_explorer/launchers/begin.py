@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .. import runs
 from ..schema import ExplorerError, Run, RunConfig, RunError
@@ -10,11 +10,14 @@ from ..schema import ExplorerError, Run, RunConfig, RunError
 Launch = Callable[[Run], None]
 
 
-def start(config: RunConfig, launch: Launch, most: int) -> Run:
-    """Create the run of a configuration and launch it; RunError where ``most`` runs are active already."""
+def start(config: RunConfig, launch: Launch, most: int, files: Mapping[str, bytes] | None = None) -> Run:
+    """Create the run of a configuration and launch it; RunError where ``most`` runs are active already.
+
+    ``files`` are further ones of its folder, by name.
+    """
     with runs.locked(runs.root()):
         _check_room(most)
-        run = runs.create(config)
+        run = runs.create(config, files=files)
         _launch(run, launch)
     return run
 

@@ -33,6 +33,8 @@ _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_
 
 def command(run: Run) -> list[str]:
     """What the launcher executes for a run folder."""
+    if run.kind == "classification":
+        return [sys.executable, "-m", "vlass_explorer", "batch", str(run.path)]
     action = "resume" if (run.path / "last.ckpt").exists() else "fit"
     return [sys.executable, "-m", "train", action, str(run.path)]
 
@@ -52,7 +54,7 @@ def environment() -> dict[str, str]:
 
 
 def launch(run: Run) -> None:
-    """Start the trainer of a queued run; it writes its output to train.log and outlives this process."""
+    """Start the process of a queued run; it writes its output to train.log and outlives this process."""
     if run.phase != "queued" or (run.path / "process.json").exists():
         raise RunError(f"{run.id} is {run.phase} already: it is not launched twice.")
     with (run.path / "train.log").open("ab") as log:

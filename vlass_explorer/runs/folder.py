@@ -7,12 +7,12 @@ import functools
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..devices import device_names
 from ..foreign import mapped
@@ -28,6 +28,9 @@ START_SECONDS = 300.0
 SILENT_SECONDS = 900.0
 """A run on another host is lost after this time without a heartbeat."""
 _ENDED = ("finished", "stopped", "failed")
+_WORKING = ("training", "validating", "classifying")
+ASKED = "classify.json"
+"""File by which the folder of a classification is told from one of a training run: what it was asked to do."""
 
 
 def root() -> Path:
@@ -55,8 +58,11 @@ def locked(root: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def create(config: RunConfig, root: Path | None = None) -> Run:
-    """A new folder with config.yaml and a queued status.json; the run starts when a launcher is told so."""
+def create(config: RunConfig, root: Path | None = None, files: Mapping[str, bytes] | None = None) -> Run:
+    """A new folder with config.yaml and a queued status.json; the run starts when a launcher is told so.
+
+    ``files`` are further ones by name.
+    """
     parent = root if root is not None else globals()["root"]()
     parent.mkdir(parents=True, exist_ok=True)
     created = _now()
@@ -65,6 +71,8 @@ def create(config: RunConfig, root: Path | None = None) -> Run:
     hidden.mkdir()
     (hidden / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     write_json(hidden / "status.json", {"schema": 1, "phase": "queued", "created": created, "process": {}})
+    for name, content in (files or {}).items():
+        (hidden / name).write_bytes(content)
     # Renamed when complete, so that a folder is never listed half-written.
     hidden.rename(parent / run_id)
     return read(parent / run_id)
@@ -154,10 +162,11 @@ def _read(path: Path) -> Run:
         created=status.get("created", ""),
         progress=1.0 if phase == "finished" else min(1.0, status.get("step", 0) / total) if total else 0.0,
         epoch=status.get("epoch", 0),
-        eta_seconds=status.get("eta_seconds") if phase in ("training", "validating") else None,
+        eta_seconds=status.get("eta_seconds") if phase in _WORKING else None,
         metrics=status.get("metrics", {}),
         device=status.get("device", ""),
         reason=reason,
+        kind=_kind(path),
     )
 
 
@@ -197,7 +206,12 @@ def _read_or_failed(path: Path) -> Run:
     try:
         return _read(path)
     except RunError as error:
-        return Run(id=path.name, path=path, config=RunConfig(name=path.name), phase="failed", reason=str(error))
+        kind = _kind(path)
+        return Run(path.name, path, RunConfig(name=path.name), phase="failed", reason=str(error), kind=kind)
+
+
+def _kind(path: Path) -> Literal["training", "classification"]:
+    return "classification" if (path / ASKED).exists() else "training"
 
 
 def listing(root: Path | None = None) -> list[Run]:

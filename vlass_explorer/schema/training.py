@@ -29,6 +29,7 @@ Phase = Literal[
     "validating",
     "saving",
     "testing",
+    "classifying",
     "finished",
     "stopped",
     "failed",
@@ -263,6 +264,8 @@ class Run:
     reason: str = ""
     """Why the run stopped, failed or was lost; empty while all is well."""
     queue_position: int | None = None
+    kind: Literal["training", "classification"] = "training"
+    """What its process does: train a model, or classify a catalogue (``catalogue.job``)."""
 
     @property
     def is_active(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,27 @@ def to_bytes(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> byte
 
 
 def to_table(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pa.Table:
-    """The rows as Arrow holds them; pandas' own part of the metadata lets it read Int64 and boolean as such."""
+    """The rows as Arrow holds them; a missing text is empty."""
+    schema = _schema(tuple(columns))
+    values = list(zip(*cells, strict=True)) if cells else [()] * len(columns)
+    arrays = [
+        pa.array([cell or "" for cell in some] if column.kind == "text" else some, field.type)
+        for column, field, some in zip(columns, schema, values, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+@lru_cache(maxsize=8)
+def _schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """Names, types and facts of columns; pandas' own part of the metadata lets it read Int64 and boolean as such.
+
+    Made once: pandas takes longer to say it than a row group of answers takes to be written.
+    """
     fields = [
         pa.field(column.name, ARROW[column.kind], metadata={key: text for key, text in _facts(column).items() if text})
         for column in columns
     ]
-    return pa.Table.from_pandas(to_frame(columns, cells), pa.schema(fields), preserve_index=False)
+    return pa.Table.from_pandas(to_frame(columns, []), pa.schema(fields), preserve_index=False).schema
 
 
 def write_all(
@@ -63,12 +79,12 @@ def write_all(
     The file is what ``to_bytes`` makes of all rows at once but for its row groups; ``more`` joins its metadata.  One
     that is not ``described`` lacks what astropy and the VO read, which takes as long as the answers of a row group.
     """
-    empty = to_table(columns, [])
+    schema = _schema(tuple(columns))
     lengths: dict[str, int] = {}
-    with pa.parquet.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+    with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for table in tables:
             lengths = _longest(columns, table, lengths) if described else lengths
-            writer.write_table(table.cast(empty.schema), row_group_size=max(1, table.num_rows))
+            writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
         facts = _for_astropy(columns, lengths) if described else {}
         writer.add_key_value_metadata({**facts, **(more or {})})
 

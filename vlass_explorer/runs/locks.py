@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlass_explorer import runs
-from vlass_explorer.runs import slurm
+from . import slurm
+from .folder import active_runs, queue
 
 PATIENCE = 60.0
 """Seconds that a dry run waits for another one."""
@@ -65,7 +65,7 @@ def acquire(path: Path, devices: Sequence[str], beat: Callable[[], None], pause:
     turn = Turn(path.parent, *devices)
     while True:
         beat()
-        first = [next(iter(runs.queue(path.parent, device)), None) for device in devices]
+        first = [next(iter(queue(path.parent, device)), None) for device in devices]
         if all(run is not None and run.id == path.name for run in first) and turn.take():
             return turn
         time.sleep(pause)
@@ -80,7 +80,7 @@ def acquire_idle(root: Path, devices: Sequence[str], patience: float = PATIENCE)
         return Turn(root, *devices)
     turn = Turn(root, *devices)
     deadline = time.monotonic() + patience
-    while not any(runs.active_runs(root, device) for device in devices):
+    while not any(active_runs(root, device) for device in devices):
         if turn.take():
             return turn
         if time.monotonic() > deadline:
