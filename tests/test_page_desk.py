@@ -44,7 +44,18 @@ def place(tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def dealt(place: Path, card: Checkpoint | None = None, *, blind: bool = False, by: str = "ann") -> Deck:
     desk = pieces.of_folder(place / "data" / "blobs")
     labels = Labels(place / "labels" / "mine.jsonl")
-    return Deck(desk, str(place), np.arange(24), labels, "mine", by, blind, tiny_set.CLASSES, card)
+    return Deck(
+        desk,
+        str(place / "data" / "blobs"),
+        str(place),
+        np.arange(24),
+        labels,
+        "mine",
+        by,
+        blind,
+        tiny_set.CLASSES,
+        card,
+    )
 
 
 def hear(dealt: Deck, *events: dict[str, Any]) -> None:

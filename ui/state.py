@@ -37,6 +37,7 @@ SESSION, COOKIE, LINK = "session_word", "vlass_explorer_session", "view"
 parameter of a link that shares some of them."""
 KEPT = (
     *("cutout", "checkpoint", "wanted_method", "overlay", "opacity", "matched", "flips", "field_at"),
+    *("desk_place", "desk_set", "desk_by", "desk_order", "desk_blind"),
     *("display", "axes", "extent", "stretch", "colour_map", "contours", "levels", "ink", "percentile", "sky_shapes"),
 )
 """Session keys of the choices that are kept."""

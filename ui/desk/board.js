@@ -35,7 +35,7 @@ class Board {
     this.tell = tell
     if (data.deck !== this.deck) {
       Object.assign(this, { deck: data.deck, at: data.at, cells: new Map(), given: [], view: 0, zoom: false })
-      this.store = `vlass_explorer_desk ${data.set} ${data.me}`
+      this.store = `vlass_explorer_desk ${data.store}`
       this.pending = this.kept()
       // the field that chose this deck would swallow the keys
       if (document.activeElement?.tagName === "INPUT" && !document.querySelector("[role=listbox]")) document.activeElement.blur()

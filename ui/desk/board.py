@@ -6,6 +6,7 @@ it is in the file: each thing done has an id that the browser made, so that tell
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -31,6 +32,7 @@ BEHIND, AHEAD = 2, 8
 """Cutouts before and after the one in view whose pictures the browser is given."""
 PATIENCE = 0.35
 """Seconds after which the rest of the pictures waits for the next turn."""
+KEY = re.compile(r"[0-9a-f]{20}")
 METHODS = ("attention_rollout", "grad_cam", "integrated_gradients")
 HERE = Path(__file__).parent
 _board = st.components.v2.component(
@@ -59,7 +61,7 @@ def draw(deck: Deck, width: int) -> None:
         key=key,
         data={
             "deck": deck.word,
-            "set": deck.set_name,
+            "store": f"{deck.source} {deck.set_name} {deck.by}",
             "me": deck.by,
             "blind": deck.blind,
             "writable": deck.writable,
@@ -106,7 +108,7 @@ def _is_sound(deck: Deck, one: Any) -> bool:
     do, key = one.get("do"), one.get("key")
     if do == "undo":
         return isinstance(one.get("of"), str)
-    if key not in deck.index:
+    if not isinstance(key, str) or not KEY.fullmatch(key):  # it need not lie here any more
         return False
     if do == "note":
         return isinstance(one.get("text"), str) and bool(one["text"].strip())
@@ -130,29 +132,21 @@ def _record(deck: Deck, one: Mapping[str, Any]) -> dict[str, Any] | None:
         return records.undo(deck.by, one["of"], id=one["id"]) if _own(deck, one) else None
     if one["do"] == "note":
         return records.note(deck.by, one["key"], one["text"], id=one["id"])
-    piece = deck.at(deck.index[one["key"]])
-    content, place = "", None
-    if piece.ra is not None and piece.dec is not None:
-        place = piece.ra, piece.dec
-    answer = ""
+    key, kind, word = one["key"], one["kind"], one.get("word") or ""
+    if key not in deck.index:
+        return records.label(deck.by, key, word, kind=kind, id=one["id"])
+    piece = deck.at(deck.index[key])
+    content, place = "", (piece.ra, piece.dec) if piece.ra is not None and piece.dec is not None else None
     try:
         cutout = decks.cutout(deck, piece)
         content, place = _identity(cutout), place or identity.centre(cutout)
     except ExplorerError:
         pass  # one that cannot be read may be called an artefact
-    if one.get("saw") or deck.labels.of(piece.key, deck.by) is not None:
+    answer = ""
+    if one.get("saw") or deck.labels.of(key, deck.by) is not None:
         answer = decks.shown(decks.prediction(deck, piece), deck.card)
-    return records.label(
-        deck.by,
-        piece.key,
-        one.get("word") or "",
-        kind=one["kind"],
-        shown=answer,
-        name=piece.name,
-        content=content,
-        place=place,
-        id=one["id"],
-    )
+    told = {"shown": answer, "name": piece.name, "content": content}
+    return records.label(deck.by, key, word, kind=kind, place=place, id=one["id"], **told)
 
 
 @loaders.MEMORY.cached

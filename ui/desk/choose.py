@@ -53,6 +53,7 @@ def choice(card: Checkpoint | None) -> Deck:
     found = asked.known(card, where)
     return Deck(
         desk,
+        place,
         where,
         _order(ORDERS[wanted], desk, found, known, by, where),
         known,

@@ -24,8 +24,10 @@ class Deck:
     """What the page is about; shared by its parts and never changed."""
 
     desk: Desk
+    source: str
+    """Where the cutouts come from: a folder, or the files of the session."""
     place: str
-    """Where the cutouts come from, and when that changed."""
+    """The same, and when that changed."""
     order: NDArray[np.int64]
     labels: Labels
     set_name: str

@@ -85,7 +85,7 @@ def _write(deck: Deck, blind: bool) -> None:
         raise DatasetError("Data sets are not written on this server.")
     parent.mkdir(parents=True, exist_ok=True)
     data_set = deck.desk.data_set
-    stretch = facts(_root(deck)).get("stretch") if data_set is not None else None
+    stretch = facts(Path(deck.source)).get("stretch") if data_set is not None else None
     st.session_state["desk_written"] = training_set.write(
         parent,
         deck.set_name,
@@ -95,8 +95,3 @@ def _write(deck: Deck, blind: bool) -> None:
         stretch=stretch,
         blind_is_test=blind,
     )
-
-
-def _root(deck: Deck) -> Path:
-    """The folder of the labelled set on the desk."""
-    return Path(deck.place.rsplit(" ", 1)[0])
