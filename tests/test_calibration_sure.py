@@ -14,6 +14,7 @@ from test_calibration_asked import make, part_of
 from vlass_explorer import calibration, checkpoints, cutouts, predict
 from vlass_explorer.calibration import Calibrated, Sure, Unlike
 from vlass_explorer.cli import main
+from vlass_explorer.export import tables
 from vlass_explorer.schema import Checkpoint, CheckpointError, Cutout, ExplorerError, InputError, Seen
 
 
@@ -115,6 +116,31 @@ def test_the_command_line_says_it(kept: tuple[Checkpoint, Path], capsys: pytest.
     assert all(sentence in capsys.readouterr().out for sentence in found.sentences[:1])
     assert main([*asking, "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith(",how sure")
+
+
+def test_a_table_has_it_as_columns(kept: tuple[Checkpoint, Path], tmp_path: Path) -> None:
+    card, folder = kept
+    file, table = sorted(folder.glob("long/*.npy"))[-1], tmp_path / "table.vot"
+    asking = ["predict", str(file), "--checkpoint", "tiny", "--device", "cpu", "--out", str(table), "--overwrite"]
+    assert main([*asking, "--how-sure"]) == 0
+    (row,) = tables.read_rows(table)
+    found = asked(card, cutouts.read(file))
+    told = found.record()
+    scores = told["calibrated"]["probabilities"]
+    assert row.calibrated_label == max(scores, key=scores.get) and row.not_calibrated is None
+    assert row.calibrated_score == pytest.approx(max(scores.values())) and row.calibrated_beam == "own"
+    assert json.loads(row.prediction_set or "") == told["calibrated"]["set"] and row.set_coverage == pytest.approx(0.9)
+    near = told["unlike"].get("neighbours")
+    if near is None:
+        assert row.not_compared and row.training_percentile is None
+    else:
+        assert json.loads(row.nearest_names or "") == [each["name"] for each in near]
+        assert row.training_percentile == pytest.approx(told["unlike"]["percentiles"]["neighbours"])
+    assert row.turned_same == told["turned"]["same_label"]
+    assert row.turned_lowest == pytest.approx(told["turned"]["lowest"]) and (row.turned_highest or 0) <= 1
+    assert main(asking) == 0
+    (plain,) = tables.read_rows(table)
+    assert plain.calibrated_label is None and plain.not_calibrated is None and plain.turned_same is None
 
 
 def test_classes_without_a_labelled_cutout_are_named(kept: tuple[Checkpoint, Path]) -> None:

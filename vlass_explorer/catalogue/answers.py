@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from ..flips import Flips
 from ..measure import TO_JY_BEAM
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
+
+if TYPE_CHECKING:  # who asks for less does without
+    from ..calibration import Sure
 
 MATCHED = ("beam_major", "beam_minor", "beam_pa", "pixel_scale")
 
@@ -70,6 +74,31 @@ def flips(turned: Flips | ExplorerError) -> dict[str, Any]:
         elif kind == "rotation":
             found["flip_rotation"] = amount
     return found
+
+
+def sure(found: Sure) -> dict[str, Any]:
+    """How sure the answer is, as far as anything was measured; a reason in its column where it was not."""
+    told, values = found.record(), dict[str, Any]()
+    calibrated, unlike, turned = told["calibrated"], told["unlike"], told["turned"]
+    if "error" in calibrated:
+        values["not_calibrated"] = calibrated["error"]
+    else:
+        scores: dict[str, float] = calibrated["probabilities"]
+        best = max(scores, key=scores.__getitem__)
+        values |= {"calibrated_label": best, "calibrated_score": scores[best]}
+        values |= {"prediction_set": json.dumps(calibrated["set"]), "set_coverage": calibrated["coverage"]}
+        values["calibrated_beam"] = "training" if calibrated["at_training_beam"] else "own"
+    if "error" in unlike:
+        values["not_compared"] = unlike["error"]
+    else:
+        near = unlike["neighbours"]
+        values["training_percentile"] = unlike["percentiles"]["neighbours"]
+        values["nearest_labels"] = json.dumps([each["label"] for each in near])
+        values["nearest_names"] = json.dumps([each["name"] for each in near])
+    if "error" not in turned:
+        values |= {"turned_same": turned["same_label"], "turned_lowest": turned["lowest"]}
+        values["turned_highest"] = turned["highest"]
+    return values
 
 
 def instrument(cutout: Cutout) -> dict[str, Any]:

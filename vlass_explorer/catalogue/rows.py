@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.coordinates import angular_separation
@@ -21,6 +21,9 @@ from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
 from . import answers
 
+if TYPE_CHECKING:
+    from ..calibration import Sure
+
 STRUCTURE = tuple(f"{name}{end}" for name in STRUCTURE_NAMES for end in ("", "_error"))
 
 
@@ -38,14 +41,15 @@ def of(
     flips: Flips | ExplorerError | None = None,
     structure: Structure | None = None,
     version: str = __version__,
+    sure: Sure | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
     ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
-    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says, and
-    ``version`` the program and what it made of the model.
+    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says, ``sure``
+    how sure the answer is, and ``version`` the program and what it made of the model.
     """
     failed, centre = isinstance(prediction, ExplorerError), _centre(cutout)
     return Row(
@@ -65,6 +69,7 @@ def of(
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
         **({} if flips is None else answers.flips(flips)),
+        **({} if sure is None else answers.sure(sure)),
         **_measured(cutout, measurements, structure or Structure()),
     )
 

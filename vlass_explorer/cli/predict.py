@@ -104,13 +104,14 @@ def run(args: argparse.Namespace) -> int:
         place = waiting.popleft()
         file = entries[place][0]
         turned = _flips(args, model, card, cutout, outcome, device) if args.flip else None
+        how_sure = None if isinstance(outcome, ExplorerError) else ask(cutout, outcome, matched)
         if table is not None:
-            table.add(place, cutout, outcome, matched, turned)
+            table.add(place, cutout, outcome, matched, turned, how_sure)
         if isinstance(outcome, ExplorerError):
             complain(str(outcome), file)
             failed = True
         else:
-            write(file, cutout, outcome, matched, turned, ask(cutout, outcome, matched))
+            write(file, cutout, outcome, matched, turned, how_sure)
     return _finish(args, table, failed)
 
 

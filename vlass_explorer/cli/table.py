@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import checkpoints, measure
 from ..catalogue import rows
@@ -13,6 +14,9 @@ from ..predict import Matched, Outcome
 from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Row, Seen
 from ..schema.columns import printable
 from .terminal import complain
+
+if TYPE_CHECKING:
+    from ..calibration import Sure
 
 
 class Table:
@@ -53,8 +57,9 @@ class Table:
         outcome: Outcome,
         matched: Matched | None = None,
         flips: Flips | ExplorerError | None = None,
+        sure: Sure | None = None,
     ) -> None:
-        """The input was read and asked about, perhaps at the beam of training and until its label flips, too."""
+        """The input was read and asked about, perhaps at the beam of training, until its label flips, how sure."""
         measured = measure.measure(cutout, local_background=self.local_background)
         self.rows[index] = rows.of(
             cutout,
@@ -67,6 +72,7 @@ class Table:
             matched=matched,
             flips=flips,
             structure=measure.structure(cutout),
+            sure=sure,
         )
 
     def write(self) -> str:

@@ -114,6 +114,24 @@ class Row:
         "meta.note", "A sentence each on noise, smoothing, shift and rotation: where label flips", default=()
     )
 
+    calibrated_label: str | None = column("src.class", "Class of the highest calibrated score")
+    calibrated_score: float | None = column(
+        "stat.probability;src.class", "Highest calibrated score: how often such answers were right, as measured"
+    )
+    prediction_set: str | None = column("src.class", "Classes that the cutout may be, a JSON list, the likeliest first")
+    set_coverage: float | None = column("stat.probability", "Share of such sets that hold the class, as asked for")
+    calibrated_beam: str | None = column("meta.code;instr.beam", "own or training: the beam that these speak of")
+    not_calibrated: Sentence | None = column("meta.code.error", "Why there is no calibrated score and no set")
+    training_percentile: float | None = column(
+        "stat.rank", "Percent of held-out cutouts that are nearer to the training data; from 95 on unlike it"
+    )
+    nearest_labels: str | None = column("src.class", "Labels of the nearest training cutouts, a JSON list")
+    nearest_names: str | None = column("meta.id", "Names of the nearest training cutouts, a JSON list")
+    not_compared: Sentence | None = column("meta.code.error", "Why it was not compared with the training data")
+    turned_same: int | None = column("meta.number", "Flips and turns, of eight, that get label")
+    turned_lowest: float | None = column("stat.confidenceLevel;stat.min", "Lowest softmax score of label among them")
+    turned_highest: float | None = column("stat.confidenceLevel;stat.max", "Highest softmax score of label among them")
+
     rms: float | None = column("instr.det.noise", "Noise of the whole cutout", "Jy/beam")
     rms_source: Sentence | None = column("meta.note", "How the noise was measured")
     rms_pixels: int | None = column("meta.number", "Pixels that the noise was measured on")
