@@ -32,11 +32,15 @@ ORDERS = {
 }
 USUAL = ("FRI", "FRII", "Compact", "Bent")
 LONGEST_NAME = 60
+KEPT = ("desk_place", "desk_set", "desk_by", "desk_order", "desk_blind")
 
 
 def choice(card: Checkpoint | None) -> Deck:
     """Draw what is chosen and return the deck. Raises the error that says what cannot be."""
     folder = settings.labels()
+    for key in KEPT:  # said anew each time: a browser that lost the server for a moment takes these up again
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         place = _source()
         name, known = _set(folder)
