@@ -147,8 +147,8 @@ def regions_bytes(cutout: Cutout, pieces: Pieces, *, crtf: bool = False) -> byte
     A hole is an excluded polygon after its outline; the text is number and class.
     """
     shapes = [
-        (number, label, where, line, is_hole)
-        for number, label in sorted(pieces.labels.items())
+        (number, pieces.labels[number], where, line, is_hole)
+        for number in pieces.in_turn(cutout.pixels)
         for rows, columns in (pieces.boxes[number],)
         for outline in outlines(pieces.mask(number), (rows.start, columns.start))
         for is_hole, line in enumerate(outline)

@@ -7,9 +7,10 @@ request, and keep their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ NO_SOURCE = ("artefact",)
 """Classes that are part of no source: left out of all sums unless they are asked for."""
 LEAST_BEAMS, LEAST_PIXELS = 0.5, 4
 """Area of the smallest component; in pixels where the beam is not known."""
+AT_ONCE = 8
+"""Components of a mosaic that are gone through before its memory is given back."""
 MOST = 2000
 """Components of one image: the brightest of them, for nobody goes through more."""
 
@@ -62,6 +65,13 @@ class Pieces:
                     found[number] = rows, columns
             mosaics.release(self.numbers)
         return found
+
+    def in_turn(self, *others: NDArray[Any]) -> Iterator[int]:
+        """The numbers in order; what a mosaic holds of numbers, scores and ``others`` is given back now and then."""
+        for count, number in enumerate(sorted(self.boxes), start=1):
+            yield number
+            if count % AT_ONCE == 0 or count == len(self.boxes):
+                mosaics.release(self.numbers, *others, *(() if self.scores is None else (self.scores,)))
 
     def mask(self, number: int) -> NDArray[np.bool_]:
         """Pixels of a component within its box."""

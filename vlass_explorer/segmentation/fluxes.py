@@ -99,7 +99,7 @@ class Fluxes:
 
 def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
     """Measure the components of a cutout, in the order of their numbers; pixels without data count as 0."""
-    rows = tuple(_plain(cutout, pieces, number) for number in sorted(pieces.boxes))
+    rows = tuple(_plain(cutout, pieces, number) for number in pieces.in_turn(cutout.pixels))
     if not rows:
         return Fluxes(rows, off={"flux": "No component was found."})
     why = no_flux(cutout)
@@ -110,7 +110,8 @@ def fluxes(cutout: Cutout, pieces: Pieces) -> Fluxes:
         off = {"flux": why or "The sky coordinates do not reach the source."}
         return Fluxes(rows, off=off if area else {**off, "beams": "Beam or pixel size is not known."})
     if max(cutout.shape) > LARGEST:
-        return Fluxes(tuple(_alone(cutout, pieces, row, area) for row in rows), off={"total": MOSAIC})
+        turns = zip(pieces.in_turn(cutout.pixels), rows, strict=True)
+        return Fluxes(tuple(_alone(cutout, pieces, row, area) for _, row in turns), off={"total": MOSAIC})
     counted = [row.number for row in rows if row.counts]
     measured = _Measured(cutout, pieces, counted, area)
     rows = tuple(measured.of(row) for row in rows)
