@@ -44,7 +44,7 @@ for name, (title, icon) in PAGES.items():
     page = st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon)
     groups["Look" if name in LOOK else "Train"].append(page)
 # Hidden until the window is known: in a narrow one the sidebar is closed from its first frame.
-page = st.navigation(groups, position="sidebar" if boundary.is_measured() else "hidden")
+page = st.navigation(groups, position="sidebar" if boundary.is_measured() else "hidden", expanded=True)
 body = st.container()
 boundary.probe()  # early, so that the browser keeps its word before anything can be dropped
 with body, boundary.guarded():

@@ -33,6 +33,8 @@ def test_the_page_opens_on_an_example_with_the_best_checkpoint_and_a_map(page: P
     expect(page.get_by_text("softmax score").first).to_be_visible()
     expect(page.get_by_test_id("stMain")).to_contain_text("imulated")
     assert page.locator(".st-key-panels .js-plotly-plot").count() == 1
+    for name in ("Explore", "Desk", "Checkpoints", "Data"):  # all pages in view, none behind "View more"
+        expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True)).to_be_visible()
 
 
 def test_a_real_cutout_through_every_checkpoint(page: Page, app: App, data_dir: Path) -> None:
