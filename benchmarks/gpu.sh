@@ -12,8 +12,8 @@ out=${1:-gpu-table} python=${PYTHON:-python} tiny=${TINY:+--tiny}
 mkdir -p "$out" || exit 2
 : > "$out/gpu.jsonl"
 if [ -n "${WHEELS:-}" ]; then
-    # torch stays the machine's own: what is carried is installed as it is.
-    "$python" -m pip install --quiet --no-index --no-deps --find-links "$WHEELS" "$WHEELS"/*.whl || exit 2
+    # torch stays the machine's own: the files that are carried are installed as they are, and nothing is fetched.
+    "$python" -m pip install --quiet --no-deps "$WHEELS"/*.whl || exit 2
 fi
 for step in machine train capture classify launch; do
     case $step in machine) seconds=30 ;; train) seconds=200 ;; capture) seconds=70 ;; *) seconds=130 ;; esac
