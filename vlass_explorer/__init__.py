@@ -54,6 +54,7 @@ __all__ = [
     "measure",
     "memory",
     "options",
+    "orientations",
     "overlays",
     "pictures",
     "predict",

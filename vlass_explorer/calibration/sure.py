@@ -16,6 +16,7 @@ from torch import nn
 
 from .. import predict, preprocess
 from ..datasets import identity
+from ..orientations import eight
 from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, FloatArray, InputError, Prediction
 from .applying import Calibrated, apply, choose
 from .record import Calibration
@@ -185,8 +186,7 @@ def _unlike(
 
 
 def _turned(model: nn.Module, card: Checkpoint, x: torch.Tensor, said: Prediction) -> FloatArray:
-    turned = [x.rot90(k, (2, 3)) for k in range(4)]
-    views = torch.cat([*turned[1:], *(view.flip(3) for view in turned)])  # the first is the answer itself
+    views = torch.cat(eight(x)[1:])  # the first is the answer itself
     with predict.model_errors(card), torch.inference_mode():
         logits = model(views).double().cpu()
     return np.concatenate([said.probabilities[None], torch.softmax(logits, dim=1).numpy()])

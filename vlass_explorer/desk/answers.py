@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .. import calibration, predict, preprocess, progress, validity
 from ..calibration import Reference
 from ..datasets import identity
+from ..orientations import eight
 from ..schema import Checkpoint, Cutout, ExplorerError, FloatArray, UnsupportedError
 from .pieces import Piece
 
@@ -127,9 +128,8 @@ def _forward(model: nn.Module, card: Checkpoint, x: Tensor) -> tuple[FloatArray 
 
 
 def _views(model: nn.Module, card: Checkpoint, x: Tensor) -> NDArray[np.float64]:
-    turned = [x.rot90(k, (2, 3)) for k in range(4)]
     with predict.model_errors(card), torch.inference_mode():
-        found = [torch.softmax(model(view).double().cpu(), dim=1).numpy() for y in turned for view in (y, y.flip(3))]
+        found = [torch.softmax(model(view).double().cpu(), dim=1).numpy() for view in eight(x)]
     return np.stack(found)
 
 

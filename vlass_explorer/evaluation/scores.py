@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import progress
 from ..checkpoints import tasks
 from ..foreign import mapped, reason
+from ..orientations import eight
 from ..schema import Checkpoint, CheckpointError, DatasetError, FloatArray, Overlap, Report
 from . import metrics, unseen
 from .images import Images
@@ -101,10 +102,7 @@ def scores(
     rows = []
     for number, batch in enumerate(batches := images.batches(batch_size), start=1):
         x, _ = images.plain(batch, device)
-        views = [x]
-        if tta:
-            turned = [x.rot90(k, (2, 3)) for k in range(4)]
-            views = turned + [view.flip(3) for view in turned]
+        views = eight(x) if tta else [x]
         with mapped(partial(_refusal, tuple(x.shape[1:]))):
             logits = [model(view) for view in views]
         rows.append(torch.stack([softmax(each) for each in logits]).mean(dim=0))

@@ -6,12 +6,12 @@ one image after the other, so that its figures are those of the set and not mean
 to each pixel of a cutout, ``find`` and ``decided`` say which of them are one component, ``fluxes`` measures these.
 """
 
+from ..orientations import EightViews
 from ..schema import IGNORE
 from .components import Pieces, decided, find
 from .fluxes import Component, Fluxes, Sum, fluxes
 from .losses import LOSSES, cross_entropy, dice, focal
 from .networks import ENCODER, NETWORKS, create
-from .orientations import EightViews
 from .score import Score
 from .segmenting import Plan, Segmentation, pace, plan, segment
 
