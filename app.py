@@ -43,7 +43,8 @@ groups: dict[str, list[st.Page]] = {"Look": [], "Train": []}
 for name, (title, icon) in PAGES.items():
     page = st.Page(HERE / "pages" / f"{name}.py", title=title, icon=icon)
     groups["Look" if name in LOOK else "Train"].append(page)
-# Hidden until the window is known: in a narrow one the sidebar is closed from its first frame.
+# Hidden until the window is known: in a narrow one the sidebar is closed from its first frame. Expanded, since
+# Streamlit (1.67, docs of st.navigation) shows ten of more than twelve pages and hides the others behind "View more".
 page = st.navigation(groups, position="sidebar" if boundary.is_measured() else "hidden", expanded=True)
 body = st.container()
 boundary.probe()  # early, so that the browser keeps its word before anything can be dropped
