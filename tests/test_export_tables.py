@@ -138,6 +138,35 @@ def test_this_program_reads_the_same_rows(name: str, suffix: str, tmp_path: Path
     assert math.copysign(1.0, negative_zero) == -1.0
 
 
+LATER = (
+    "calibrated_",
+    "prediction_",
+    "set_",
+    "not_",
+    "training_",
+    "nearest_",
+    "turned_",
+    "flip_",
+    "matched_",
+    "views_",
+)
+"""Beginnings of columns that tables of earlier versions do not have."""
+
+
+@pytest.mark.parametrize("suffix", tables.FORMATS)
+def test_a_table_of_an_earlier_version_is_read_without_what_came_later(suffix: str, tmp_path: Path) -> None:
+    columns = [column for column in table_columns(LABELS) if not column.name.startswith(LATER)]
+    assert len(table_columns(LABELS)) - len(columns) > 25
+    full = replace(FULL, calibrated_score=0.9, prediction_set='["NA"]', turned_same=8, not_matched="No beam.")
+    path = tmp_path / f"old{suffix}"
+    path.write_bytes(tables.FORMATS[suffix].to_bytes(columns, [row.cells(columns) for row in (full, ERROR)]))
+    assert tables.read_rows(path) == [FULL, ERROR]
+    telling = [column for column in columns if column.name != "checkpoint"]
+    path.write_bytes(tables.FORMATS[suffix].to_bytes(telling, [full.cells(telling)]))
+    with pytest.raises(TableError, match="lacks the column checkpoint: it is no table that this program wrote"):
+        tables.read_rows(path)
+
+
 @pytest.mark.parametrize("suffix", tables.FORMATS)
 def test_any_text_survives(suffix: str, tmp_path: Path) -> None:
     """Texts of letters from all of Unicode, controls, quotes, separators and lone surrogates included."""

@@ -145,6 +145,13 @@ def _options() -> list[str]:
             found.append("--match")
         if not st.toggle("Fluxes", key="batch_flux", help="Fluxes, sizes and shapes, which take longer than answering"):
             found.append("--no-flux")
+        if st.toggle(
+            "How sure",
+            key="batch_sure",
+            help="Calibrated score, prediction set, percentile among held-out cutouts, flips and turns, as columns of "
+            "the table; takes several times as long",
+        ):
+            found.append("--how-sure")
     st.text_input("Name", key="batch_name", max_chars=60, placeholder="that of the input")
     if not (settings.cluster_allowed() and slurm.is_available()):
         return found

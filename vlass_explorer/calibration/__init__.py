@@ -6,6 +6,7 @@ kept beside the weights (``read``), and holds for cutouts that could be one of t
 
 from .applying import Calibrated, apply, choose
 from .asked import held_out, out_of_fold
+from .asking import asking
 from .conformal import Sets, coverage_bounds, randomness
 from .errors import BrierParts, brier_parts, calibration_error, classwise, null_band, wilson
 from .fitting import Answers, calibrate
@@ -17,7 +18,7 @@ from .temperature import ENOUGH, Temperature, fit
 
 __all__ = [
     "ENOUGH", "Answers", "BrierParts", "Calibrated", "Calibration", "Covered", "Neighbour", "Reference",
-    "Sets", "Sure", "Temperature", "Unlike", "View", "apply", "brier_parts", "calibrate", "calibration_error", "choose",
-    "classwise", "coverage_bounds", "features", "fit", "fractions", "held_out", "keep", "null_band",
+    "Sets", "Sure", "Temperature", "Unlike", "View", "apply", "asking", "brier_parts", "calibrate", "calibration_error",
+    "choose", "classwise", "coverage_bounds", "features", "fit", "fractions", "held_out", "keep", "null_band",
     "out_of_fold", "randomness", "read", "read_reference", "reference", "reweighted", "sure", "to_tensors", "wilson",
 ]  # fmt: skip

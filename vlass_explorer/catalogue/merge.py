@@ -126,7 +126,7 @@ class _Part:
 
     def __init__(self, plan: Plan, shard: int) -> None:
         inputs = plan.inputs(shard)
-        self.path, self.asked = parts.path(plan, shard), len(plan.asked)
+        self.path, self.asked, self.columns = parts.path(plan, shard), len(plan.asked), plan.columns
         self.order = np.array([order for order, _ in inputs], np.int64)
         self.ids = [one.id for _, one in inputs]
         self.taken = 0
@@ -143,7 +143,7 @@ class _Part:
         while sum(table.num_rows for table in held) < wanted:
             # Opened anew each time: a thousand parts are more than a process may hold open.
             with parquet.ParquetFile(self.path) as file:
-                held.append(file.read_row_group(self.group, use_threads=False))
+                held.append(parquet_file.whole(file.read_row_group(self.group, use_threads=False), self.columns))
             self.group += 1
         table = pa.concat_tables(held)
         self.waiting = table.slice(wanted)

@@ -63,7 +63,8 @@ def join(plan: Plan, shard: int, inputs: Sequence[tuple[int, Input]]) -> None:
     parts = [path(plan, shard, group) for group in range(len(groups(plan, inputs)))]
     ids = [one.id for _, one in inputs]
     try:
-        _write(plan, path(plan, shard), (parquet.read_table(part, use_threads=False) for part in parts), ids)
+        tables = (parquet_file.whole(parquet.read_table(part, use_threads=False), plan.columns) for part in parts)
+        _write(plan, path(plan, shard), tables, ids)
     except FileNotFoundError:
         # Another process may have joined them in the meantime.
         if not is_done(plan, shard, ids):
@@ -91,7 +92,10 @@ def rows(plan: Plan, path: Path, columns: Sequence[str]) -> pa.Table | None:
             told = json.loads((file.metadata.metadata or {}).get(MARK.encode(), b"{}"))
             if told.get("plan") != plan.key:
                 return None
-            return file.read(list(columns), use_threads=False).select(list(columns)).replace_schema_metadata()
+            held = set(file.schema_arrow.names)
+            wanted = [column for column in plan.columns if column.name in columns]
+            table = file.read([column.name for column in wanted if column.name in held], use_threads=False)
+            return parquet_file.whole(table, wanted).select(list(columns)).replace_schema_metadata()
     except (OSError, ValueError, pa.ArrowException):
         return None
 

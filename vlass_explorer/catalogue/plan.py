@@ -62,6 +62,8 @@ class Asked:
     name: str
     sha256: str
     label_names: tuple[str, ...]
+    beside: str = ""
+    """What its calibration and reference were (``checkpoints.beside``), where it is asked how sure it is."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class How:
     local_background: bool = False
     survey_noise: bool = False
     reading: Mapping[str, Any] = field(default_factory=dict)
+    how_sure: bool = False
+    """Calibrated score, prediction set, distance from the training data, flips and turns, too."""
     tiles: str = ""
     """Folder of whole tiles that positions are cut from."""
     size: float = 180.0
@@ -135,7 +139,8 @@ def make(
     group = group or min(GROUP, max(LEAST, len(ids) // 64 // LEAST * LEAST))
     # Enough shards for every core to have some, and none so small that reading it costs more than its work.
     size = min(shard, max(group, math.ceil(len(ids) / (4 * cores))))
-    asked = tuple(Asked(card.name, card.sha256, tuple(card.label_names)) for card in cards)
+    beside = checkpoints.beside if how.how_sure else lambda card: ""
+    asked = tuple(Asked(card.name, card.sha256, tuple(card.label_names), beside(card)) for card in cards)
     plan = Plan(folder, len(ids), math.ceil(len(ids) / size), group, digest(ids), asked, how)
     if (folder / MANIFEST).exists():
         return _same(read(folder), plan)
@@ -157,7 +162,7 @@ def read(folder: Path) -> Plan:
     except ValueError as error:
         raise CatalogueError(f"{folder / MANIFEST} is damaged: begin in another folder.") from error
     with mapped(lambda _: CatalogueError(f"{folder / MANIFEST} is of another program: begin in another folder.")):
-        asked = tuple(Asked(one["name"], one["sha256"], tuple(one["label_names"])) for one in told.pop("asked"))
+        asked = tuple(Asked(**{**one, "label_names": tuple(one["label_names"])}) for one in told.pop("asked"))
         return Plan(folder=folder, asked=asked, how=How(**told.pop("how")), **told)
 
 
@@ -169,6 +174,11 @@ def cards(plan: Plan) -> list[Checkpoint]:
             raise CatalogueError(
                 f"{one.name} was replaced since {plan.folder} was begun: bring the old weights back, or begin in "
                 "another folder."
+            )
+        if one.beside and checkpoints.beside(card) != one.beside:
+            raise CatalogueError(
+                f"{one.name} was calibrated anew since {plan.folder} was begun: begin in another folder, so that one "
+                "table does not mix two calibrations."
             )
     return found
 
@@ -189,6 +199,12 @@ def digest(ids: Iterable[str]) -> str:
 def _told(plan: Plan) -> dict[str, Any]:
     told = asdict(plan)
     del told["folder"]
+    # As earlier versions wrote it where they could have: their parts are marked with it.
+    if not plan.how.how_sure:
+        del told["how"]["how_sure"]
+    for one in told["asked"]:
+        if not one["beside"]:
+            del one["beside"]
     return told
 
 

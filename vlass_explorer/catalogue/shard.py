@@ -31,6 +31,8 @@ from .plan import Input, Plan
 
 if TYPE_CHECKING:
     from ..archives import Client
+    from ..calibration import Sure
+    from ..calibration.asking import Asking
 
 BATCH = 32
 BATCH_PIXELS = 8 << 20
@@ -45,6 +47,8 @@ class Model(NamedTuple):
     seen: Seen | None
     version: str = __version__
     """Of the program, and what was made of the model (``forward``)."""
+    ask: Asking | None = None
+    """Says how sure an answer is, where the plan asks for it."""
 
 
 def run(folder: Path, shard: int, device: str = "cpu") -> int:
@@ -67,13 +71,18 @@ def run(folder: Path, shard: int, device: str = "cpu") -> int:
 @lru_cache(maxsize=1)
 def _models(folder: Path, key: str, device: str) -> tuple[Model, ...]:
     """The models of a plan, loaded once a process."""
-    cards = plan.cards(plan.read(folder))
-    return tuple(_model(card, device) for card in cards)
+    made = plan.read(folder)
+    return tuple(_model(card, device, how_sure=made.how.how_sure) for card in plan.cards(made))
 
 
-def _model(card: Checkpoint, device: str) -> Model:
+def _model(card: Checkpoint, device: str, *, how_sure: bool) -> Model:
     module, mark = forward.fast(checkpoints.load(card, device), card.input_spec, device)
-    return Model(card, module, _seen(card), f"{__version__}+{mark}" if mark else __version__)
+    version = f"{__version__}+{mark}" if mark else __version__
+    if not how_sure:
+        return Model(card, module, _seen(card), version)
+    from .. import calibration  # here, as most plans do without
+
+    return Model(card, module, _seen(card), version, calibration.asking(module, card, device=device))
 
 
 def _seen(card: Checkpoint) -> Seen | None:
@@ -109,6 +118,7 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
                         matched=matched,
                         structure=shapes[place],
                         version=model.version,
+                        sure=_sure(model, cutout, outcome, matched),
                     )
                 place += 1
                 continue
@@ -125,6 +135,10 @@ def _asked(
         return [(outcome, matched) for _, outcome, matched in both]
     one = predict.predict_each(model.module, model.card, found, batch_size=BATCH, device=device)
     return [(outcome, None) for _, outcome in one]
+
+
+def _sure(model: Model, cutout: Cutout, outcome: predict.Outcome, matched: predict.Matched | None) -> Sure | None:
+    return None if model.ask is None or isinstance(outcome, ExplorerError) else model.ask(cutout, outcome, matched)
 
 
 def _batches(

@@ -6,7 +6,7 @@ pretrained=True)`` after ``vlass_explorer.backbones.register()``; we load it our
 wrong number of classes.
 """
 
-from .calibrated import CALIBRATION, REFERENCE, calibrations, keep_calibrations, keep_reference, reference_arrays
+from .calibrated import CALIBRATION, REFERENCE, beside, calibrations, keep_calibrations, keep_reference, reference_arrays
 from .config import CONFIG, WEIGHTS
 from .heads import FRONT, MLP_HEAD, classifiers, completed, plain_arguments, with_mlp_head
 from .model_card import model_card
@@ -18,7 +18,7 @@ from .transfer import import_weights, delete, pack, rename, unpack
 from .weights import create, load
 
 __all__ = [
-    "CALIBRATION", "CONFIG", "FRONT", "MLP_HEAD", "REFERENCE", "SEEN", "WEIGHTS", "import_weights", "round_to_stored", "calibrations", "check_name", "classifiers", "completed", "create",
+    "CALIBRATION", "CONFIG", "FRONT", "MLP_HEAD", "REFERENCE", "SEEN", "WEIGHTS", "import_weights", "round_to_stored", "beside", "calibrations", "check_name", "classifiers", "completed", "create",
     "delete",
     "find", "folder", "inherited_options", "keep_calibrations", "keep_reference", "listing", "load", "merged", "model_card", "pack", "plain_arguments", "problems", "read", "reference_arrays", "rename", "save",
     "seen", "starting_checkpoint", "with_inherited", "unpack", "update", "with_mlp_head",

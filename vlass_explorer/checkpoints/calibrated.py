@@ -6,6 +6,7 @@ cutouts look like to it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -74,6 +75,15 @@ def reference_arrays(card: Checkpoint) -> dict[str, NDArray[np.generic]] | None:
     if weights != card.sha256:
         raise CheckpointError(f"{REFERENCE} of checkpoint {card.name} belongs to other weights: make it anew.")
     return arrays
+
+
+def beside(card: Checkpoint) -> str:
+    """16 hex digits that stand for the files of calibration and reference as they are; others where one is absent."""
+    found = hashlib.sha256()
+    for name in (CALIBRATION, REFERENCE):
+        file = card.path / name
+        found.update(hashlib.sha256(file.read_bytes()).digest() if file.is_file() else b"none")
+    return found.hexdigest()[:16]
 
 
 def keep_reference(card: Checkpoint, arrays: Mapping[str, NDArray[np.generic]]) -> None:

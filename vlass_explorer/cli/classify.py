@@ -55,6 +55,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--no-flux", action="store_true", help="leave out fluxes and sizes of sources, which take time"
     )
+    command.add_argument(
+        "--how-sure",
+        action="store_true",
+        help="calibrated score, prediction set, distance from the training data, the eight flips and turns",
+    )
     command.add_argument("--local-background", action="store_true", help="subtract the sky around each source")
     command.add_argument("--workers", type=int, default=0, metavar="N", help="processes (one a core)")
     command.add_argument("--device", default="auto", help="auto (a GPU when there is one), cpu, cuda, cuda:0, mps")
@@ -210,6 +215,7 @@ def _how(args: argparse.Namespace) -> How:
         flux=not args.no_flux,
         local_background=args.local_background,
         survey_noise=args.survey_noise,
+        how_sure=args.how_sure,
         reading={key: value for key, value in reading.items() if value is not None},
         tiles="" if args.tiles is None else str(args.tiles.absolute()),
     )

@@ -118,31 +118,12 @@ def run(args: argparse.Namespace) -> int:
 def _asking(
     args: argparse.Namespace, model: nn.Module, card: Checkpoint, device: str
 ) -> Callable[[Cutout, Prediction, Matched | None], Sure | None]:
-    """How sure an answer is, by a function that reads what was kept with the checkpoint once; None where not asked."""
+    """How sure an answer is; None where not asked."""
     if not args.how_sure:
         return lambda cutout, prediction, matched: None
-    from .. import calibration, match, predict
+    from .. import calibration
 
-    known, near = _or_error(calibration.read, card), _or_error(calibration.read_reference, card)
-
-    def ask(cutout: Cutout, prediction: Prediction, matched: Matched | None) -> Sure:
-        def at_training_beam() -> tuple[Cutout, Prediction]:
-            if matched is not None and matched.cutout is not None and isinstance(matched.outcome, Prediction):
-                return matched.cutout, matched.outcome
-            there = match.to_training(cutout, card.input_spec)
-            return there, predict.predict(model, card, [there], device=device)[0]
-
-        return calibration.sure(model, card, cutout, prediction, known, near, at_training_beam, device=device)
-
-    return ask
-
-
-def _or_error(read: Callable[[Checkpoint], Any], card: Checkpoint) -> Any:
-    """What is kept with a checkpoint, or the error that says why it cannot be read."""
-    try:
-        return read(card)
-    except ExplorerError as error:
-        return error
+    return calibration.asking(model, card, device=device)
 
 
 def _flips(

@@ -30,6 +30,8 @@ __all__ = [
     "write_rows",
 ]
 
+TELLING = ("id", "checkpoint", "label", "score", CLASSES.name, "validity", "error", "version")
+"""Columns that every version wrote, by which its tables are told from others."""
 FORMATS = {".parquet": parquet_file, ".csv": csv_file, ".vot": votable_file, ".fits": fits_file}
 
 
@@ -90,20 +92,21 @@ def table_bytes(rows: Sequence[Row], suffix: str) -> bytes:
 
 
 def read_rows(path: Path | str) -> list[Row]:
-    """The rows of a table that ``write_rows`` wrote; columns that were added to it are left out.
+    """The rows of a table that ``write_rows`` wrote, this version's or an earlier one's.
 
-    Raises TableError for an unknown suffix, a file that cannot be read or one that lacks columns.
+    Columns that came later than the table are missing in its rows; columns that others added to it are left out.
+    Raises TableError for an unknown suffix, a file that cannot be read, and for a table of something else.
     """
     path = Path(path)
     suffix = _suffix(path)
     with mapped(lambda error: TableError(f"{path} cannot be read as a {suffix[1:]} table ({reason(error)}).")):
         names, values = FORMATS[suffix].read(path.read_bytes())
     place = {name: index for index, name in enumerate(names)}
-    if missing := [column.name for column in table_columns() if column.name not in place]:
+    if missing := [name for name in TELLING if name not in place]:
         raise TableError(f"{path} lacks the column {missing[0]}: it is no table that this program wrote.")
     with mapped(lambda error: TableError(f"{path} holds a row that this program did not write ({reason(error)}).")):
         labels = dict.fromkeys(label for row in values for label in split_labels(row[place[CLASSES.name]]))
-        columns = table_columns(tuple(labels))
+        columns = [column for column in table_columns(tuple(labels)) if column.name in place]
         return [Row.from_cells(columns, [row[place[column.name]] for column in columns]) for row in values]
 
 

@@ -89,6 +89,21 @@ def write_all(
         writer.add_key_value_metadata({**facts, **(more or {})})
 
 
+def whole(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
+    """The same rows with all of these columns, in order: those that an earlier version did not write are missing."""
+    schema = _schema(tuple(columns))
+    if table.column_names == schema.names:
+        return table
+    count = table.num_rows
+    arrays = [
+        table[column.name]
+        if column.name in table.column_names
+        else pa.array([""] * count if column.kind == "text" else [None] * count, ARROW[column.kind])
+        for column in columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
 def _longest(columns: Sequence[Column], table: pa.Table, before: Mapping[str, int]) -> dict[str, int]:
     """Characters of the longest text of each column of texts, those of ``before`` included."""
     texts = [column.name for column in columns if column.kind == "text"]
