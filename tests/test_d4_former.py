@@ -59,6 +59,10 @@ def image(size: tuple[int, int] = (64, 64), count: int = 1) -> torch.Tensor:
     return torch.rand(count, 1, *size, generator=torch.Generator().manual_seed(1))
 
 
+def stem_of(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return torch.relu(torch.nn.functional.max_pool2d(model.norm0(model.stem(x)), 2))
+
+
 @pytest.fixture(scope="module")
 def whole() -> torch.nn.Module:
     """The architecture as it is shipped."""
@@ -209,7 +213,11 @@ def test_a_run_starts_from_the_stem_of_the_convolutional_network(tmp_path: Path)
     x = image((32, 32), 2)
     with torch.no_grad():
         start = torch.relu(torch.nn.functional.max_pool2d(taken.norm(taken.stem(x)), 2))
-        expected = taken.stages[:2](start).flatten(2).transpose(1, 2)
-        torch.testing.assert_close(model.eval()._tokens(x)[0][:, 1:], expected, atol=1e-6, rtol=1e-6)
+        start = taken.stages[:2](start)
+        torch.testing.assert_close(model.eval().stages[:2](stem_of(model, x)), start, atol=1e-6, rtol=1e-6)
+        # The third block sees at every second pixel what the network, which halves the image there, sees.
+        flat = start.mean(dim=(2, 3), keepdim=True).expand(-1, -1, 24, 24)
+        wide, halved = model.stages[2](flat)[:, :, 8:16, 8:16], taken.stages[2](flat)[:, :, 4:8, 4:8]
+        torch.testing.assert_close(wide[:, :, ::2, ::2], halved, atol=1e-5, rtol=1e-5)
     for key, value in plain.named_parameters():  # all else as a fresh model has it
         assert torch.equal(model.get_parameter(key), value) != key.startswith(("stem", "norm0", "stages")), key

@@ -115,6 +115,20 @@ def test_other_classes_get_a_fresh_head() -> None:
     )
 
 
+def test_classes_of_the_same_name_keep_their_part_of_the_head() -> None:
+    card = checkpoints.find("start") if shelved(replace(SMALL, seed=3), "start") else None
+    assert card is not None and card.label_names == LABELS and len(LABELS) == 2
+    other = LABELS[::-1]
+    kept = build(replace(SMALL, weights="start"), other)[0].state_dict()
+    saved = checkpoints.load(card).state_dict()
+    for key in ("head.weight", "head.bias"):
+        assert torch.equal(kept[key], saved[key].flip(0)) and not torch.equal(kept[key], saved[key])
+    assert torch.equal(kept["hidden.weight"], saved["hidden.weight"])
+    # One class that the checkpoint lacks: nothing of its head fits.
+    lacking = build(replace(SMALL, weights="start"), (LABELS[0], "z"))[0].state_dict()
+    assert torch.equal(lacking["head.weight"], build(SMALL, (LABELS[0], "z"))[0].state_dict()["head.weight"])
+
+
 def test_position_embeddings_and_channels_are_adapted() -> None:
     saved = shelved(VIT, "start")
     state = build(replace(VIT, img_size=48, weights="start"), LABELS)[0].state_dict()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_checkpoint
 import tiny_set
 
 from train import folds
 from vlass_explorer import checkpoints, recipes, runs
-from vlass_explorer.schema import ConfigError, RunConfig
+from vlass_explorer.schema import CheckpointError, ConfigError, RunConfig
 
 
 @pytest.mark.slow
@@ -35,6 +37,20 @@ def test_folds_are_trained_once_and_shipped(
     with pytest.raises(ConfigError, match="Fold 0"):
         folds.run(config, shipped=True, splits=["random"], folds=[3], root=tmp_path / "runs")
     assert "random fold 3" in capsys.readouterr().out
+
+
+def test_folds_find_what_all_start_or_learn_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
+    for name in ("start", "teacher"):
+        tiny_checkpoint.save(tmp_path / "shelf" / name)
+    config = RunConfig(name="tiny", weights="start", teacher="teacher, own-{split}-{fold}")
+    wanted = folds.plan(config, ["sky"], [0, 1], tmp_path / "runs")
+    folds.lend(wanted)
+    there = wanted[1].checkpoints
+    assert sorted(path.name for path in there.iterdir()) == ["start", "teacher"]
+    assert checkpoints.find("start", there).sha256 == checkpoints.find("start").sha256
+    with pytest.raises(CheckpointError, match="no checkpoint 'strat'; the nearest are start"):
+        folds.lend(folds.plan(replace(config, weights="strat"), ["sky"], [0], tmp_path / "runs"))
 
 
 def test_summary_is_mean_and_sample_deviation() -> None:

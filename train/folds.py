@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlass_explorer import checkpoints, recipes, runs
+from vlass_explorer.checkpoints import starting
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import Checkpoint, ConfigError, Reports, Run, RunConfig, RunError
 
@@ -88,14 +90,26 @@ def plan(config: RunConfig, splits: Sequence[str], folds: Sequence[int], root: P
 
 def submit(wanted: Sequence[Fold], resources: slurm.Resources, parallel: int) -> list[Run]:
     """Submit the folds that are not finished as one SLURM job array, ``parallel`` at a time."""
+    lend(wanted)
     missing = [fold.queued() for fold in wanted if fold.finished() is None]
     if missing:
         slurm.launch_all(missing, resources, parallel, {ENVIRONMENT: str(wanted[0].checkpoints)})
     return missing
 
 
+def lend(wanted: Sequence[Fold]) -> None:
+    """Copy checkpoints of the shelf that all folds start or learn from to where runs of folds look for them."""
+    for fold in wanted[:1]:
+        named = [fold.config.weights, *fold.config.teacher.split(",")]
+        for name in {text.strip() for text in named} - {"", "none", "imagenet"}:
+            target = fold.checkpoints / name
+            if not (starting.is_file(name) or "{" in name or target.exists()):
+                shutil.copytree(checkpoints.find(name).path, target)
+
+
 def train(wanted: Sequence[Fold], jobs: int = 1, *, quiet: bool = False) -> dict[str, dict[int, dict[str, Any]]]:
     """Reports by split and fold; finished folds are read, interrupted ones continued."""
+    lend(wanted)
     reports = []
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         for fold, report in zip(wanted, pool.map(Fold.train, wanted), strict=True):

@@ -48,6 +48,7 @@ LABELS = {
     "clip_grad": "Gradient clip",
     "beta2": "Beta 2",
     "field_of_view": "Field of view (″)",
+    "match_beam": "Beam to match (″)",
     "field_of_view_pixels": "Field of view (px)",
     "cutmix": "CutMix",
     "name": "Name of the checkpoint it becomes",

@@ -203,7 +203,7 @@ class D4Former(Headed):
         self,
         num_classes: int = 4,
         in_chans: int = 1,
-        fields: Sequence[int] = (6, 6, 12),
+        fields: Sequence[int] = (6, 6, 12, 24),
         depth: int = 3,
         heads: int = 1,
         mlp_ratio: float = 2.0,
@@ -215,7 +215,13 @@ class D4Former(Headed):
         self.num_classes, self.num_features, self.head_hidden_size = num_classes, fields[-1], head_width
         self.stem, self.norm0 = OrientedConv(in_chans, fields[0], 5, lifting=True), OrientedNorm(fields[0])
         pairs = zip(fields, fields[1:], strict=False)
-        self.stages = nn.Sequential(*(OrientedBlock(a, b, pool=number > 0) for number, (a, b) in enumerate(pairs)))
+        # To a quarter of the size and no further: later blocks of the network look twice as far instead.
+        self.stages = nn.Sequential(
+            *(
+                OrientedBlock(a, b, pool=number == 1, dilation=2 ** max(0, number - 1))
+                for number, (a, b) in enumerate(pairs)
+            )
+        )
         self.cls_token = nn.Parameter(torch.randn(1, 1, fields[-1]) * 0.02)
         rates = [drop_path_rate * (number + 1) / depth for number in range(depth)]
         self.blocks = nn.ModuleList(

@@ -40,14 +40,15 @@ def relative() -> Tensor:
 class OrientedConv(nn.Module):
     """Convolution with every kernel in eight orientations.
 
-    Channels are (field, orientation), flattened; ``lifting`` takes a plain image instead.
+    Channels are (field, orientation), flattened; ``lifting`` takes a plain image instead. Places of a kernel lie
+    ``dilation`` pixels apart.
     """
 
     index: Tensor
 
-    def __init__(self, fields: int, out: int, size: int = 3, *, lifting: bool = False) -> None:
+    def __init__(self, fields: int, out: int, size: int = 3, *, lifting: bool = False, dilation: int = 1) -> None:
         super().__init__()
-        self.size, self.depth = size, 1 if lifting else ORIENTATIONS
+        self.size, self.depth, self.dilation = size, 1 if lifting else ORIENTATIONS, dilation
         fan_in = fields * self.depth * size * size
         self.weight = nn.Parameter(torch.randn(out, fields, self.depth * size * size) * (2.0 / fan_in) ** 0.5)
         pixels = orientations(size)
@@ -56,7 +57,7 @@ class OrientedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, fields * depth, H, W) to (B, out * 8, H, W)."""
-        return F.conv2d(x, self.kernels(), padding=self.size // 2)
+        return F.conv2d(x, self.kernels(), padding=self.dilation * (self.size // 2), dilation=self.dilation)
 
     def kernels(self) -> Tensor:
         """Every kernel in its eight orientations, (out * 8, fields * depth, size, size)."""
@@ -77,7 +78,8 @@ class OrientedConv(nn.Module):
         kernels = kernels.view(out, fields, ORIENTATIONS, pixels, self.depth).permute(0, 2, 3, 1, 4)
         kernels = kernels.reshape(out * ORIENTATIONS, self.size, self.size, chans).permute(0, 3, 1, 2)
         kind = nn.Conv2d if self.depth > 1 else PlainStem
-        made = kind(chans, len(kernels), self.size, padding=self.size // 2, bias=False, device="meta")
+        reach, far = self.dilation * (self.size // 2), self.dilation
+        made = kind(chans, len(kernels), self.size, padding=reach, dilation=far, bias=False, device="meta")
         made.weight = nn.Parameter(kernels, requires_grad=False)
         return made
 
@@ -146,19 +148,24 @@ class PlainNorm(nn.Module):
 
 
 class OrientedBlock(nn.Module):
-    """Two convolutions and a shortcut, after halving the image where ``pool`` is set."""
+    """Two convolutions and a shortcut, after halving the image where ``pool`` is set.
 
-    def __init__(self, fields: int, out: int, *, pool: bool) -> None:
+    With ``dilation`` 2 the image keeps its size and is smoothed; the kernels see what those of a pooled block see.
+    """
+
+    def __init__(self, fields: int, out: int, *, pool: bool, dilation: int = 1) -> None:
         super().__init__()
-        self.pool = pool
-        self.conv1, self.norm1 = OrientedConv(fields, out), OrientedNorm(out)
-        self.conv2, self.norm2 = OrientedConv(out, out), OrientedNorm(out)
+        self.pool, self.dilation = pool, dilation
+        self.conv1, self.norm1 = OrientedConv(fields, out, dilation=dilation), OrientedNorm(out)
+        self.conv2, self.norm2 = OrientedConv(out, out, dilation=dilation), OrientedNorm(out)
         self.shortcut = OrientedConv(fields, out, 1) if fields != out else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, fields * 8, H, W) to (B, out * 8, H / 2 or H, W / 2 or W)."""
         if self.pool:
             x = F.avg_pool2d(x, 2)
+        elif self.dilation > 1:
+            x = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
         y = torch.relu(self.norm1(self.conv1(x)))
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import datasets, progress
 from ..datasets import DataSet, splits
+from ..datasets.at_beam import at_beam
 from ..datasets.stretched import stretched
 from ..schema import Checkpoint, DatasetError, PartName, RunConfig
 from .images import Images
@@ -53,7 +54,7 @@ def config_of(
     card: Checkpoint, *, data_dir: str = "", dataset: str = "", split: str = "", fold: int | None = None
 ) -> RunConfig:
     """What decided the split that a checkpoint was trained on, as its card says; what is given stands instead."""
-    known = card.provenance
+    known, own = card.provenance, configuration(card)
     return RunConfig(
         dataset=dataset or known.dataset or "class_folders",
         data_dir=data_dir,
@@ -61,15 +62,17 @@ def config_of(
         fold=(known.fold or 0) if fold is None else fold,
         split_seed=known.split_seed or 0,
         seed=known.seed or 0,
-        train_count=int(configuration(card).get("train_count") or 0),
+        train_count=int(own.get("train_count") or 0),
+        match_beam=float(own.get("match_beam") or 0),
         field_of_view=card.input_spec.field_of_view,
     )
 
 
 def open_data_set(config: RunConfig) -> DataSet:
-    """The data set of a configuration; DatasetError for an unknown reader or a folder that is no use."""
+    """The data set of a configuration, at its beam; DatasetError for an unknown reader or a folder that is no use."""
     root = Path(config.data_dir).expanduser() if config.data_dir else None
-    return datasets.load(config.dataset, root, seed=config.seed, count=config.train_count or None)
+    found = datasets.load(config.dataset, root, seed=config.seed, count=config.train_count or None)
+    return at_beam(found, config.match_beam)
 
 
 def split_of(data_set: DataSet, config: RunConfig, *, to_train: bool = True) -> splits.Split:

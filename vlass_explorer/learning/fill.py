@@ -31,9 +31,9 @@ def check_architecture(card: Checkpoint, architecture: str) -> None:
 
 
 def from_checkpoint(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> None:
-    """Copy a checkpoint's weights; the head is fresh where the classes, the kind of head or the architecture differ.
+    """Copy a checkpoint's weights; the head is fresh where the kind of head or the architecture differs.
 
-    A front that the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
+    Of its classes those of the run are taken, by name; where it lacks one of them the head is fresh, too. A front that the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
     """
     start = checkpoints.load(card)
     if card.architecture in getattr(model, "starts_from", ()):
@@ -45,8 +45,14 @@ def from_checkpoint(model: nn.Module, card: Checkpoint, label_names: tuple[str, 
         raise ConfigError(f"Checkpoint {card.name} was trained behind a front; set front={card.model_args['front']}.")
     if not is_fronted(start):
         model = backbone(model)
-    keeps_head = card.label_names == label_names and _head_keys(model) == _head_keys(start)
-    _copy(model, start.state_dict(), f"Checkpoint {card.name}", card.architecture, keeps_head)
+    head = _head_keys(start)
+    keeps_head = set(label_names) <= set(card.label_names) and _head_keys(model) == head
+    state = start.state_dict()
+    if keeps_head:
+        rows = [card.label_names.index(name) for name in label_names]
+        of_classes = {key for key in head if state[key].shape[:1] == (len(card.label_names),)}
+        state = {key: tensor[rows] if key in of_classes else tensor for key, tensor in state.items()}
+    _copy(model, state, f"Checkpoint {card.name}", card.architecture, keeps_head)
 
 
 def from_file(model: nn.Module, path: Path, architecture: str) -> None:

@@ -86,6 +86,9 @@ class RunConfig:
     """Simulated data sets: number of training cutouts (0: the data set's default)."""
     allow_unreadable: ShareBelowOne = 0.0
     """Share of the files that may be unreadable; they are named and left out. Above it the run fails."""
+    match_beam: NotNegative = 0.0
+    """Smooth cutouts to a round beam of so many arcsec, in pixels of a third of it, to start from weights that were
+    trained at that beam: 5.4 for FIRST (0: as they are)."""
 
     architecture: str = "vlass_vision_cnn"
     """Any classification architecture of timm or of vlass_explorer/backbones; for masks panoptic_fpn or vt_fpn."""
