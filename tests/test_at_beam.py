@@ -11,8 +11,8 @@ import yaml
 from astropy.io import fits
 
 from vlass_explorer import cutouts, datasets, match
-from vlass_explorer.datasets.at_beam import at_beam
 from vlass_explorer.evaluation import parts
+from vlass_explorer.evaluation.at_beam import at_beam
 from vlass_explorer.learning import data
 from vlass_explorer.schema import Checkpoint, ConfigError, InputSpec, Provenance, Reports, RunConfig, UnreadableItem
 

@@ -83,6 +83,7 @@ def test_one_command_runs_a_recipe_end_to_end(
         "split": "random",
         "field_of_view_pixels": 24,
         "weights": "none",
+        "match_beam": 0.0,
         "teacher": "",
         "epochs": 1,
         "batch_size": 4,

@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import datasets, progress
 from ..datasets import DataSet, splits
-from ..datasets.at_beam import at_beam
 from ..datasets.stretched import stretched
 from ..schema import Checkpoint, DatasetError, PartName, RunConfig
+from .at_beam import at_beam
 from .images import Images
 from .leaderboard import configuration
 

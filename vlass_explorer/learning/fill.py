@@ -33,7 +33,8 @@ def check_architecture(card: Checkpoint, architecture: str) -> None:
 def from_checkpoint(model: nn.Module, card: Checkpoint, label_names: tuple[str, ...]) -> None:
     """Copy a checkpoint's weights; the head is fresh where the kind of head or the architecture differs.
 
-    Of its classes those of the run are taken, by name; where it lacks one of them the head is fresh, too. A front that the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
+    Of its classes those of the run are taken, by name; where it lacks one of them the head is fresh, too. A front that
+    the checkpoint lacks starts fresh, as the identity; ConfigError where it has one and the run has not.
     """
     start = checkpoints.load(card)
     if card.architecture in getattr(model, "starts_from", ()):

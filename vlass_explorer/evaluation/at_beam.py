@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from .. import match
+from ..datasets import DataSet, Item
 from ..schema import Beam, ConfigError, Cutout
-from .items import DataSet, Item
 
 PIXELS = 3.0
 """Pixels across the beam, as FIRST has them (1.8 arcsec for 5.4 arcsec)."""
