@@ -42,10 +42,10 @@ def begin(folder: Path, workers: int) -> subprocess.Popen[bytes]:
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Its workers, which do not include Python's resource tracker."""
+    """Its workers: copies of one child, which has loaded what they need, and not of Python's resource tracker."""
     try:
-        below = psutil.Process(process.pid).children(recursive=True)
-        return [child for child in below if "spawn_main" in " ".join(child.cmdline())]
+        below = psutil.Process(process.pid).children()
+        return [worker for child in below if "forkserver" in " ".join(child.cmdline()) for worker in child.children()]
     except psutil.Error:
         return []
 

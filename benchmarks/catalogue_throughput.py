@@ -16,6 +16,7 @@ machine stretches less than the time on the wall.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import resource
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ from vlass_explorer.schema import Beam, Cutout, Origin
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 32
 MIB = 2**20
+SUBREAPER = 36  # of Linux's prctl: processes whose parent has ended are ours to wait for, and their time is counted
 
 
 def by_hand(path: Path) -> Cutout:
@@ -115,6 +118,9 @@ def spent(words: list[str], root: Path = ROOT) -> tuple[float, float, float]:
         peak = max(peak, held / MIB)
         time.sleep(1.0)
     assert command.returncode == 0, words
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return cores, time.monotonic() - begun, peak
@@ -134,6 +140,7 @@ def main() -> int:
     if options.way:
         other(options.way, [Path(line) for line in options.list.read_text().split()], options.checkpoint[0])
         return 0
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     found: dict[str, dict[str, Any]] = {}
     with build_before(options.before) as before, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -215,3 +215,16 @@ def test_a_prediction_loads_only_what_it_needs(repo_root: Path) -> None:
     environment = os.environ | {"VLASS_EXPLORER_CHECKPOINTS": str(repo_root / "checkpoints")}
     done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, env=environment, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_a_catalogue_is_planned_without_torch_and_asked_without_timm(repo_root: Path) -> None:
+    # Processes that work are copies of one that has loaded the second line; the first is all that their parent needs.
+    code = """
+import sys
+import vlass_explorer.cli, vlass_explorer.catalogue.merge, vlass_explorer.catalogue.pool
+print("torch" in sys.modules)
+import vlass_explorer.catalogue.shard
+print(sorted({"timm", "torchvision", "sklearn", "matplotlib", "sympy", "torch._dynamo"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["False", "[]"], done.stderr

@@ -16,12 +16,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from .. import devices
 from ..progress import report
 from ..schema import CatalogueError
 from . import parts, plan
 
 TRIES = 3
 LOOK = 1.0  # seconds between two looks at how far it is
+LOADED = "vlass_explorer.catalogue.shard"
+"""What all processes of a pool share: it is loaded once, and each begins as a copy of the process that did."""
 
 
 def cores() -> int:
@@ -54,9 +57,8 @@ def run(folder: Path, workers: int, device: str = "cpu", shards: Iterable[int] |
 
 def _round(made: plan.Plan, waiting: set[int], workers: int, device: str) -> None:
     """Hand out shards until all are done, which leave ``waiting``; BrokenProcessPool where a process dies."""
-    # Spawned: a process that was forked after torch began its threads may hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(waiting)), context, _begin, (os.getpid(),))
+    own = os.getpid(), dict(os.environ), str(Path.cwd())
+    pool = ProcessPoolExecutor(min(workers, len(waiting)), _context(), _begin, own)
     try:
         running: dict[Future[int], int] = {
             pool.submit(_work, made.folder, shard, device): shard for shard in sorted(waiting)
@@ -75,21 +77,45 @@ def _round(made: plan.Plan, waiting: set[int], workers: int, device: str) -> Non
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(parent: int) -> None:
-    """One thread a process, and no process outlives the one that began it, even where that one is killed."""
+def _context() -> multiprocessing.context.BaseContext:
+    """How processes begin: never as copies of this one, which may hang once torch has begun threads in it."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([LOADED])
+    return context
+
+
+def _begin(parent: int, environment: dict[str, str], place: str) -> None:
+    """One thread a process, and no process outlives the one that asked for it, even where that one is killed."""
+    # The process that this one is a copy of may have begun in another folder or environment.
+    os.chdir(place)
+    os.environ.clear()
+    os.environ.update(environment)
     import torch  # here and not above: the process that hands out work needs none
 
     torch.set_num_threads(1)
+    copied = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == copied and _lives(parent):
             time.sleep(0.5)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _work(folder: Path, shard: int, device: str) -> int:
     from . import shard as work  # here for the same reason
 
-    return work.run(folder, shard, device)
+    return work.run(folder, shard, devices.resolve(device))

@@ -103,6 +103,7 @@ def planned(args: argparse.Namespace) -> Plan:
 
     cards = [tasks.require(checkpoints.find(name), "classification") for name in dict.fromkeys(args.checkpoint)]
     answers.check(args)
+    devices.check_name(args.device)
     if args.slurm and args.dask:
         raise CatalogueError("Name one engine, --slurm or --dask.")
     made = plan.make(args.out, _inputs(args), cards, _how(args), cores=_workers(args))
@@ -120,7 +121,7 @@ def work(args: argparse.Namespace) -> None:
         return
     from ..catalogue import pool
 
-    pool.run(args.out, _workers(args), devices.resolve(args.device))
+    pool.run(args.out, _workers(args), args.device)
 
 
 def finish(args: argparse.Namespace, made: Plan) -> Merged:
@@ -158,7 +159,6 @@ def _workers(args: argparse.Namespace) -> int:
 def _inputs(args: argparse.Namespace) -> list[Input]:
     """Files and positions in the order given, each with an id; what is given twice is said and kept apart."""
     from ..catalogue.plan import Input
-    from .table import ids
 
     names = [*args.files, *(_listed(args.list) if args.list is not None else [])]
     # Absolute: a shard may be worked on from another folder.
@@ -179,7 +179,7 @@ def _inputs(args: argparse.Namespace) -> list[Input]:
 
         for target in archives.given(args.positions, archives.Client(), archives.Columns()):
             found.append(Input(target.id, "", None if target.error else target.position, target.error))
-    told, again = ids([one.id for one in found])
+    told, again = inputs.ids([one.id for one in found])
     if again:
         complain(
             f"{again:,} input{'s are' if again > 1 else ' is'} given more than once: each is a row of its own, with a "

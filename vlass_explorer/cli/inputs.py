@@ -6,12 +6,14 @@ import argparse
 import glob
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import cutouts
 from ..cutouts import declared
 from ..schema import Beam, Cutout, CutoutError
+from ..schema.columns import printable
 from .terminal import complain
 
 MATCH = "smooth and regrid to the beam and pixel scale of the checkpoint's training data"
@@ -177,3 +179,19 @@ def _beam(text: str) -> Beam:
         return declared.beam(tuple(float(axis) for axis in text.split(",")))
     except (ValueError, CutoutError) as error:
         raise argparse.ArgumentTypeError("a beam is MAJOR or MAJOR,MINOR,PA in arcsec and degrees") from error
+
+
+def ids(names: Sequence[str]) -> tuple[list[str], int]:
+    """An id for each input, as given, and how many of them got a number as they are given again."""
+    taken: dict[str, int] = {}
+    found: list[str] = []
+    again = 0
+    for name in names:
+        stem = told = printable(name) or "(no name)"
+        again += stem in taken
+        while told in taken:
+            taken[stem] += 1
+            told = f"{stem}#{taken[stem]}"
+        taken[told] = 1
+        found.append(told)
+    return found, again

@@ -42,9 +42,10 @@ def run_work(args: argparse.Namespace) -> int:
     task = args.task if args.task is not None else int(told)
     if not 0 <= task < args.of:
         raise CatalogueError(f"There is no share {task} of {args.of}: count from 0 to {args.of - 1}.")
+    devices.check_name(args.device)
     made = plan.read(args.folder)
     shards = array.share(made, task, args.of)
-    pool.run(args.folder, args.workers if args.workers > 0 else pool.cores(), devices.resolve(args.device), shards)
+    pool.run(args.folder, args.workers if args.workers > 0 else pool.cores(), args.device, shards)
     say(shown(f"{args.folder}: share {task} of {args.of} is done, {len(shards)} of {made.shards} shards."))
     return 0
 

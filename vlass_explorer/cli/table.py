@@ -12,7 +12,7 @@ from ..export import tables
 from ..flips import Flips
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, CheckpointError, Cutout, ExplorerError, Row, Seen
-from ..schema.columns import printable
+from .inputs import ids
 from .terminal import complain
 
 if TYPE_CHECKING:
@@ -91,19 +91,3 @@ def _seen(card: Checkpoint) -> Seen | None:
     except CheckpointError as error:
         complain(str(error))
         return None
-
-
-def ids(names: Sequence[str]) -> tuple[list[str], int]:
-    """An id for each input, as given, and how many of them got a number as they are given again."""
-    taken: dict[str, int] = {}
-    found: list[str] = []
-    again = 0
-    for name in names:
-        stem = told = printable(name) or "(no name)"
-        again += stem in taken
-        while told in taken:
-            taken[stem] += 1
-            told = f"{stem}#{taken[stem]}"
-        taken[told] = 1
-        found.append(told)
-    return found, again

@@ -10,8 +10,9 @@ from astropy.io import fits
 
 from .. import __version__, preprocess
 from ..schema import Cutout
-from .fits import ascii_text, has_tables, on_native_pixels, wcs_keywords
-from .manifest import Item
+from ..schema.columns import ascii_text
+from .fits import has_tables, on_native_pixels, wcs_keywords
+from .manifests import Item
 
 
 def cube_bytes(items: Sequence[Item], cutout: Cutout) -> bytes:

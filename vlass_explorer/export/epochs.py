@@ -12,8 +12,9 @@ from astropy.io import fits
 from .. import __version__
 from ..checkpoints.config import plain
 from ..epochs import Change, Comparison, Measured, SpectralIndex, words
-from .fits import ascii_text, wcs_keywords
-from .manifest import versions
+from ..schema.columns import ascii_text
+from .fits import wcs_keywords
+from .manifests import versions
 
 
 def difference_fits(found: Comparison) -> bytes:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ..cutouts import names
 from ..schema import Cutout, Explanation, InputError
 from .fits import fits_bytes
-from .manifest import Provenance, manifest_json
+from .manifests import Provenance, manifest_json
 from .png import png_bytes
 from .regions import has_regions, regions_bytes
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .. import __version__, preprocess
 from ..schema import Cutout, Explanation, InputError, Window
-from ..schema.columns import spell_out
-from .manifest import Provenance
+from ..schema.columns import ascii_text
+from .manifests import Provenance
 
 Pixels = Literal["grid", "native"]
 
@@ -162,8 +162,3 @@ def _history(explanation: Explanation, options: Mapping[str, object]) -> list[st
     lines = [explanation.caption]
     lines += [f"option {key} = {value}" for key, value in options.items()]
     return lines + [f"{key} = {value}" for key, value in explanation.numbers.items()]
-
-
-def ascii_text(text: str) -> str:
-    """Text as a FITS card can hold it: printable ASCII, arcsec and multiplication signs spelt out."""
-    return "".join(c if " " <= c <= "~" else "?" for c in spell_out(text))

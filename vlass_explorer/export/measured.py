@@ -12,7 +12,7 @@ from .. import __version__
 from ..cutouts import places
 from ..measure import Region, Statistics
 from ..schema import Cutout, sky_steps
-from .fits import ascii_text
+from ..schema.columns import ascii_text
 
 Measured = tuple[Region, Statistics]
 

@@ -17,9 +17,9 @@ from ..figures.sky import OUTLINE
 from ..overlays import Placed
 from ..overlays.shapes import Drawn
 from ..schema import Cutout, Explanation
+from ..schema.columns import ascii_text
 from . import picture
-from .fits import ascii_text
-from .manifest import Provenance
+from .manifests import Provenance
 
 BLANK = ImageColor.getrgb(NO_DATA)
 INK, PAPER = (20, 24, 31), (255, 255, 255)

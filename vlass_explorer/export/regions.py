@@ -9,8 +9,8 @@ import numpy as np
 from .. import __version__, preprocess
 from ..cutouts import places
 from ..schema import Cutout, Explanation, FloatArray, Window
-from .fits import ascii_text
-from .manifest import Provenance
+from ..schema.columns import ascii_text
+from .manifests import Provenance
 
 COUNT = 10
 FINEST = 16

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..cutouts import mosaics, places
 from ..schema import IGNORE, Checkpoint, Cutout
-from ..schema.columns import Cell, Column
+from ..schema.columns import Cell, Column, ascii_text
 from ..segmentation import Component, Fluxes, Pieces, Segmentation
 from . import tables
-from .fits import ascii_text, has_tables, wcs_keywords
+from .fits import has_tables, wcs_keywords
 
 COLOURS = ("white", "cyan", "orange", "magenta", "red", "green", "yellow")
 """Of the classes in region files, in turn."""

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from .. import __version__, preprocess
 from ..figures.colours import SIGNED_MAP, SKY_MAP, UNSIGNED_MAP, SkyView
 from ..schema import Cutout
+from ..schema.columns import ascii_text
 from . import picture as sky_picture
-from .fits import ascii_text
-from .manifest import Item
+from .manifests import Item
 from .png import INK, LINE, MARGIN, PAPER, TILE, coloured, saved, stacked, truncated
 
 COLUMNS = 4

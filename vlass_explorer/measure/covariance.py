@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from .geometry import FWHM, distance
 
@@ -86,8 +86,7 @@ def blank_sky(
     noise, strength = np.where(blank, image, 0.0), 1.0
     if near is not None and near.any():
         noise, strength = _local(noise, blank, near, LOCAL * width, beam)
-    products = _autocorrelation(noise, reach)
-    pairs = _autocorrelation(blank.astype(np.float64), reach)
+    products, pairs = _autocorrelations(np.stack([noise, blank]), reach)
     return Blank(strength * products / np.maximum(pairs.round(), 1.0), beams, measured=True)
 
 
@@ -100,9 +99,10 @@ def _local(
     scatters, and must not make an error.
     """
     squares = noise**2
-    sky = ndimage.gaussian_filter(blank.astype(np.float64), scale, mode="constant", truncate=3.0)
-    level = ndimage.gaussian_filter(squares, scale, mode="constant", truncate=3.0)
-    flat = np.divide(noise, np.sqrt(level / np.maximum(sky, 1e-9)), out=np.zeros_like(noise), where=level > 0.0)
+    sky, level = _smoothed(np.stack([blank, squares]), scale)
+    flat = np.divide(
+        noise, np.sqrt(np.maximum(level, 0.0) / np.maximum(sky, 1e-9)), out=np.zeros_like(noise), where=level > 0.0
+    )
     weights = blank * np.exp(-0.5 * (distance(near, (1.0, 1.0)) / scale) ** 2)
     total = float(weights.sum())
     beams = total**2 / max(float((weights**2).sum()), 1e-300) / beam
@@ -120,12 +120,38 @@ def _through_beam(covariance: Array, reach: int) -> Array:
     return np.asarray(np.exp(-0.5 * (xx * dx**2 + 2.0 * xy * dx * dy + yy * dy**2)))
 
 
-def _autocorrelation(image: Array, reach: int) -> Array:
-    """Sum of products of an image (ny, nx) with itself at lags -reach to reach on both axes, zero beyond its edges."""
-    size = [fft.next_fast_len(n + reach, real=True) for n in image.shape]
-    spectrum = fft.rfft2(image, size)
-    whole = fft.irfft2(np.abs(spectrum) ** 2, size)
+def _smoothed(images: Array, scale: float) -> Array:
+    """Images (..., ny, nx) convolved with a Gaussian of that sigma, cut at three of them, zero beyond their edges.
+
+    A Gaussian as wide as this one costs less by the spectra of the images than pixel by pixel.
+    """
+    radius = int(3.0 * scale + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / scale) ** 2)
+    weights /= weights.sum()
+    size = [fft.next_fast_len(n + radius, real=True) for n in images.shape[-2:]]
+    spectra = fft.rfft2(images, size)
+    across = fft.rfft(_around_zero(weights, size[1])).real
+    along = fft.fft(_around_zero(weights, size[0])).real
+    whole = fft.irfft2(spectra * (along[:, None] * across), size)
+    return np.asarray(whole[..., : images.shape[-2], : images.shape[-1]])
+
+
+def _around_zero(weights: Array, size: int) -> Array:
+    """Weights of odd length with their middle at the first place of a period of ``size``."""
+    radius = len(weights) // 2
+    found = np.zeros(size)
+    np.add.at(found, np.arange(-radius, radius + 1) % size, weights)
+    return found
+
+
+def _autocorrelations(images: Array, reach: int) -> Array:
+    """Sums of products of images (..., ny, nx) with themselves at lags -reach to reach, zero beyond their edges."""
+    shape = images.shape[-2:]
+    size = [fft.next_fast_len(n + reach, real=True) for n in shape]
+    spectra = fft.rfft2(images, size)
+    whole = fft.irfft2(spectra.real**2 + spectra.imag**2, size)
     lags = np.arange(-reach, reach + 1)
     # An image narrower than the reach wraps around itself: lags beyond its width have no pairs.
-    inside = [np.abs(lags) < n for n in image.shape]
-    return np.where(inside[0][:, None] & inside[1][None, :], whole[np.ix_(lags, lags)], 0.0)
+    inside = [np.abs(lags) < n for n in shape]
+    found = whole[..., lags[:, None], lags]
+    return np.where(inside[0][:, None] & inside[1][None, :], found, 0.0)

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from ..schema import Cutout
 from .detection import LINKING, thresholds
-from .geometry import EIGHT, FWHM, distance
+from .geometry import EIGHT, FWHM, distance, within
 
 HELD = 0.95  # share of a Gaussian source that its grown island holds at least
 LEAST_GROWTH = 0.5  # beams (FWHM) by which every island grows
@@ -75,13 +75,15 @@ def grow(cutout: Cutout, source: Mask, beam_area: float, *, around: Mask | None 
     islands, _ = ndimage.label(image > low, structure=EIGHT)
     emission = reaching(islands, image, high) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
-    own = own | _linked(reaching(islands, image, low + (ASSOCIATED - 3.0) * rms), own, linking / pixel, step)
+    associated = reaching(islands, image, low + (ASSOCIATED - 3.0) * rms)
+    if (associated & ~own).any():
+        own = own | _linked(associated, own, linking / pixel, step)
     mask, share, swing, growth = grown_islands(image, own, low, sigma, step)
     other = emission & ~own
     if other.any():
         mask &= ~other & (distance(own, step) < distance(other, step))
     finite = np.isfinite(image)
-    blank = finite & ~mask & (distance(emission | own, step) > FWHM * sigma)
+    blank = finite & ~mask & ~within(emission | own, FWHM * sigma, step)
     edge = np.zeros(cutout.shape, bool)
     edge[[0, -1]], edge[:, [0, -1]] = True, True
     return Footprint(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..schema import Cutout
 from .covariance import Blank
@@ -98,18 +99,27 @@ def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> G
     from scipy import optimize
 
     try:
-        found = optimize.least_squares(
-            lambda p: (p[0] * shape(p)[0] - values) / scale, start, slopes, x_scale=scales, method="lm"
+        # MINPACK's, as least_squares calls it, without what that looks at before and after.
+        p, _, _, _, ended = optimize.leastsq(
+            lambda p: (p[0] * shape(p)[0] - values) / scale,
+            start,
+            Dfun=slopes,
+            full_output=True,
+            ftol=1e-8,
+            xtol=1e-8,
+            gtol=1e-8,
+            maxfev=100 * len(start),
+            diag=1.0 / scales,
         )
-        design = found.jac * scale
+        design = slopes(p) * scale
         inverse = np.linalg.inv(design.T @ design)
     except (ValueError, np.linalg.LinAlgError, FloatingPointError):
         return None
-    p = np.asarray(found.x)
-    if not found.success or not np.isfinite(p).all() or not use[_nearest(p[1:3], use.shape)]:
+    if ended not in (1, 2, 3, 4) or not np.isfinite(p).all() or not use[_nearest(p[1:3], use.shape)]:
         return None
-    images = np.zeros((p.size, *image.shape))
-    images[:, use] = inverse @ design.T
+    rows, columns = ndimage.find_objects(use.astype(np.uint8))[0]
+    images = np.zeros((p.size, *use[rows, columns].shape))
+    images[:, use[rows, columns]] = inverse @ design.T
     errors = blank.covariance(images)
     spread = matrix @ errors[np.ix_([2, 1], [2, 1])] @ matrix.T
     residual = values - p[0] * shape(p)[0]

@@ -101,6 +101,11 @@ def spell_out(text: str) -> str:
     return text
 
 
+def ascii_text(text: str) -> str:
+    """Text as a FITS card can hold it: printable ASCII, arcsec and multiplication signs spelt out."""
+    return "".join(c if " " <= c <= "~" else "?" for c in spell_out(text))
+
+
 def tidy(annotation: str, value: Any) -> Any:
     """A value as a field of a Row with that annotation keeps it: of Python's own types, None for what is missing.
 

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..backbones.vt_resnet import Projector, Tokenizer, TokenTransformer
 from ..foreign import mapped, reason
 from ..schema import ConfigError
 from .branch import OF_A_GROUP, SemanticBranch, resized
@@ -70,6 +69,9 @@ class TokenPyramid(nn.Module):
 
     def __init__(self, chans: list[int], width: int = 4 * PYRAMID) -> None:
         super().__init__()
+        # Here and not above: its file brings timm, which takes longer to import than a prediction.
+        from ..backbones.vt_resnet import Projector, Tokenizer, TokenTransformer
+
         self.tokenizers = nn.ModuleList(Tokenizer(each, width, TOKENS) for each in chans)
         self.transformer = TokenTransformer(width)
         self.projectors = nn.ModuleList(Projector(each, width) for each in chans)

@@ -16,8 +16,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ... import __version__
-from ...schema.columns import Cell, Column
-from ..fits import ascii_text
+from ...schema.columns import Cell, Column, ascii_text
 
 NULL_INT = int(np.iinfo(np.int64).min)
 NULL_BOOL = -1
