@@ -13,13 +13,13 @@ import pytest
 import slurm_node
 from tiny_checkpoint import save
 
-from vlass_explorer import checkpoints
-from vlass_explorer.catalogue import array, merge, plan, shard
+from vlass_explorer import checkpoints, launchers, runs
+from vlass_explorer.catalogue import array, job, merge, plan, shard, watched
 from vlass_explorer.catalogue.plan import How, Input, Plan
 from vlass_explorer.datasets import simulated
 from vlass_explorer.export import tables
-from vlass_explorer.launchers import slurm
-from vlass_explorer.schema import CatalogueError
+from vlass_explorer.launchers import begin, local, slurm
+from vlass_explorer.schema import CatalogueError, Run, RunConfig
 
 RESOURCES = slurm.Resources(minutes=30)
 
@@ -89,3 +89,45 @@ def test_shares_hold_every_shard_once(place: Path, tmp_path: Path) -> None:
         assert sorted(number for index in range(count) for number in array.share(one, index, count)) == [0, 1, 2, 3]
     assert slurm.largest_array() == 1001  # of a SLURM that was told nothing
     assert os.environ["VLASS_EXPLORER_CHECKPOINTS"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_of_the_page_follows_its_array(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped, resumed, a task requeued and one cancelled, resumed: by the functions that the page's buttons call."""
+    monkeypatch.setenv("VLASS_EXPLORER_RUNS", str(tmp_path / "runs"))
+    names = "\n".join(str(place / f"{index % 12}.fits") for index in range(40))
+    words = ["--list", f"{job.HERE}/names.txt", "--checkpoint", "tiny", "--no-flux", "--slurm", "--minutes=30"]
+    files = {"names.txt": names.encode(), **job.files(words)}
+    run = begin.start(RunConfig(name="many", device="cpu"), local.launch, 4, files)
+    folder = job.folder(run)
+
+    def now() -> Run:
+        return runs.read(run.path)
+
+    try:
+        until(lambda: "RUNNING" in told("squeue", "-h", "-o", "%T"))
+        assert now().is_active and len(watched.jobs(folder)) == 2  # the array, and what merges behind it
+        launchers.of(run).stop(now())
+        until(lambda: now().phase == "stopped")
+        assert now().reason == "Stopped on request."
+        until(lambda: not told("squeue", "-h"))
+
+        begin.resume(now(), launchers.of(run).launch, 4)
+        until(lambda: told("squeue", "-h", "-r", "-o", "%T").count("RUNNING") == 2)
+        sent = watched.jobs(folder)[0]
+        told("scontrol", "requeue", f"{sent}_0")
+        told("scancel", f"{sent}_1")
+        until(lambda: now().phase == "failed")
+        assert "1 of 2 shards are not done (the first: 1), as a task was cancelled" in now().reason
+        assert merge.missing(plan.read(folder)) == [1]
+
+        begin.resume(now(), launchers.of(run).launch, 4)
+        until(lambda: now().phase == "finished")
+    finally:
+        local.kill(now())
+        watched.cancel(folder)
+    assert now().metrics["rows"] == now().metrics["inputs"] == 40 and now().metrics["failed"] == 0
+    found = tables.read_rows(folder / "table.parquet")
+    assert [row.name for row in found] == [f"{index % 12}.fits" for index in range(40)]
+    assert not watched.jobs(folder)

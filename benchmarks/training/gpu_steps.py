@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -134,9 +135,14 @@ def launch(device: str, *, tiny: bool) -> dict[str, Any]:
         values = {"name": "gpu", "dataset": "simulated", "split": "random", "teacher": "", "device": device, **small}
         config: RunConfig = recipes.with_values(recipes.load("first/vit-tiny"), values)
         began = time.perf_counter()
+        # Where the time is up: the run is a process of its own, and would go on.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         run = begin.start(config, local.launch, 1)
-        while (now := runs.read(run.path)).is_active:
-            time.sleep(0.2)
+        try:
+            while (now := runs.read(run.path)).is_active:
+                time.sleep(0.2)
+        finally:
+            local.kill(runs.read(run.path))
         if now.phase != "finished":
             raise SystemExit(f"{now.phase}: {now.reason}\n{runs.log_tail(now)}")
         card = checkpoints.find("gpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..flips import Flips
 from ..foreign import mapped
 from ..measure import TO_JY_BEAM, Measurements, Structure, source_mask
 from ..measure.geometry import EIGHT
+from ..measure.kept import kept
 from ..measure.structure import NAMES as STRUCTURE_NAMES
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
@@ -42,6 +44,7 @@ def of(
     structure: Structure | None = None,
     version: str = __version__,
     sure: Sure | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Row:
     """The row of a cutout, with the sentence of an error in place of a prediction that could not be made.
 
@@ -49,29 +52,45 @@ def of(
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
     ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
     ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says, ``sure``
-    how sure the answer is, and ``version`` the program and what it made of the model.
+    how sure the answer is, and ``version`` the program and what it made of the model. ``known`` is what ``about`` said
+    already where several checkpoints are asked.
     """
-    failed, centre = isinstance(prediction, ExplorerError), _centre(cutout)
+    known = about(cutout, measurements, position=position, structure=structure) if known is None else known
+    failed = isinstance(prediction, ExplorerError)
     return Row(
         id=id or cutout.name,
-        name=cutout.name,
-        cutout_sha256=cutout.sha256,
         group_id=group,
-        unit=cutout.unit,
-        notes=cutout.notes,
-        more_notes=cutout.more_notes,
         error=str(prediction) if failed else None,
-        **_sky(cutout, measurements, position, centre),
-        **_origin(cutout),
-        **answers.instrument(cutout),
+        **known,
         **_model(card, version),
-        **_seen(cutout, seen, centre),
+        seen=_seen(known["content"], seen, _centre(cutout)),
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
         **({} if flips is None else answers.flips(flips)),
         **({} if sure is None else answers.sure(sure)),
-        **_measured(cutout, measurements, structure or Structure()),
     )
+
+
+def about(
+    cutout: Cutout,
+    measurements: Measurements,
+    *,
+    position: tuple[float, float] | None = None,
+    structure: Structure | None = None,
+) -> dict[str, Any]:
+    """The columns of a cutout that no checkpoint has a part in, with the arguments of ``of``."""
+    return {
+        "name": cutout.name,
+        "cutout_sha256": cutout.sha256,
+        "content": identity.content(cutout),
+        "unit": cutout.unit,
+        "notes": cutout.notes,
+        "more_notes": cutout.more_notes,
+        **_sky(cutout, measurements, position, _centre(cutout)),
+        **_origin(cutout),
+        **answers.instrument(cutout),
+        **_measured(cutout, measurements, structure or Structure()),
+    }
 
 
 def failed(
@@ -95,11 +114,9 @@ def _model(card: Checkpoint, version: str) -> dict[str, Any]:
     return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": version}
 
 
-def _seen(cutout: Cutout, seen: Seen | None, centre: tuple[float, float] | None) -> dict[str, Any]:
-    """What the pixels are told by, and whether the checkpoint was made with them or with this place on the sky."""
-    content = identity.content(cutout)
-    place = centre or (np.nan, np.nan)
-    return {"content": content, "seen": unseen.count(seen, Cutouts(np.array([content]), np.array([place]))).status}
+def _seen(content: str, seen: Seen | None, centre: tuple[float, float] | None) -> str:
+    """Whether the checkpoint was made with these pixels or with this place on the sky."""
+    return unseen.count(seen, Cutouts(np.array([content]), np.array([centre or (np.nan, np.nan)]))).status
 
 
 def _sky(
@@ -124,6 +141,7 @@ def _sky(
     return found
 
 
+@kept
 def _centre(cutout: Cutout) -> tuple[float, float] | None:
     return _icrs(cutout, (cutout.shape[0] - 1) / 2, (cutout.shape[1] - 1) / 2)
 

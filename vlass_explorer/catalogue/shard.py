@@ -105,6 +105,7 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
         place = 0
         for one, cutout in batch:
             if isinstance(cutout, Cutout):
+                known = rows.about(cutout, measured[place], position=one.position, structure=shapes[place])
                 for model, answer in zip(models, answers, strict=True):
                     outcome, matched = answer[place]
                     yield rows.of(
@@ -116,9 +117,9 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
                         position=one.position,
                         seen=model.seen,
                         matched=matched,
-                        structure=shapes[place],
                         version=model.version,
                         sure=_sure(model, cutout, outcome, matched),
+                        known=known,
                     )
                 place += 1
                 continue

@@ -88,7 +88,9 @@ def printable(text: str) -> str:
 
     What is not printable is spelt out as Python does: ``\n``, ``\x1b``, ``\udce9``.
     """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).strip(" ")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text.strip(" ")
 
 
 def spell_out(text: str) -> str:
