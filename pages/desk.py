@@ -25,7 +25,7 @@ try:
         label_visibility="collapsed",
     )
     if view == "One by one":
-        if st.session_state["desk_order"] in ("Least sure first", "Most informative first"):
+        if choose.ORDERS[st.session_state["desk_order"]] in ("score", "informative", "unlike"):
             asked.offer(deck, "This order needs the model's answers to all cutouts; until then they come as listed.")
         board.draw(deck, screen.width)
     elif view == "List":

@@ -187,6 +187,30 @@ def test_from_the_gallery_to_agreement_and_a_data_set(place: Path) -> None:
     assert len(data) == 20 and sum(item.split == "test" for item in data.items) == 2
 
 
+def test_a_table_of_answers_lies_on_the_desk_with_what_it_says(place: Path) -> None:
+    from vlass_explorer import checkpoints
+    from vlass_explorer.export import tables
+    from vlass_explorer.schema import Row
+
+    card = checkpoints.find("tiny")
+    told = {"checkpoint": "tiny", "checkpoint_sha256": card.sha256, "validity": "ok", "version": "0.1.0"}
+    found = [
+        Row(
+            f"long/{at:03}.npy", label=label, score=0.5 + at / 100, scores=scores, training_percentile=10.0 * at, **told
+        )
+        for at, label, scores in ((0, "long", {"long": 0.5, "round": 0.5}), (4, "round", {"long": 0.46, "round": 0.54}))
+    ]
+    tables.write_rows(place / "data" / "blobs" / "t.parquet", [*found, Row("none.npy", error="No such file.", **told)])
+    table = str(place / "data" / "blobs" / "t.parquet")
+    page = desk_page(desk_place=table, desk_view="List", desk_order="Least like the training data", checkpoint="tiny")
+    frame = page.dataframe[0].value
+    assert frame["Name"].tolist() == ["long/004.npy", "long/000.npy", "none.npy"]
+    assert frame["Answer"].tolist()[:2] == ["round", "long"] and frame["Score"].tolist()[:2] == [0.54, 0.5]
+    assert any("those of the table" in caption.value for caption in page.caption)
+    away = desk_page(desk_place=str(place / "absent.csv"))
+    assert "must lie below" in away.error[0].value or "There is no" in away.error[0].value
+
+
 def test_one_by_one_is_drawn_and_bad_choices_are_sentences(place: Path) -> None:
     page = desk_page(desk_order="Most informative first")
     assert any("Ask tiny about all 24" in button.label for button in page.button)

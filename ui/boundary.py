@@ -45,8 +45,10 @@ PATIENCE = 3.0
 
 # Reports the width of the main column in steps of 80 pixels, so that a script run follows only a real change: at once
 # where nothing is known yet, and then as it will be beside the sidebar. A session's word goes into a cookie, unless
-# another tab of this browser put one there first: then the server hears that one.
+# another tab of this browser put one there first: then the server hears that one. Once a connection is back, the page
+# is asked for anew: Streamlit itself waits for a click, and a server that was started anew knows none of its fragments.
 _SCRIPT = """
+let before // of all times that this is drawn anew, which a change of the connection is one of
 export default function ({ parentElement, setStateValue, data }) {
   if (data.word) {
     const found = document.cookie.match(new RegExp(`(?:^|; )${data.cookie}=([A-Za-z0-9_-]{32})(?:;|$)`))
@@ -69,9 +71,20 @@ export default function ({ parentElement, setStateValue, data }) {
     else tell()
   })
   observer.observe(bar)
+  const app = document.querySelector("[data-test-connection-state]")
+  const look = () => {
+    const now = app?.dataset.testConnectionState
+    // not at once: what is said in the moment of connecting is lost
+    if (now === "CONNECTED" && before && before !== now) setTimeout(() => setStateValue("back", Date.now()), 500)
+    before = now
+  }
+  look()
+  const connection = new MutationObserver(look)
+  if (app) connection.observe(app, { attributes: true, attributeFilter: ["data-test-connection-state"] })
   return () => {
     clearTimeout(waiting)
     observer.disconnect()
+    connection.disconnect()
   }
 }
 """
@@ -130,6 +143,7 @@ def probe() -> None:
         data={"known": known, "narrow": NARROW, "sidebar": SIDEBAR, **st.session_state.get("remembered", {})},
         on_seen_change=_hear,
         on_kept_change=_hear,
+        on_back_change=_hear,
     )
 
 

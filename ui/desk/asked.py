@@ -8,6 +8,7 @@ from vlass_explorer import calibration, memory
 from vlass_explorer.calibration import Reference
 from vlass_explorer.desk import answers
 from vlass_explorer.desk.answers import Answers
+from vlass_explorer.desk.pieces import Desk
 from vlass_explorer.schema import Checkpoint, CheckpointError
 
 from .. import loaders, slow
@@ -15,12 +16,12 @@ from ..text import plain
 from .deck import Deck
 
 
-def known(card: Checkpoint | None, place: str) -> Answers | None:
-    """The answers, if they were asked for and are remembered."""
+def known(card: Checkpoint | None, place: str, desk: Desk) -> Answers | None:
+    """The answers, if they were asked for and are remembered, else those that came with the cutouts."""
     if card is None:
         return None
     found: Answers | None = loaders.MEMORY.known(_key(card, place))
-    return found
+    return found or desk.stored.get(card.sha256)
 
 
 def offer(deck: Deck, why: str) -> Answers | None:
@@ -28,10 +29,18 @@ def offer(deck: Deck, why: str) -> Answers | None:
     if deck.card is None:
         st.caption("Choose a checkpoint that tells classes apart on the left: it is asked for scores and features.")
         return None
-    found = known(deck.card, deck.place)
+    found = known(deck.card, deck.place, deck.desk)
     if found is not None:
         _failed(found)
+    if found is not None and found is not deck.stored:
         return found
+    if found is not None:
+        st.caption(
+            "These answers are those of the table. Asking anew gives features, too: for the map, and for orders."
+        )
+    elif deck.desk.asked:
+        names = " and ".join(deck.desk.asked)
+        st.caption(plain(f"The table holds answers of {names}, not of {deck.card.name} with these weights."))
     wanted = f"{deck.card.sha256} {deck.place}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(plain(why))
@@ -47,7 +56,7 @@ def offer(deck: Deck, why: str) -> Answers | None:
         )
     place = st.empty()
     if st.session_state.get("desk_asked") != wanted:
-        return None
+        return found
     card, key = deck.card, f"desk_{wanted}"
 
     def work() -> Answers:

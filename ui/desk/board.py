@@ -144,7 +144,7 @@ def _record(deck: Deck, one: Mapping[str, Any]) -> dict[str, Any] | None:
         pass  # one that cannot be read may be called an artefact
     answer = ""
     if one.get("saw") or deck.labels.of(key, deck.by) is not None:
-        answer = decks.shown(decks.prediction(deck, piece), deck.card)
+        answer = decks.told(deck, piece)
     told = {"shown": answer, "name": piece.name, "content": content}
     return records.label(deck.by, key, word, kind=kind, place=place, id=one["id"], **told)
 
@@ -171,7 +171,7 @@ def _cells(deck: Deck, at: int) -> tuple[list[dict[str, Any]], bool]:
         if cell["answer"] is None and abs(cell["i"] - at) <= BEHIND:
             if number and time.monotonic() > ends:
                 return cells, True
-            cell["answer"] = decks.shown(decks.prediction(deck, deck.at(cell["i"])), deck.card)
+            cell["answer"] = decks.told(deck, deck.at(cell["i"]))
     return cells, False
 
 

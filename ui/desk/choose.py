@@ -9,11 +9,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from vlass_explorer import runs
+from vlass_explorer.catalogue import job
 from vlass_explorer.datasets.fingerprint import fingerprint
-from vlass_explorer.desk import labels, order, records
+from vlass_explorer.desk import classified, labels, order, records
 from vlass_explorer.desk.answers import Answers
 from vlass_explorer.desk.labels import Labels
 from vlass_explorer.desk.pieces import Desk
+from vlass_explorer.export.tables import FORMATS
 from vlass_explorer.schema import Checkpoint, DatasetError
 
 from .. import boundary, settings, state
@@ -28,19 +31,16 @@ ORDERS = {
     "Over the sky": "sky",
     "Least sure first": "score",
     "Most informative first": "informative",
+    "Least like the training data": "unlike",
     "At random": "random",
 }
 USUAL = ("FRI", "FRII", "Compact", "Bent")
 LONGEST_NAME = 60
-KEPT = ("desk_place", "desk_set", "desk_by", "desk_order", "desk_blind")
 
 
 def choice(card: Checkpoint | None) -> Deck:
     """Draw what is chosen and return the deck. Raises the error that says what cannot be."""
     folder = settings.labels()
-    for key in KEPT:  # said anew each time: a browser that lost the server for a moment takes these up again
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         place = _source()
         name, known = _set(folder)
@@ -53,8 +53,9 @@ def choice(card: Checkpoint | None) -> Deck:
             help="The model's answer, labels of others and notes are hidden until you have labelled.",
         )
         classes = _classes(known, card, by, can_write=folder is not None)
+    state.keep()  # before anything that takes long: a server that is killed meanwhile comes back with this list
     desk, where = _desk(place)
-    found = asked.known(card, where)
+    found = asked.known(card, where, desk)
     return Deck(
         desk,
         place,
@@ -72,7 +73,7 @@ def choice(card: Checkpoint | None) -> Deck:
 
 def _source() -> str:
     """The chosen folder, or the files of the session."""
-    names = {_short(path): str(path) for path in settings.data_sets()}
+    names = {_short(path): str(path) for path in settings.data_sets()} | _batches()
     typed = st.session_state.get("desk_place") or MINE
     chosen = st.selectbox(
         "Cutouts",
@@ -81,10 +82,17 @@ def _source() -> str:
         accept_new_options=True,
         width=200,
         persist_state="session",
-        help="Files that you dropped or took from elsewhere, or a folder below the data roots: type its path where it "
-        "is not listed. It need not be labelled.",
+        help="Files that you dropped or took from elsewhere, a finished batch, or a folder or table of answers below "
+        "the data roots: type its path where it is not listed. A folder need not be labelled.",
     )
     return names.get(chosen or MINE, chosen or MINE)
+
+
+def _batches() -> dict[str, str]:
+    """The latest finished classifications by name."""
+    found = (run for run in runs.listing() if run.kind == "classification")
+    named = {f"Batch: {run.config.name} ({run.id[-9:]})": job.folder(run) for run in found}
+    return {name: str(path) for name, path in named.items() if classified.is_classified(path)}
 
 
 def _short(path: Path) -> str:
@@ -101,7 +109,16 @@ def _desk(place: str) -> tuple[Desk, str]:
         if not desk.pieces:
             raise DatasetError("Drop cutouts on the left, or choose a folder.")
         return desk, " ".join(piece.key for piece in desk.pieces)
+    if any(place == str(path) for path in _batches().values()):
+        return decks.of_classified(Path(place))
+    if Path(place).suffix.lower() in FORMATS:
+        table = settings.checked_data_dir(str(Path(place).parent)) / Path(place).name
+        if not classified.is_classified(table):
+            raise DatasetError(f"There is no table {table}.")
+        return decks.of_classified(table)
     root = settings.checked_data_dir(place)
+    if classified.is_classified(root):
+        return decks.of_classified(root)
     stamp = fingerprint(root, contents=False)
     return decks.of_folder(root, stamp), f"{root} {stamp}"
 
@@ -171,6 +188,8 @@ def _order(wanted: str, desk: Desk, found: Answers | None, known: Labels, by: st
         made = order.sky(places if found is None else found.places)
     elif wanted == "random":
         made = order.random(count)
+    elif wanted == "unlike" and found is not None:
+        made = order.unlike(found.percentile)
     elif wanted in ("score", "informative") and found is not None:
         made = order.score(found.scores)
         if wanted == "informative":

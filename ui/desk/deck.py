@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vlass_explorer.desk import pieces
+from vlass_explorer.desk import classified, pieces
+from vlass_explorer.desk.answers import Answers
 from vlass_explorer.desk.labels import Labels
 from vlass_explorer.desk.pieces import Desk, Piece
 from vlass_explorer.schema import Checkpoint, Cutout, ExplorerError, Prediction
 
-from .. import loaders, state
+from .. import loaders, settings, state
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,11 @@ class Deck:
     def pieces(self) -> tuple[Piece, ...]:
         """All cutouts, as listed."""
         return self.desk.pieces
+
+    @property
+    def stored(self) -> Answers | None:
+        """What the checkpoint said of them before, where they come from a table of its answers."""
+        return None if self.card is None else self.desk.stored.get(self.card.sha256)
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -82,6 +88,16 @@ def of_folder(root: Path, stamp: str) -> Desk:
     return found
 
 
+def of_classified(path: Path) -> tuple[Desk, str]:
+    """The cutouts of a classification or a table of rows, and a word that changes with it. Raises ExplorerError."""
+    table = path / classified.TABLE if path.is_dir() else path
+    known = table.stat()
+    word = f"{path} {known.st_size} {known.st_mtime_ns}"
+    allowed = settings.readable_roots()
+    found: Desk = loaders.MEMORY.get_or_compute(("desk", word), lambda: classified.of(path, allowed))
+    return found, word
+
+
 def cutout(deck: Deck, piece: Piece) -> Cutout:
     """The cutout of a piece; raises the typed error that says why it cannot be read."""
     known = piece.file
@@ -107,6 +123,13 @@ def prediction(deck: Deck, piece: Piece) -> Prediction | None:
         return loaders.prediction(deck.card, cutout(deck, piece))
     except ExplorerError:
         return None
+
+
+def told(deck: Deck, piece: Piece) -> str:
+    """The answer as it is shown and kept with a label: that of the table the cutouts come from, else asked for."""
+    if deck.stored is not None and deck.card is not None:
+        return classified.sentence(deck.stored, deck.card.name, int(deck.order[deck.index[piece.key]]))
+    return shown(prediction(deck, piece), deck.card)
 
 
 def shown(found: Prediction | None, card: Checkpoint | None) -> str:

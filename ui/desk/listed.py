@@ -86,7 +86,7 @@ def _matching(frame: pd.DataFrame, wanted: str) -> pd.Series:
 
 def _frame(deck: Deck) -> pd.DataFrame:
     """One row a cutout in the order of the desk; what is hidden while labels are given blind is empty."""
-    found, rows = asked.known(deck.card, deck.place), []
+    found, rows = asked.known(deck.card, deck.place, deck.desk), []
     for at, index in enumerate(deck.order.tolist()):
         piece = deck.pieces[index]
         mine = deck.labels.of(piece.key, deck.by)

@@ -43,7 +43,7 @@ def _give(deck: Deck, keys: Sequence[str], word: str | None, with_answers: bool)
     if word is None or (word not in deck.classes and word not in MARKS):
         raise InputError("Choose a class of the set.")
     new = [] if deck.labels.refresh().declared else [records.classes(deck.by, deck.classes)]
-    found = asked.known(deck.card, deck.place)
+    found = asked.known(deck.card, deck.place, deck.desk)
     kind = MARKS.get(word, "class") if word not in deck.classes else "class"
     for key in keys:
         at = int(deck.order[deck.index[key]])

@@ -1,5 +1,5 @@
 """The desk: cutouts in an order that serves, labels that people give, how far people agree, and what becomes of it.
 
-Modules: ``pieces``, ``drawing``, ``answers``, ``order``, ``labels`` and ``records``, ``agreement``, ``export``,
-``training_set``.
+Modules: ``pieces`` and ``classified``, ``drawing``, ``answers``, ``order``, ``labels`` and ``records``, ``agreement``,
+``export``, ``training_set``.
 """

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..schema import FloatArray
 
-Order = Literal["as listed", "sky", "score", "informative", "random"]
+Order = Literal["as listed", "sky", "score", "informative", "unlike", "random"]
 STRIP = 1.0
 """Height in degrees of the strips of declination that are gone through one after the other."""
 AHEAD = 300
@@ -35,6 +35,12 @@ def score(scores: ArrayLike) -> Indices:
     """The least sure answer first, by the highest score of ``scores`` (N, K); equal ones as listed, unknown last."""
     top = np.asarray(scores, np.float64).max(axis=1)
     return np.argsort(np.where(np.isfinite(top), top, np.inf), kind="stable").astype(np.int64)
+
+
+def unlike(percentile: ArrayLike) -> Indices:
+    """The cutout least like the training data first, by its ``percentile`` (N,); equal ones as listed, unknown last."""
+    values = np.asarray(percentile, np.float64)
+    return np.argsort(np.where(np.isfinite(values), -values, np.inf), kind="stable").astype(np.int64)
 
 
 def random(count: int, seed: int = 0) -> Indices:

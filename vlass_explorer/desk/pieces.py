@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import cutouts, datasets
 from ..datasets import DataSet, Item
 from ..schema import Cutout, DatasetError
+
+if TYPE_CHECKING:
+    from .answers import Answers
 
 MOST = 200_000
 """Files of a folder that are looked for."""
@@ -55,6 +58,10 @@ class Desk:
 
     pieces: tuple[Piece, ...]
     data_set: DataSet | None = None
+    stored: Mapping[str, Answers] = field(default_factory=dict)
+    """Hash of weights → what these said of the pieces, where they come from a table of answers."""
+    asked: tuple[str, ...] = ()
+    """Names of those checkpoints."""
 
 
 def of_folder(root: Path) -> Desk:
