@@ -4,8 +4,8 @@
 
 A probe (logistic regression of scikit-learn) learns from what a checkpoint's classifier sees. Pool: the training
 cutouts of the authors' fold 0; judged on that fold. It begins with ten labels drawn at random; twenty more at a time
-follow, at random, by entropy alone, or as the desk orders them (``desk.order.informative``: rank by entropy times distance to what
-is labelled or was just chosen). Printed: labels at which the mean macro F1 of all seeds reaches that of the whole pool
+follow, at random, by entropy alone, or as the desk orders them (``desk.order.informative``: rank by entropy times
+distance to what is labelled or was just chosen). Printed: labels at which the mean macro F1 of all seeds reaches that of the whole pool
 less 0.02, the same for each seed (median and range), and the curve. Features that were learned from the labels of the
 pool (first-cnn) flatter every order; vlass-sim-cnn has seen none of them.
 """
@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     card = checkpoints.find(options.checkpoint)
-    pool, test = (features(card, options.data_dir, name) for name in ("train", "test"))
+    pool, test = (features(card, options.data_dir, name) for name in ("train", "validation"))
     middle, wide = pool[0].mean(axis=0), pool[0].std(axis=0) + 1e-9
     pool, test = (((x - middle) / wide, y) for x, y in (pool, test))
     whole = float(f1_score(test[1], probe(*pool).predict(test[0]), average="macro"))

@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import cutouts, datasets
 from ..datasets import DataSet, Item
 from ..schema import Cutout, DatasetError
-
-if TYPE_CHECKING:
-    from .answers import Answers
 
 MOST = 200_000
 """Files of a folder that are looked for."""
@@ -58,8 +55,8 @@ class Desk:
 
     pieces: tuple[Piece, ...]
     data_set: DataSet | None = None
-    stored: Mapping[str, Answers] = field(default_factory=dict)
-    """Hash of weights → what these said of the pieces, where they come from a table of answers."""
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    """Hash of weights → what these said of the pieces (``answers.Answers``), where they come from a table of answers."""
     asked: tuple[str, ...] = ()
     """Names of those checkpoints."""
 
