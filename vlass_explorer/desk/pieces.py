@@ -56,7 +56,7 @@ class Desk:
     pieces: tuple[Piece, ...]
     data_set: DataSet | None = None
     stored: Mapping[str, Any] = field(default_factory=dict)
-    """Hash of weights → what these said of the pieces (``answers.Answers``), where they come from a table of answers."""
+    """Hash of weights → what these said (``answers.Answers``) of pieces that come from a table of answers."""
     asked: tuple[str, ...] = ()
     """Names of those checkpoints."""
 
