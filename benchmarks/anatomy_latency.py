@@ -1,6 +1,6 @@
 """Warm latency of the Anatomy page: from a click on its link to the walk and its pictures drawn, in a real Chromium.
 
-    python benchmarks/anatomy_latency.py [--visits 8] [--checkpoint first-vit-tiny] [--json]
+    python benchmarks/anatomy_latency.py [--visits 8] [--checkpoint first-d4-vit] [--json]
 
 The page is opened once, so that checkpoint, cutout and walk are remembered; then Explore and Anatomy in turns. The
 clock runs inside the browser: from the click to the first frame with both pictures and the sentence under them. Goal:
@@ -66,7 +66,7 @@ def main() -> int:
     """Print the latencies; 0 where the median meets the goal, else 1."""
     parser = argparse.ArgumentParser(description="Warm latency of the Anatomy page.")
     parser.add_argument("--visits", type=int, default=8)
-    parser.add_argument("--checkpoint", default="first-vit-tiny")
+    parser.add_argument("--checkpoint", default="first-d4-vit")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -47,7 +47,7 @@ def told(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", required=True)
-    parser.add_argument("--checkpoint", nargs="+", default=["first-vit-tiny", "first-conv-vit", "first-d4-vit"])
+    parser.add_argument("--checkpoint", nargs="+", default=["first-d4-vit"])
     parser.add_argument("--count", type=int, default=60)
     given = parser.parse_args()
     torch.set_num_threads(1)

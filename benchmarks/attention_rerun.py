@@ -21,7 +21,7 @@ from pathlib import Path
 from beside import add_option, ask, build_before, end, started
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKPOINT = "first-vit-tiny"
+CHECKPOINT = "first-d4-vit"
 KINDS = ("nothing changed", "another layer", "another patch")
 WARM_UP = 3
 GOAL_RATIO = 0.8

@@ -1,6 +1,6 @@
 """What ``classify`` makes of a model's forward pass: processor milliseconds an image, and how far the scores differ.
 
-    python benchmarks/catalogue_forward.py [--checkpoint first-cnn first-d4-resnet first-conv-vit first-vit-tiny]
+    python benchmarks/catalogue_forward.py [--checkpoint first-cnn first-d4-resnet first-d4-vit]
 
 Both models take turns on batches of 32, one thread; of each the best of ``--rounds`` counts.
 """
@@ -27,9 +27,7 @@ BATCH = 32
 def main() -> int:
     """Print a line a checkpoint; 0 where no score differs by more than is allowed."""
     parser = argparse.ArgumentParser(description="The forward pass of classify beside the plain one.")
-    parser.add_argument(
-        "--checkpoint", nargs="+", default=["first-cnn", "first-d4-resnet", "first-conv-vit", "first-vit-tiny"]
-    )
+    parser.add_argument("--checkpoint", nargs="+", default=["first-cnn", "first-d4-resnet", "first-d4-vit"])
     parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
 """Warm latency of the Explore page: from a file set in the input to its drawn rollout, in a real Chromium.
 
-    python benchmarks/explore_latency.py [--before REVISION] [--files 10] [--checkpoint first-vit-tiny] [--json]
+    python benchmarks/explore_latency.py [--before REVISION] [--files 10] [--checkpoint first-d4-vit] [--json]
 
 Every file is new. With ``--before`` a second server runs that revision, taken from git, and the two get each file in
 turns. The clock runs inside the browser: from the change event of the file input to the first frame in
@@ -131,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Warm latency of the Explore page.")
     parser.add_argument("--before", help="git revision of the build before")
     parser.add_argument("--files", type=int, default=10)
-    parser.add_argument("--checkpoint", default="first-vit-tiny")
+    parser.add_argument("--checkpoint", default="first-d4-vit")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

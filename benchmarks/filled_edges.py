@@ -4,7 +4,7 @@
 
 A band, a wedge, the outside of a circle and a circle at the border, 5 to 40 % of a field each, filled with zeros, and
 the same image with NaN in their place. Counted are fields whose noise is within 5 % of the twin's and whose label by
-``first-vit-tiny`` is the twin's; ``wrong`` are pixels on which the two differ. Then what is taken from untouched noise
+``first-d4-vit`` is the twin's; ``wrong`` are pixels on which the two differ. Then what is taken from untouched noise
 and from what is made of it, and from the pictures of the folders (clipped ones hold zeros that are data).
 """
 
@@ -30,7 +30,7 @@ from vlass_explorer.schema import Cutout, CutoutError  # noqa: E402
 
 def labels(images: list[np.ndarray]) -> list[str]:
     """Labels of images (ny, nx) of FIRST's pixels and beam."""
-    card = checkpoints.find("first-vit-tiny")
+    card = checkpoints.find("first-d4-vit")
     seen = [Cutout("a", image, None, None, simulated.BEAM, noise(image), declared_scale=1.8) for image in images]
     return [answer.label for answer in predict(checkpoints.load(card), card, seen)]
 

@@ -27,7 +27,7 @@ from vlass_explorer.datasets.items import array_cutout  # noqa: E402
 from vlass_explorer.evaluation import unseen  # noqa: E402
 from vlass_explorer.schema import Checkpoint, Cutouts  # noqa: E402
 
-DEFAULT = ("first-cnn", "first-d4-resnet", "first-conv-vit", "first-vit-tiny")
+DEFAULT = ("first-cnn", "first-d4-resnet", "first-d4-vit")
 DATA = os.environ.get("VLASS_EXPLORER_DATA", "../shared/data")
 
 

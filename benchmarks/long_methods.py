@@ -3,7 +3,7 @@
     python benchmarks/long_methods.py --before REVISION [--pairs 5] [--method NAME] [--cutout FILE] [--json]
 
 Each build runs in a process of its own, on one thread, and the two take turns. Measured is the processor time of one
-answer for ``first-d4-resnet`` and ``first-vit-tiny``, warm: flips and random weights as the page asks for them, of the
+answer for ``first-d4-resnet`` and ``first-d4-vit``, warm: flips and random weights as the page asks for them, of the
 map by ``--method`` (the first that the page offers: Grad-CAM and attention rollout), which it has drawn before. The
 build before is taken from git, with the checkpoints of this folder. Beside the ratio of the medians stands how far the
 two answers are apart, over the largest value. Goals: ratios of 0.5 at most, answers equal within 1e-4.
@@ -26,7 +26,7 @@ from beside import add_option, ask, build_before, end, started
 
 ROOT = Path(__file__).resolve().parent.parent
 CUTOUT = ROOT / "examples" / "sim_double_lobes_1.fits"
-FIRST = {"first-d4-resnet": "grad_cam", "first-vit-tiny": "attention_rollout"}
+FIRST = {"first-d4-resnet": "grad_cam", "first-d4-vit": "attention_rollout"}
 TASKS = ("flips", "random weights", "occlusion", "gradient_shap")
 GOAL_RATIO, TOLERANCE = 0.5, 1e-4
 

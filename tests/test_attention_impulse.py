@@ -235,7 +235,7 @@ def shipped(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-@pytest.mark.parametrize(("checkpoint", "layers"), [("first-vit-tiny", 12), ("first-conv-vit", 3)])
+@pytest.mark.parametrize(("checkpoint", "layers"), [("first-d4-vit", 3)])
 def test_shipped_checkpoints_are_drawn_where_they_look(shipped: Run, checkpoint: str, layers: int) -> None:
     code, out, err = shipped("methods", checkpoint, "--verify")
     lines = out.splitlines()
@@ -257,8 +257,8 @@ def test_an_architecture_by_name_and_size(run: Run) -> None:
 
 def test_a_wrong_layer_makes_the_command_fail(shipped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     places(monkeypatch, moved(lambda patches: patches[::-1]))
-    code, out, err = shipped("methods", "first-vit-tiny", "--verify")
-    assert code == 2 and " WRONG " in out and "12 of 12 layers of first-vit-tiny are drawn in the wrong place" in err
+    code, out, err = shipped("methods", "first-d4-vit", "--verify")
+    assert code == 2 and " WRONG " in out and "3 of 3 layers of first-d4-vit are drawn in the wrong place" in err
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def test_a_wrong_layer_makes_the_command_fail(shipped: Run, monkeypatch: pytest.
         (["nothing", "--verify"], "There is no checkpoint 'nothing'"),
         (["coat_lite_tiny", "--verify"], "factorises attention"),
         (["efficientformer_l1", "--verify", "--img-size", "128", "128"], "takes no 128 x 128 inputs"),
-        (["first-vit-tiny", "--img-size", "64", "64"], "goes with --verify"),
-        (["first-vit-tiny", "--verify", "--img-size", "0", "64"], "at least 1"),
+        (["first-d4-vit", "--img-size", "64", "64"], "goes with --verify"),
+        (["first-d4-vit", "--verify", "--img-size", "0", "64"], "at least 1"),
     ],
 )
 def test_what_cannot_be_verified_is_one_sentence(run: Run, arguments: list[str], sentence: str) -> None:

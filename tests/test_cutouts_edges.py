@@ -215,7 +215,7 @@ def test_a_colour_picture_keeps_its_black_corners() -> None:
 @pytest.mark.parametrize("share", [10, 20, 25, 30])
 def test_a_prediction_is_that_of_the_nan_twin(share: int) -> None:
     """A faint source beside a band of zeros, as FIRST cutouts at the survey's border have it."""
-    card = checkpoints.find("first-vit-tiny")
+    card = checkpoints.find("first-d4-vit")
     model = checkpoints.load(card)
 
     def told(fill: float) -> tuple[Cutout, str, str]:

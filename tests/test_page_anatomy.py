@@ -7,12 +7,24 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny_checkpoint
 from page_figures import values
 from streamlit.testing.v1 import AppTest
 
 from vlass_explorer import checkpoints
+from vlass_explorer.schema import InputSpec
 
 ROOT = Path(__file__).resolve().parent.parent
+VIT = {"img_size": 64, "patch_size": 8, "in_chans": 1}
+
+
+@pytest.fixture
+def vit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a plain vision transformer of twelve blocks."""
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path))
+    model = checkpoints.create("vit_tiny_patch16_224", 4, VIT)
+    tiny_checkpoint.save(tmp_path / "vit", model, model_args=VIT, input_spec=InputSpec(img_size=64, survey="FIRST"))
+    return "vit"
 
 
 def opened(checkpoint: str) -> AppTest:
@@ -25,8 +37,8 @@ def words(page: AppTest) -> str:
     return "\n".join(each.value for each in (*page.caption, *page.markdown, *page.info))
 
 
-def test_a_transformer_part_by_part() -> None:
-    page = opened("first-vit-tiny")
+def test_a_transformer_part_by_part(vit: str) -> None:
+    page = opened(vit)
     assert not page.exception and page.title[0].value == "Anatomy"
     parts = page.get("button_group")[0]
     assert parts.options[0] == "patch_embed" and "blocks.11" in parts.options and parts.options[-1] == "head"
@@ -37,9 +49,9 @@ def test_a_transformer_part_by_part() -> None:
     shown.set_value("Its filters").run()
     assert "The first 16 of 192 filters, 8 × 8 pixels of the model input;" in words(page)
     drawn = json.loads(page.get("plotly_chart")[0].proto.spec)["data"]
-    weight = checkpoints.load(checkpoints.find("first-vit-tiny")).patch_embed.proj.weight[:, 0].numpy(force=True)
+    weight = checkpoints.load(checkpoints.find(vit)).patch_embed.proj.weight[:, 0].numpy(force=True)
     assert len(drawn) == 16 and values(drawn[5]) == pytest.approx(weight[5])
-    page.session_state["anatomy_part_first-vit-tiny"] = "blocks.3"
+    page.session_state[f"anatomy_part_{vit}"] = "blocks.3"
     page.run()
     assert not page.exception
     assert page.dataframe[0].value["Step"].tolist()[2:8] == [
@@ -60,7 +72,7 @@ def test_a_cnn_has_maps_and_a_reason() -> None:
     assert not page.exception and "their softmax is the score" in words(page)
 
 
-@pytest.mark.parametrize("checkpoint", ["first-vit-tiny"])
+@pytest.mark.parametrize("checkpoint", ["first-d4-vit"])
 def test_it_opens_at_once_when_all_is_warm(checkpoint: str) -> None:
     page = opened(checkpoint)
     began = time.process_time()

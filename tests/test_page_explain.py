@@ -184,7 +184,7 @@ def test_stopped_work_is_offered_again() -> None:
 
 
 def test_results_are_remembered_and_errors_too() -> None:
-    card = checkpoints.find("first-vit-tiny", ROOT / "checkpoints")
+    card = checkpoints.find("first-d4-vit", ROOT / "checkpoints")
     cutout = cutouts.read(ROOT / "examples" / EXAMPLE)
     calls: list[int] = []
 

@@ -36,8 +36,7 @@ def test_six_kinds_in_under_32_mebibytes() -> None:
     shipped = {
         "first-cnn",
         "first-stn-cnn",
-        "first-vit-tiny",
-        "first-conv-vit",
+        "first-d4-vit",
         "first-d4-resnet",
         "vlass-sim-cnn",
         "sim-panoptic-fpn",
@@ -135,7 +134,7 @@ def test_the_simulated_classifier_on_unseen_simulated_cutouts() -> None:
 
 @pytest.mark.timeout(900)
 def test_integrated_gradients_of_the_vit_converge_on_most_examples(repo_root: Path) -> None:
-    card = checkpoints.find("first-vit-tiny", SHELF)
+    card = checkpoints.find("first-d4-vit", SHELF)
     model = checkpoints.load(card)
     told, converged = [], 0
     for path in sorted((repo_root / "examples").glob("*_1.fits")):

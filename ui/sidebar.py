@@ -243,15 +243,17 @@ def _follow_link(cards: list[Checkpoint]) -> None:
     if st.session_state.setdefault("link_followed", False):
         return
     st.session_state["link_followed"] = True
-    missing = []
+    missing, known = [], {card.name for card in cards}
     if (kept := st.session_state.get("cutout")) is not None and kept not in state.entries():
         missing = [(f"{kept.partition(':')[2]} is not kept here any more", "file")]
-    if (kept := st.session_state.get("checkpoint")) not in (None, *(card.name for card in cards)):
+    kept, name = st.session_state.get("checkpoint"), st.query_params.get("checkpoint")
+    if kept is not None and kept not in known:
         missing.append((f"There is no checkpoint {kept} any more", "checkpoint"))
-    if (name := st.query_params.get("checkpoint")) in {card.name for card in cards}:
-        st.session_state["checkpoint"] = name
-    elif name is not None:
+    if name is not None and name not in known:
         missing.append((f"There is no checkpoint {name}", "checkpoint"))
+    for asked in (kept, name):  # the address has the last word
+        if (found := checkpoints.SUCCESSORS.get(asked or "", asked)) in known:
+            st.session_state["checkpoint"] = found
     if (name := st.query_params.get("example")) is not None:
         bundled = [entry for entry in state.entries().values() if entry.kind == "example"]
         if keys := [entry.key for entry in bundled if name in (entry.name, entry.name.split(".")[0])]:

@@ -41,7 +41,7 @@ KEPT = (
     *("display", "axes", "extent", "stretch", "colour_map", "contours", "levels", "ink", "percentile", "sky_shapes"),
 )
 """Session keys of the choices that are kept."""
-FAVOURITE = "first-d4-resnet"
+FAVOURITE = "first-d4-vit"
 """Checkpoint that a new session starts with, where it exists: the best one on real cutouts (README)."""
 
 

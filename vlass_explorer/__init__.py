@@ -5,7 +5,7 @@ From a notebook::
     from vlass_explorer import checkpoints, cutouts, explainers, export, predict, preprocess
 
     cutout = cutouts.read("cutout.fits")
-    card = checkpoints.find("first-vit-tiny")
+    card = checkpoints.find("first-d4-vit")
     model = checkpoints.load(card)
     (prediction,) = predict.predict(model, card, [cutout])
 

@@ -14,8 +14,8 @@ from steps import choose, click_point, open_page, settle, upload
 pytestmark = pytest.mark.timeout(900)
 VLASS = "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
 REAL = (VLASS, "first/3C194.fits", "first/FIRST_J001357-091951.fits")
-KINDS = ("first-d4-resnet", "first-conv-vit", "first-vit-tiny")
-"""Convolutions, attention without and with a class token: all explain the first cutout, the last the others."""
+KINDS = ("first-d4-resnet", "first-d4-vit")
+"""Convolutions, and attention with a class token: both explain the first cutout, the last the others."""
 LONG = 240_000
 """Milliseconds for pages that measure trust."""
 
@@ -31,7 +31,7 @@ def title(page: Page, key: str) -> str:
 
 @pytest.mark.parametrize("name", REAL)
 def test_every_kind_of_checkpoint_explains_a_real_cutout(page: Page, data_dir: Path, name: str) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=input_x_gradient", LONG)
+    open_page(page, "/explain?checkpoint=first-d4-vit&method=attention_rollout&method=input_x_gradient", LONG)
     upload(page, data_dir / "cutouts" / name, timeout=LONG)
     for kind in KINDS if name == REAL[0] else KINDS[-1:]:
         choose(page, "Checkpoint", kind, LONG)
@@ -43,10 +43,10 @@ def test_every_kind_of_checkpoint_explains_a_real_cutout(page: Page, data_dir: P
 
 
 def test_the_difference_of_two_labels_and_the_cube(page: Page, data_dir: Path) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=attention_rollout&method=grad_cam", LONG)
+    open_page(page, "/explain?checkpoint=first-d4-vit&method=attention_rollout&method=grad_cam", LONG)
     upload(page, data_dir / "cutouts" / "first" / "3C194.fits", timeout=LONG)
     choose(page, "Rather than", "runner-up", LONG)
-    plot(page, "explain_first-vit-tiny_grad_cam_faith").wait_for(timeout=LONG)
+    plot(page, "explain_first-d4-vit_grad_cam_faith").wait_for(timeout=LONG)
     settle(page, LONG)
     expect(page.get_by_text("Grad-CAM, FRII rather than").first).to_be_visible()
     with page.expect_download() as download:
@@ -60,10 +60,10 @@ def test_the_difference_of_two_labels_and_the_cube(page: Page, data_dir: Path) -
 
 def test_two_checkpoints_side_by_side(page: Page, data_dir: Path) -> None:
     open_page(
-        page, "/compare?checkpoint=first-vit-tiny&with=first-conv-vit&with=first-cnn&method=input_x_gradient", LONG
+        page, "/compare?checkpoint=first-d4-vit&with=first-d4-resnet&with=first-cnn&method=input_x_gradient", LONG
     )
     upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
-    for name in ("first-vit-tiny", "first-conv-vit", "first-cnn"):
+    for name in ("first-d4-vit", "first-d4-resnet", "first-cnn"):
         title(page, f"compare_{name}_input_x_gradient")
         scores = plot(page, f"compare_{name}_input_x_gradient_bars").evaluate("p => Array.from(p._fullData[0].x)")
         assert scores == sorted(scores, reverse=True) and abs(sum(scores) - 1) < 1e-3
@@ -72,35 +72,35 @@ def test_two_checkpoints_side_by_side(page: Page, data_dir: Path) -> None:
 
 
 def test_a_clicked_patch_of_a_real_cutout_and_the_player(page: Page, data_dir: Path) -> None:
-    open_page(page, "/attention?checkpoint=first-vit-tiny", LONG)
+    open_page(page, "/attention?checkpoint=first-d4-vit", LONG)
     upload(page, data_dir / "cutouts" / VLASS, timeout=LONG)
-    sky = page.locator(".st-key-attention_sky_first-vit-tiny")
+    sky = page.locator(".st-key-attention_sky_first-d4-vit")
     x, y = sky.locator(".js-plotly-plot").evaluate(
-        "plot => { const t = plot._fullData.find(t => t.name === 'patches'); return [t.x[27], t.y[27]] }"
+        "plot => { const t = plot._fullData.find(t => t.name === 'patches'); return [t.x[51], t.y[51]] }"
     )
     click_point(page, sky, x, y)
-    assert "patch row 3, column 3" in title(page, "attention_rolled_first-vit-tiny")
+    assert "patch row 3, column 3" in title(page, "attention_rolled_first-d4-vit")
     page.get_by_text("Play through the layers").click()
     settle(page, LONG)
-    assert "Layer 1 of 12" in title(page, "attention_player_first-vit-tiny")
-    player = page.locator(".st-key-attention_player_first-vit-tiny")
+    assert "Layer 1 of 3" in title(page, "attention_player_first-d4-vit")
+    player = page.locator(".st-key-attention_player_first-d4-vit")
     player.locator(".slider-rail-touch-rect").click()  # the middle of the slider
     page.wait_for_function(
-        "() => document.querySelector('.st-key-attention_player_first-vit-tiny .js-plotly-plot')"
-        ".layout.annotations[0].text.match(/Layer [67] of 12/)"
+        "() => document.querySelector('.st-key-attention_player_first-d4-vit .js-plotly-plot')"
+        ".layout.annotations[0].text.match(/Layer 2 of 3/)"
     )
 
 
 @pytest.mark.parametrize("path", ["/explain", "/compare"])
 def test_nothing_overflows_a_narrow_window(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 800, "height": 900})
-    open_page(page, f"{path}?checkpoint=first-vit-tiny&method=attention_rollout", LONG)
+    open_page(page, f"{path}?checkpoint=first-d4-vit&method=attention_rollout", LONG)
     settle(page, LONG)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
 
 
 def test_stop_ends_long_work_and_offers_to_run_it(page: Page) -> None:
-    open_page(page, "/explain?checkpoint=first-vit-tiny&method=integrated_gradients&example=sim_extended_2.fits", LONG)
+    open_page(page, "/explain?checkpoint=first-d4-vit&method=integrated_gradients&example=sim_extended_2.fits", LONG)
     page.get_by_text("Flips and rotations", exact=True).click()
     main = page.get_by_test_id("stMain")  # Streamlit has a Stop of its own in the header
     main.get_by_role("button", name="Stop").click(timeout=LONG)

@@ -23,8 +23,15 @@ LONG = 240_000
 
 
 @pytest.mark.timeout(600)
-def test_a_model_is_opened_up_on_a_real_cutout(page: Page, data_dir: Path) -> None:
-    open_page(page, "/anatomy?checkpoint=first-vit-tiny", LONG)
+def test_a_model_is_opened_up_on_a_real_cutout(
+    page: Page, app: App, data_dir: Path, request: pytest.FixtureRequest
+) -> None:
+    vit = {"img_size": 64, "patch_size": 8, "in_chans": 1}
+    model = checkpoints.create("vit_tiny_patch16_224", 4, vit)
+    spec = InputSpec(img_size=64, survey="FIRST")
+    tiny_checkpoint.save(app.checkpoints / "vit", model, model_args=vit, input_spec=spec)
+    request.addfinalizer(lambda: shutil.rmtree(app.checkpoints / "vit"))
+    open_page(page, "/anatomy?checkpoint=vit", LONG)
     upload(page, data_dir / "cutouts" / REAL[0], timeout=LONG)
     main = page.get_by_test_id("stMain")
     expect(main.locator(".js-plotly-plot")).to_have_count(2)

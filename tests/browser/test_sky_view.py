@@ -56,7 +56,7 @@ def box(one: Locator) -> tuple[float, float, float, float]:
 
 
 def test_axes_beam_and_scale_follow_the_zoom_and_keys_do_what_they_say(page: Page, file: Path) -> None:
-    open_page(page, "/?checkpoint=first-vit-tiny")
+    open_page(page, "/?checkpoint=first-d4-vit")
     far = bad_files.image(1e4 * bad_files.sky(4), **bad_files.wcs_cards(BMAJ=5e-7, BMIN=4e-7, BPA=0.0, RESTFRQ=23.5))
     drops = {file.name: file.read_bytes(), "far.fits": far}
     upload(page, *({"name": name, "mimeType": "application/fits", "buffer": drops[name]} for name in drops))
@@ -106,7 +106,7 @@ def test_axes_beam_and_scale_follow_the_zoom_and_keys_do_what_they_say(page: Pag
 
 
 def test_display_stands_beside_the_sky_and_switches_its_axes(page: Page, file: Path) -> None:
-    open_page(page, "/?checkpoint=first-vit-tiny")
+    open_page(page, "/?checkpoint=first-d4-vit")
     upload(page, file)
     page.get_by_text("Display", exact=True).first.click()
     settle(page)

@@ -13,6 +13,10 @@ from .config import check_head, read_config, read_header, to_card
 ENVIRONMENT = "VLASS_EXPLORER_CHECKPOINTS"
 
 
+SUCCESSORS = {"first-vit-tiny": "first-d4-vit", "first-conv-vit": "first-d4-vit"}
+"""Checkpoints that were shipped once -> what took their place."""
+
+
 def folder() -> Path:
     """The folder that holds all checkpoints: $VLASS_EXPLORER_CHECKPOINTS, or checkpoints/ of this checkout."""
     named = os.environ.get(ENVIRONMENT)
@@ -76,13 +80,16 @@ def problems(root: Path | None = None) -> dict[str, str]:
 def find(name: str, root: Path | None = None) -> Checkpoint:
     """The checkpoint of that name.
 
-    Raises CheckpointError for an impossible name, an unknown one (with the nearest names) or a broken folder.
+    Raises CheckpointError for an impossible name, an unknown one (with the nearest names, or that which took its place)
+    or a broken folder.
     """
     root = folder() if root is None else root
     path = root / check_name(name)
     if path.is_dir():
         return read(path)
     names = [card.name for card in listing(root)]
+    if (successor := SUCCESSORS.get(name)) in names:
+        raise CheckpointError(f"{name} is no longer shipped: {successor} took its place and is better; choose that one.")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
     hint = f"the nearest are {', '.join(near)}" if near else f"{str(root)!r} holds none"
     raise CheckpointError(f"There is no checkpoint {name!r}; {hint}.")
