@@ -100,6 +100,12 @@ def test_models_of_another_recipe_or_chosen_on_their_fold_do_not_answer(card: Ch
     part = part_of(card, folder)
     with pytest.raises(InputError, match="is no tiny of another fold"):
         calibration.out_of_fold(card, [replace(card, architecture="d4_resnet")], part)
+    with pytest.raises(InputError, match="is no tiny of another fold: recipe"):
+        calibration.out_of_fold(card, [replace(card, provenance=replace(card.provenance, recipe="other"))], part)
+    # Each fold measures the mean and deviation of its own training part: another mean is no other recipe.
+    other = replace(card, input_spec=replace(card.input_spec, mean=(0.5,)))
+    with pytest.raises(DatasetError, match="has trained on every cutout"):
+        calibration.out_of_fold(card, [other], part_of(card, folder, "train"))
     chosen = replace(card.provenance, selected_on="the epoch with the best macro F1 on 8 validation cutouts of fold 0")
     with pytest.raises(InputError, match="kept an epoch that was chosen on its fold"):
         calibration.out_of_fold(card, [replace(card, provenance=chosen)], part)

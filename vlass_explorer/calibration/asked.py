@@ -64,9 +64,10 @@ def out_of_fold(
     on a fold makes its answers too sure, so that only last epochs are taken. Raises InputError otherwise.
     """
     for other in others:
-        same = (other.architecture, other.label_names, other.input_spec)
-        if same != (card.architecture, card.label_names, card.input_spec):
-            raise InputError(f"{other.name} is no {card.name} of another fold: architecture, input or classes differ.")
+        if _recipe(other) != _recipe(card):
+            raise InputError(
+                f"{other.name} is no {card.name} of another fold: recipe, architecture, input or classes differ."
+            )
         if not (other.provenance.selected_on or "").startswith("the last epoch was kept"):
             raise InputError(f"{other.name} kept an epoch that was chosen on its fold: train the folds with keep=last.")
     whole = part.images(card)
@@ -100,6 +101,13 @@ def out_of_fold(
     )
     content = np.concatenate([one.content for one in cutouts])
     return pooled, Cutouts(content, np.concatenate([one.places for one in cutouts]))
+
+
+def _recipe(card: Checkpoint) -> tuple[object, ...]:
+    """What models of all folds share; mean and standard deviation are of each one's own training part."""
+    spec = replace(card.input_spec, mean=(0.0,), std=(1.0,))
+    known = card.provenance
+    return known.recipe, bool(known.teacher or known.teachers), card.architecture, card.label_names, spec
 
 
 def bare(reason: str) -> str:
