@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,10 @@ from playwright.sync_api import Locator, Page, expect
 from steps import choose, click_point, open_page, settle, upload
 
 from vlass_explorer import attention, checkpoints
+from vlass_explorer.schema import InputSpec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import tiny_checkpoint  # noqa: E402
 
 REAL = (
     "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits",
@@ -23,10 +30,14 @@ LONG = 240_000
 
 
 @pytest.fixture
-def model(app: App) -> str:
-    """Name of a checkpoint with a class token."""
-    names = [card.name for card in checkpoints.listing(app.checkpoints)]
-    return next(name for name in ("first-d4-vit", "tiny") if name in names)
+def model(app: App) -> Iterator[str]:
+    """Name of a checkpoint with a class token and an embedding of every place, of three layers and random weights."""
+    arguments = {"img_size": 64, "patch_size": 8, "in_chans": 1, "depth": 3}
+    made = checkpoints.create("vit_tiny_patch16_224", 4, arguments)
+    spec = InputSpec(img_size=64, survey="FIRST", frequency_ghz=1.4, beam_arcsec=(5.4, 5.4), pixel_scale_arcsec=1.8)
+    tiny_checkpoint.save(app.checkpoints / "places", made, model_args=arguments, input_spec=spec)
+    yield "places"
+    shutil.rmtree(app.checkpoints / "places")
 
 
 def chart(page: Page, part: str, model: str) -> Locator:
@@ -119,7 +130,7 @@ def test_every_look_at_a_real_cutout_through_every_kind(page: Page, app: App, da
         assert "Layer 2 of" in words and "head 1" in words
         page.get_by_role("tab", name="Position embedding").click()
         settle(page)
-        chart(page, "positions", card.name).locator(".js-plotly-plot").wait_for()
+        chart(page, "bias_tiles", card.name).locator(".js-plotly-plot").wait_for()
         page.get_by_role("tab", name="Integrated gradients").click()
         expect(page.get_by_test_id("stMetric")).to_contain_text("Completeness error", timeout=LONG)
         settle(page)

@@ -23,12 +23,15 @@ FILTERS_IN_A_ROW = 7
 def draw(key: Key, card: Checkpoint, cutout: Cutout, window: Window) -> None:
     """Similarity of position embeddings, bias by offset, and the patch filters, as far as the model has them."""
     applies, reason = loaders.supports(card, "position_similarity")
+    by_offset = loaders.supports(card, "position_bias")[0]
     if applies:
         _similarity(key, card, cutout, window)
-    else:
+    elif not by_offset:
         st.info(f"Off for this checkpoint: {plain(reason)}")
-    if loaders.supports(card, "position_bias")[0]:
+    if by_offset:
         st.subheader("Position by offset", anchor=False)
+        if not applies:
+            st.caption("This model knows how far apart patches lie and in which direction; no place has an embedding.")
         _bias(key, card)
     if loaders.supports(card, "patch_filters")[0]:
         st.subheader("Filters that cut the patches", anchor=False)
