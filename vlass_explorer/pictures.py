@@ -64,12 +64,9 @@ MEASURED: dict[str, Measured] = {
     "5747b8b4b2f23121": Measured(
         0.53, 0.78, Share(64, 106), Share(77, 108), Share(67, 125), Share(74, 89)
     ),  # first-cnn
-    "fd4a6a2748fc4b61": Measured(
-        0.55, 0.72, Share(90, 122), Share(43, 92), Share(74, 129), Share(59, 85)
-    ),  # first-conv-vit
-    "a21d065faaab74f5": Measured(
-        0.60, 0.71, Share(80, 104), Share(55, 110), Share(64, 106), Share(71, 108)
-    ),  # first-vit-tiny
+    "caf172e26e810457": Measured(
+        0.64, 0.84, Share(125, 153), Share(36, 61), Share(107, 151), Share(54, 63)
+    ),  # first-d4-vit
 }
 """By the first 16 hex digits of the weights' SHA-256."""
 
