@@ -295,11 +295,3 @@ def test_a_diverged_model_is_not_saved(tmp_path: Path) -> None:
         model.head.weight[0, 0] = float("nan")
     with pytest.raises(CheckpointError, match="head.weight holds values that are not finite"):
         save(tmp_path / "diverged", model)
-
-
-def test_what_was_shipped_once_names_its_successor(repo_root: Path, tmp_path: Path) -> None:
-    for name in ("first-vit-tiny", "first-conv-vit"):
-        with pytest.raises(CheckpointError, match=f"^{name} is no longer shipped: first-d4-vit took its place"):
-            checkpoints.find(name, repo_root / "checkpoints")
-    with pytest.raises(CheckpointError, match="There is no checkpoint 'first-vit-tiny'"):
-        checkpoints.find("first-vit-tiny", tmp_path)  # a shelf without the successor

@@ -95,13 +95,6 @@ def test_a_link_chooses_checkpoint_and_example(shelf: Path) -> None:
     assert page.selectbox(key="checkpoint").value == "tiny-cnn"
 
 
-def test_a_link_to_a_checkpoint_of_earlier_versions_opens_its_successor() -> None:
-    page = explore(checkpoint="first-conv-vit")
-    assert not page.exception and page.selectbox(key="checkpoint").value == "first-d4-vit"
-    said = page.warning[0].value.replace("\\", "")
-    assert said == "There is no checkpoint first-conv-vit: first-d4-vit is shown instead."
-
-
 def test_a_link_to_what_is_not_there_is_said(shelf: Path) -> None:
     page = explore(checkpoint="<b>none</b>", example="../../etc/passwd")
     first = page.subheader[0].value.replace("\\", "")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import f1_score
+from streamlit.testing.v1 import AppTest
 from test_preprocess import PAIRS, png_of
 
 from vlass_explorer import checkpoints, cutouts, datasets, explainers, predict, preprocess
 from vlass_explorer.datasets import identity, splits
 from vlass_explorer.evaluation import masks, unseen
-from vlass_explorer.schema import Checkpoint, Cutout, Cutouts
+from vlass_explorer.schema import Checkpoint, CheckpointError, Cutout, Cutouts
 
 SHELF = Path(__file__).resolve().parents[1] / "checkpoints"
 CARDS = checkpoints.listing(SHELF)
@@ -38,6 +39,7 @@ def test_six_kinds_in_under_32_mebibytes() -> None:
         "first-stn-cnn",
         "first-d4-vit",
         "first-d4-resnet",
+        "first-d4-vit",
         "vlass-sim-cnn",
         "sim-panoptic-fpn",
     }
@@ -147,3 +149,20 @@ def test_integrated_gradients_of_the_vit_converge_on_most_examples(repo_root: Pa
         converged += bool(numbers["converged"])
         told.append((path.name, numbers["completeness_error"], numbers["steps"]))
     assert converged >= 0.8 * len(told), told
+
+
+def test_what_was_shipped_once_names_its_successor(tmp_path: Path) -> None:
+    for name in ("first-vit-tiny", "first-conv-vit"):
+        with pytest.raises(CheckpointError, match=f"^{name} is no longer shipped: first-d4-vit took its place"):
+            checkpoints.find(name, SHELF)
+    with pytest.raises(CheckpointError, match="There is no checkpoint 'first-vit-tiny'"):
+        checkpoints.find("first-vit-tiny", tmp_path)  # a shelf without the successor
+
+
+def test_a_link_to_a_checkpoint_of_earlier_versions_opens_its_successor(repo_root: Path) -> None:
+    page = AppTest.from_file(str(repo_root / "app.py"), default_timeout=180)
+    page.query_params["checkpoint"] = "first-conv-vit"
+    page.run()
+    assert not page.exception and page.selectbox(key="checkpoint").value == "first-d4-vit"
+    said = page.warning[0].value.replace("\\", "")
+    assert said == "There is no checkpoint first-conv-vit: first-d4-vit is shown instead."
