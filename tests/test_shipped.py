@@ -39,7 +39,6 @@ def test_six_kinds_in_under_32_mebibytes() -> None:
         "first-stn-cnn",
         "first-d4-vit",
         "first-d4-resnet",
-        "first-d4-vit",
         "vlass-sim-cnn",
         "sim-panoptic-fpn",
     }
