@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import boundary, sidebar
 from ui.boundary import through_app
-from ui.desk import agree, asked, board, choose, listed, out
+from ui.desk import agree, asked, board, choose, listed, mapped, out
 from ui.text import plain
 from vlass_explorer.schema import ExplorerError
 
@@ -18,7 +18,7 @@ try:
     choose.broken(deck.labels)
     view = st.segmented_control(
         "View",
-        ["One by one", "List", "Gallery", "Agreement", "Export"],
+        ["One by one", "List", "Gallery", "Map", "Agreement", "Export"],
         default="One by one",
         required=True,
         key="desk_view",
@@ -32,6 +32,8 @@ try:
         listed.table(deck)
     elif view == "Gallery":
         listed.gallery(deck)
+    elif view == "Map":
+        mapped.draw(deck)
     elif view == "Agreement":
         agree.draw(deck)
     else:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_checkpoint
 import tiny_set
 import torch
+from page_figures import figure, values
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
+from test_calibration_asked import make, part_of
 
-from vlass_explorer import checkpoints
+from ui.state import Entry
+from vlass_explorer import calibration, checkpoints
 from vlass_explorer.evaluation import metrics, parts
 from vlass_explorer.schema import Seen
 
@@ -192,3 +197,36 @@ def test_two_checkpoints_are_averaged_by_a_process(place: Path) -> None:
     assert not page.exception and "checkpoint" in page.success[0].value
     one, two, mean = (load_file(shelf / name / "model.safetensors") for name in ("tiny-1", "tiny-2", "mean"))
     assert all(torch.allclose(mean[key].float(), (one[key] + two[key]) / 2, atol=1e-3) for key in one)
+
+
+def test_training_cutouts_have_a_map_and_files_of_the_session_are_laid_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "shelf"))
+    folder = tiny_set.make(tmp_path / "data" / "blobs", count=80)
+    plain = make(tmp_path / "shelf", "plain", 1, Seen())
+    part = part_of(plain, folder)
+    half = replace(part, indices=part.indices[:40])
+    card = make(tmp_path / "shelf", "tiny", 1, Seen(train=half.images(plain).cutouts))
+    known = calibration.reference(card, part)
+    checkpoints.keep_reference(card, calibration.to_tensors(known))
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    page.session_state["checkpoint"] = "tiny"
+    page.switch_page("pages/checkpoints.py").run()
+    chart = figure(page, "map_tiny_PCA_Label")
+    at = np.concatenate([np.stack([values(trace, "x"), values(trace, "y")], axis=1) for trace in chart["data"]])
+    centred = known.features - known.features.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    own = np.abs((left * sizes)[:, :2])
+    assert np.sort(np.abs(at), axis=0) == pytest.approx(np.sort(own, axis=0), abs=1e-4)
+    assert chart["layout"]["title"]["text"] == "40 training cutouts"
+    files = [(path.name, path.read_bytes()) for path in sorted(folder.rglob("*.npy"))[:3]]
+    page.session_state["uploads"] = {n: Entry(n, n, n, "upload", n, content=content) for n, content in files}
+    page.run()
+    page.toggle(key="map_over_tiny").set_value(True).run()
+    assert not page.exception and not page.error
+    both = figure(page, "map_tiny_PCA_Answer")
+    assert both["layout"]["title"]["text"] == "40 training cutouts and 3 cutouts"
+    page.session_state["checkpoint"] = "plain"
+    page.run()
+    assert "train reference plain" in texts(page).replace("\\", "") and not page.exception

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import streamlit as st
 import tiny_set
+from page_figures import values
 from streamlit.testing.v1 import AppTest
 from test_calibration_asked import make
 
@@ -229,3 +230,31 @@ def test_a_choice_that_leads_elsewhere_is_a_sentence(place: Path, key: str, valu
 
 def test_files_of_the_session_are_one_deck(place: Path) -> None:
     assert deck.of_files([]).pieces == ()
+
+
+def test_what_a_lasso_holds_on_the_map_is_labelled_together_and_not_blind(place: Path) -> None:
+    page = desk_page(desk_view="Map", checkpoint="tiny")
+    assert any("needs the model's features" in caption.value.replace("\\", "") for caption in page.caption)
+    page.button(key="desk_ask").click().run()
+    assert not page.exception and not page.error
+    [chart] = page.get("plotly_chart")
+    spec = json.loads(chart.proto.spec)
+    assert spec["layout"]["title"]["text"] == "24 cutouts" and spec["layout"]["dragmode"] == "lasso"
+    rows = np.sort(np.concatenate([values(trace, "customdata") for trace in spec["data"]]))
+    assert rows.tolist() == list(range(24))
+    key = "desk_map_" + chart.proto.id.split("-desk_map_")[-1]
+    points = [{"customdata": row, "point_index": 0} for row in (3, 7, 11)]
+    page.session_state[key] = {"selection": {"points": points, "point_indices": [0], "box": [], "lasso": []}}
+    page.run()
+    page.selectbox(key="desk_word_map").set_value("round")
+    page.button(key="desk_give_map").click().run()
+    labels = Labels(place / "labels" / "mine.jsonl").refresh()
+    found = dealt(place)
+    assert not page.exception and {one.cutout for one in labels.given} == {found.pieces[row].key for row in (3, 7, 11)}
+    assert {one.word for one in labels.given} == {"round"} and not any(one.blind for one in labels.given)
+    page.session_state["desk_map_colour"] = "S/N"
+    page.run()
+    assert not page.exception
+    page.session_state["desk_blind"] = True
+    page.run()
+    assert not page.get("plotly_chart") and any("labels are given blind" in each.value for each in page.caption)

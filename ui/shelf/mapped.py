@@ -1,0 +1,129 @@
+"""The map of a checkpoint: its training cutouts by its own features, and the cutouts of the session laid over them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vlass_explorer import calibration, checkpoints, memory
+from vlass_explorer.calibration import Reference, embedding
+from vlass_explorer.desk import answers, mapped
+from vlass_explorer.desk.answers import Answers
+from vlass_explorer.desk.pieces import Piece, key_of
+from vlass_explorer.schema import Checkpoint, CheckpointError, FloatArray
+
+from .. import loaders, slow, state
+from ..text import plain
+
+METHODS = ("PCA", "t-SNE")
+
+
+def draw(card: Checkpoint) -> None:
+    """Draw the map, or why there is none; raises the typed error that says what is wrong with the reference."""
+    known = _reference(card)
+    if isinstance(known, CheckpointError):
+        st.warning(plain(known))
+        return
+    if known is None:
+        st.caption(
+            "No features of its training cutouts are kept with this checkpoint. On the command line: "
+            f"python -m train reference {plain(card.name)} --data-dir FOLDER."
+        )
+        return
+    own = [entry for entry in state.entries().values() if entry.kind != "example"]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        method = st.segmented_control("Map by", METHODS, default="PCA", required=True, key=f"map_method_{card.name}")
+        over = st.toggle(
+            f"With the {len(own):,} of my files",
+            key=f"map_over_{card.name}",
+            disabled=not own,
+            help="The model is asked about the files that you dropped or took from elsewhere; they are diamonds.",
+        )
+        wanted = st.selectbox(
+            "Coloured by", mapped.CHOICES[1:], key=f"map_colour_{card.name}", width=180, disabled=not (over and own)
+        )
+    place = st.empty()
+    new = _answers(place, card, known, own) if over and own else None
+    if over and own and new is None:
+        return
+    if method == "PCA":
+        place_of = ("map PCA", *_word(card, own if new is not None else []))
+        positions, axes = loaders.MEMORY.get_or_compute(place_of, lambda: mapped.by_components(known, new))
+    else:
+        spread = _spread(place, card, mapped.features(known, new), own if new is not None else [])
+        if spread is None:
+            return
+        positions, axes = spread, None
+    count = len(known.features)
+    colour = (wanted or "Answer") if new is not None else "Label"
+    layers = [mapped.training_layer(known, positions[:count], card.label_names, colour)]
+    if new is not None:
+        names = [entry.label for entry in own]
+        layers.append(mapped.new_layer(new, positions[count:], names, [""] * len(own), colour))
+    st.plotly_chart(
+        mapped.draw(layers, axes, card.label_names, colour),
+        key=f"map_{card.name}_{method}_{colour}",
+        config={"displaylogo": False, "scrollZoom": True},
+        alt=f"Training cutouts of {card.name} by its features",
+    )
+    st.caption(
+        "Each point is a cutout, by what the last layer of the model sees; training cutouts in the colour of their "
+        "label. The axes are fitted to the training cutouts alone."
+        if axes is not None
+        else "Each point is a cutout, by what the last layer of the model sees; training cutouts in the colour of "
+        "their label."
+    )
+
+
+def _word(card: Checkpoint, own: list[state.Entry]) -> tuple[str, ...]:
+    how = (f"{entry.key} {state.reading(entry)}" for entry in own)
+    return (memory.of_card(card), checkpoints.beside(card), *how)
+
+
+def _reference(card: Checkpoint) -> Reference | CheckpointError | None:
+    def read() -> Reference | CheckpointError | None:
+        try:
+            return calibration.read_reference(card)
+        except CheckpointError as error:
+            return error
+
+    found: Reference | CheckpointError | None = loaders.MEMORY.get_or_compute(("map reference", *_word(card, [])), read)
+    return found
+
+
+def _answers(place: DeltaGenerator, card: Checkpoint, known: Reference, own: list[state.Entry]) -> Answers | None:
+    """What the model says of the files, with progress in ``place``; None where it was stopped."""
+    pieces = [
+        Piece(key_of("upload", entry.sha256), entry.label, partial(loaders.cutout, entry, state.reading(entry)))
+        for entry in own
+    ]
+    key = ("map answers", *_word(card, own))
+    found: Answers | None = loaders.MEMORY.known(key)
+    if found is None:
+
+        def work() -> Answers:
+            return answers.ask(loaders.model(card), card, pieces, known)
+
+        found = slow.run(place, f"map_ask_{card.name}_{len(own)}", f"{card.name} looks at {len(own):,} cutouts", work)
+        if found is not None:
+            made: Answers = found
+            loaders.MEMORY.get_or_compute(key, lambda: made)
+    if found is not None and found.failed:
+        st.caption(
+            plain(f"{len(found.failed):,} have no answer, the first because: {next(iter(found.failed.values()))}")
+        )
+    return found
+
+
+def _spread(place: DeltaGenerator, card: Checkpoint, rows: FloatArray, own: list[state.Entry]) -> FloatArray | None:
+    """Positions by t-SNE, with progress in ``place``; None where it was stopped."""
+    key = ("map t-SNE", *_word(card, own))
+    found: FloatArray | None = loaders.MEMORY.known(key)
+    if found is not None:
+        return found
+    label = f"t-SNE of {int(embedding.finite(np.asarray(rows)).sum()):,} cutouts"
+    made = slow.run(place, f"map_tsne_{card.name}_{len(own)}", label, lambda: embedding.tsne(rows))
+    return None if made is None else loaders.MEMORY.get_or_compute(key, lambda: made)
