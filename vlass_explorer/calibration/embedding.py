@@ -14,7 +14,7 @@ CHUNK = 8192
 """Rows that are in double precision at once."""
 FEWEST = 4
 MOST_NEIGHBOURS = 20_000
-"""Cutouts that t-SNE takes at most; it needs about a second for each thousand on one core."""
+"""Cutouts that t-SNE takes at most."""
 PERPLEXITY = 30.0
 BEFORE = 50
 """Principal components that t-SNE starts from."""
@@ -60,7 +60,9 @@ def pca(features: FloatArray, components: int = 2) -> Projection:
         raise InputError(f"A map needs {FEWEST} cutouts with features; here are {int(known.sum())}.")
     places = np.flatnonzero(known)
     chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
-    mean = sum(np.asarray(features[some], np.float64).sum(axis=0) for some in chunks) / len(places)
+    mean = np.zeros(features.shape[1])
+    for some in chunks:
+        mean += np.asarray(features[some], np.float64).sum(axis=0) / len(places)
     covariance = np.zeros((len(mean), len(mean)))
     for some in chunks:
         apart = np.asarray(features[some], np.float64) - mean
@@ -84,7 +86,7 @@ def tsne(features: FloatArray, seed: int = 0) -> FloatArray:
     Raises InputError for fewer than four rows, or more than 20,000.
     """
     from sklearn.manifold import TSNE  # here and not above: who wants no t-SNE does without scikit-learn
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+    from threadpoolctl import threadpool_limits
 
     known = finite(features)
     count = int(known.sum())

@@ -17,6 +17,7 @@ from .answers import Answers
 
 CHOICES = ("Label", "Answer", "S/N", "Survey", "Validity", "Percentile")
 BARS = {"S/N": "S/N of the brightest pixel", "Percentile": "percentile among held-out cutouts"}
+NAMELESS = {"Label": "not labelled", "Answer": "no label"}
 TRAINING, NEW = "training cutouts", "cutouts"
 
 
@@ -85,4 +86,5 @@ def draw(layers: Sequence[Layer], axes: Projection | None, label_names: Sequence
         colours=VALIDITIES if wanted == "Validity" else None,
         bar=BARS.get(wanted, ""),
         log=wanted == "S/N",
+        nameless=NAMELESS.get(wanted, "not known"),
     )

@@ -21,7 +21,6 @@ MOST = 100_000
 DRAWN = 5_000
 """Of a new layer that is a density, points that are drawn all the same."""
 BINS = 200
-NAMELESS = "not known"
 LARGEST_NAMED = 20_000
 """Points of a layer whose names the browser is given."""
 
@@ -52,14 +51,17 @@ def cloud(
     colours: Mapping[str, str] | None = None,
     bar: str = "",
     log: bool = False,
+    nameless: str = "not known",
     height: int = 560,
 ) -> go.Figure:
     """Draw the layers over each other, and say how many cutouts that is.
 
     ``names``: order of the words, for their colours, unless ``colours`` gives these; ``bar`` is the title of the
-    numbers' colours, ``log`` for powers of ten. The customdata of a point of a new layer is its row, of others -1.
+    numbers' colours, ``log`` for powers of ten; ``nameless`` are those without a word or number, in grey. The customdata of a point
+    of a new layer is its row, of others -1.
     """
-    figure, told = go.Figure(), []
+    figure = go.Figure()
+    told: list[str] = []
     words = dict.fromkeys([*names, *(word for layer in layers for word in sorted(set(layer.words or ())) if word)])
     table = {word: (colours or {}).get(word, colour(number)) for number, word in enumerate(words)}
     for layer in layers:
@@ -77,9 +79,9 @@ def cloud(
             for word in [*table, ""]:
                 if (some := np.flatnonzero(known & (own == word))).size:
                     marker = {"color": table[word] if word else LINE}
-                    figure.add_trace(_points(layer, some, word or NAMELESS, marker))
+                    figure.add_trace(_points(layer, some, word or nameless, marker))
         elif layer.numbers is not None:
-            _numbered(figure, layer, known, log)
+            _numbered(figure, layer, known, log, nameless)
         elif count:
             figure.add_trace(_points(layer, np.flatnonzero(known), "", {"color": LINE}))
     if any(layer.numbers is not None for layer in layers):
@@ -115,8 +117,9 @@ def chosen(layer: Layer, selection: Mapping[str, Any]) -> IndexArray:
 
 def _points(layer: Layer, some: IndexArray, word: str, marker: dict[str, Any]) -> go.Scattergl:
     """Some rows of a layer in the colours of ``marker``, a trace that the legend names."""
-    symbol = {"size": 9, "symbol": "diamond", "line": {"width": 1, "color": "#11151a"}}
-    symbol = symbol if layer.new else {"size": 5, "opacity": 0.55}
+    symbol: dict[str, Any] = {"size": 5, "opacity": 0.55}
+    if layer.new:
+        symbol = {"size": 9, "symbol": "diamond", "line": {"width": 1, "color": "#11151a"}}
     texts = [escape(layer.texts[row]) for row in some.tolist()] if len(layer.positions) <= LARGEST_NAMED else None
     title = f"{escape(word)} ({len(some):,})" if word else escape(layer.name)
     return go.Scattergl(
@@ -133,12 +136,12 @@ def _points(layer: Layer, some: IndexArray, word: str, marker: dict[str, Any]) -
     )
 
 
-def _numbered(figure: go.Figure, layer: Layer, known: NDArray[np.bool_], log: bool) -> None:
+def _numbered(figure: go.Figure, layer: Layer, known: NDArray[np.bool_], log: bool, nameless: str) -> None:
     values = _values(layer, log)
     some = np.flatnonzero(known & np.isfinite(values))
     others = np.flatnonzero(known & ~np.isfinite(values))
     if others.size:
-        figure.add_trace(_points(layer, others, NAMELESS, {"color": LINE}))
+        figure.add_trace(_points(layer, others, nameless, {"color": LINE}))
     if some.size:
         figure.add_trace(_points(layer, some, "", {"color": values[some].astype(np.float32), "coloraxis": "coloraxis"}))
 
