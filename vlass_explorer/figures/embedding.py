@@ -57,8 +57,8 @@ def cloud(
     """Draw the layers over each other, and say how many cutouts that is.
 
     ``names``: order of the words, for their colours, unless ``colours`` gives these; ``bar`` is the title of the
-    numbers' colours, ``log`` for powers of ten; ``nameless`` are those without a word or number, in grey. The customdata of a point
-    of a new layer is its row, of others -1.
+    numbers' colours, ``log`` for powers of ten; ``nameless`` are those without a word or number, in grey. The
+    customdata of a point of a new layer is its row, of others -1.
     """
     figure = go.Figure()
     told: list[str] = []
