@@ -248,7 +248,7 @@ def test_what_a_lasso_holds_on_the_map_is_labelled_together_and_not_blind(place:
     states.widgets.add(id=chart.proto.id, string_value=json.dumps(told))
     page._run(states)
     assert page.button(key="desk_give_map").label == "Label 3 chosen"
-    page.selectbox(key="desk_word_map").set_value("round")
+    page.selectbox(key="desk_word_map").set_value("round").run()
     page.button(key="desk_give_map").click().run()
     labels = Labels(place / "labels" / "mine.jsonl").refresh()
     found = dealt(place)

@@ -65,7 +65,7 @@ def cloud(
     words = dict.fromkeys([*names, *(word for layer in layers for word in sorted(set(layer.words or ())) if word)])
     table = {word: (colours or {}).get(word, colour(number)) for number, word in enumerate(words)}
     for layer in layers:
-        known = np.isfinite(layer.positions).all(axis=1)
+        known: NDArray[np.bool_] = np.asarray(np.isfinite(layer.positions).all(axis=1))
         count = int(known.sum())
         left = f" ({int((~known).sum()):,} without features left out)" if not known.all() else ""
         told.append(f"{count:,} {layer.name}{left}" + (", as a density" if count > MOST else ""))
