@@ -37,7 +37,7 @@ def draw(card: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control("Map by", METHODS, default="PCA", required=True, key=f"map_method_{card.name}")
         over = st.toggle(
-            f"With the {len(own):,} of my files",
+            f"With my files ({len(own):,})",
             key=f"map_over_{card.name}",
             disabled=not own,
             help="The model is asked about the files that you dropped or took from elsewhere; they are diamonds.",
@@ -71,10 +71,8 @@ def draw(card: Checkpoint) -> None:
     )
     st.caption(
         "Each point is a cutout, by what the last layer of the model sees; training cutouts in the colour of their "
-        "label. The axes are fitted to the training cutouts alone."
-        if axes is not None
-        else "Each point is a cutout, by what the last layer of the model sees; training cutouts in the colour of "
-        "their label."
+        "label or grey. It has learned from them: how far classes are apart here says nothing about new cutouts."
+        + (" The axes are fitted to the training cutouts alone." if axes is not None else "")
     )
 
 
