@@ -107,7 +107,8 @@ def test_a_run_of_the_page_follows_its_array(place: Path, tmp_path: Path, monkey
 
     try:
         until(lambda: "RUNNING" in told("squeue", "-h", "-o", "%T"))
-        assert now().is_active and len(watched.jobs(folder)) == 2  # the array, and what merges behind it
+        until(lambda: len(watched.jobs(folder)) == 2)  # the array, and what merges behind it, submitted after it
+        assert now().is_active
         launchers.of(run).stop(now())
         until(lambda: now().phase == "stopped")
         assert now().reason == "Stopped on request."

@@ -42,7 +42,7 @@ KEPT = (
 )
 """Session keys of the choices that are kept."""
 FAVOURITE = "first-d4-vit"
-"""Checkpoint that a new session starts with, where it exists: the best one on real cutouts (README)."""
+"""Checkpoint that a new session starts with, where it exists: as good as the best on real cutouts, with attention."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def heading(page: Page) -> Locator:
 def test_the_page_opens_on_an_example_with_the_best_checkpoint_and_a_map(page: Page) -> None:
     open_page(page, "/")
     page.locator(READY).wait_for()
-    assert "first-d4-resnet grad_cam" in page.locator(READY).inner_text()
+    assert "first-d4-vit attention_rollout" in page.locator(READY).inner_text()
     expect(page.get_by_text("no softmax attention")).to_have_count(0)
     expect(page.get_by_text("softmax score").first).to_be_visible()
     expect(page.get_by_test_id("stMain")).to_contain_text("imulated")
