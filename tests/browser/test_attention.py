@@ -20,11 +20,10 @@ import tiny_checkpoint  # noqa: E402
 
 REAL = (
     "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits",
-    "first/3C194.fits",
     "lotss/P218+55-mosaic.fits",
 )
 KINDS = ("first-d4-resnet", "first-d4-vit")
-"""Convolutions, and attention with a class token: both look at the first cutout, the last at the others."""
+"""Convolutions, and attention with a class token: both look at the first cutout, the last at the other."""
 LONG = 240_000
 """Milliseconds for integrated gradients on a busy machine."""
 

@@ -13,9 +13,9 @@ from steps import choose, click_point, open_page, settle, upload
 
 pytestmark = pytest.mark.timeout(900)
 VLASS = "vlass/VLASS__3.1.ql.T08t01.J001357.17-091951.5.10.2048.v2.I.iter1.image.pbcor.tt0.subim_s2.0arcmin_.fits"
-REAL = (VLASS, "first/3C194.fits", "first/FIRST_J001357-091951.fits")
+REAL = (VLASS, "first/FIRST_J001357-091951.fits")
 KINDS = ("first-d4-resnet", "first-d4-vit")
-"""Convolutions, and attention with a class token: both explain the first cutout, the last the others."""
+"""Convolutions, and attention with a class token: both explain the first cutout, the last the other."""
 LONG = 240_000
 """Milliseconds for pages that measure trust."""
 
