@@ -7,7 +7,7 @@ from functools import partial
 
 from .. import match
 from ..datasets import DataSet, Item
-from ..schema import Beam, ConfigError, Cutout
+from ..schema import ConfigError, Cutout, InputSpec
 
 PIXELS = 3.0
 """Pixels across the beam, as FIRST has them (1.8 arcsec for 5.4 arcsec)."""
@@ -31,4 +31,4 @@ def at_beam(data_set: DataSet, beam: float) -> DataSet:
 
 
 def _matched(item: Item, beam: float) -> Cutout:
-    return match.regrid(match.smooth(item.source(), Beam(beam, beam, source="matched")), beam / PIXELS)
+    return match.to_training(item.source(), InputSpec(beam_arcsec=(beam, beam), pixel_scale_arcsec=beam / PIXELS))
