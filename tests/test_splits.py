@@ -206,3 +206,30 @@ def test_what_cannot_be_split_is_refused_with_its_reason(data_set: DataSet, kind
     with pytest.raises(DatasetError) as error:
         splits.split(data_set, kind, fold)
     assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("sky", 0.2), ("authors", 0.1)])
+def test_what_is_set_aside_keeps_fields_together_and_classes_in_proportion(
+    kind: str, share: float, first: DataSet
+) -> None:
+    train = splits.split(first, kind, 1).train
+    rest, aside = splits.set_aside(first, train, share, kind, 0, 180.0)
+    assert np.array_equal(np.sort(np.concatenate([rest, aside])), train)
+    wanted = np.floor(share * np.bincount(first.labels[train])).astype(int)
+    assert (
+        np.bincount(first.labels[aside]) == pytest.approx(wanted, abs=1)
+        and (np.bincount(first.labels[aside]) <= wanted).all()
+    )
+    places = SkyCoord([splits.position(item) for item in first.items], unit="deg")
+    assert not len(search_around_sky(places[rest], places[aside], 270 * units.arcsec)[0])
+    assert np.array_equal(aside, splits.set_aside(first, train, share, kind, 0, 180.0)[1])
+    assert not np.array_equal(aside, splits.set_aside(first, train, share, kind, 1, 180.0)[1])
+
+
+def test_without_positions_cutouts_are_set_aside_one_by_one() -> None:
+    labels = [0] * 20 + [1] * 9
+    rest, aside = splits.set_aside(made(labels), np.arange(29), 0.25, "random", 0, 0.0)
+    assert np.bincount(np.array(labels)[aside]).tolist() == [5, 2] and len(rest) == 22
+    assert len(splits.set_aside(made(labels), np.arange(0), 0.25, "random", 0, 0.0)[1]) == 0
+    with pytest.raises(DatasetError, match="has no position"):
+        splits.set_aside(made(labels), np.arange(29), 0.25, "sky", 0, 0.0)

@@ -12,8 +12,9 @@ from vlass_explorer import calibration, checkpoints, devices
 from vlass_explorer.calibration import Calibration, coverage_bounds
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.checkpoints.tasks import require
-from vlass_explorer.evaluation import parts
-from vlass_explorer.schema import Checkpoint, ConfigError, Seen
+from vlass_explorer.evaluation import Part, parts
+from vlass_explorer.learning.data import Data
+from vlass_explorer.schema import Checkpoint, ConfigError, ExplorerError, RunConfig, Seen
 
 from .cards import find_checkpoint
 
@@ -42,6 +43,29 @@ def run(options: argparse.Namespace) -> int:
         kept = calibration.keep(card, found, Seen(calibrated=cutouts))
         print(f"kept in {kept.path / checkpoints.CALIBRATION}", file=sys.stderr)
     return 0
+
+
+def after_fit(card: Checkpoint, config: RunConfig, data: Data, device: str) -> Checkpoint:
+    """The checkpoint of a run, calibrated on what the run had set aside; a line of the log says what that reached.
+
+    Where that allows no calibration, the line says why, and the checkpoint stays as it is.
+    """
+    part = Part(data.data_set, tuple(data.calibration_indices), "calibration", config)
+    try:
+        answers, cutouts = calibration.held_out(card, part, leave_out=True, device=device)
+        found = calibration.calibrate(answers)
+        kept = calibration.keep(card, found, Seen(calibrated=cutouts))
+    except ExplorerError as error:
+        print(f"not calibrated: {error}", flush=True)
+        return card
+    held, (low, high) = found.covered["all"], found.temperature.interval
+    print(
+        f"calibrated on {found.words}: temperature {found.temperature.temperature:.3f} ({low:.3f} to {high:.3f}); "
+        f"error {found.before.equal_mass:.3f} before, {found.after.equal_mass:.3f} after; "
+        f"sets of {found.sets.coverage:.0%} hold {held.hits} of {held.count}",
+        flush=True,
+    )
+    return kept
 
 
 def refer(options: argparse.Namespace) -> int:

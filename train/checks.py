@@ -12,7 +12,7 @@ from vlass_explorer import checkpoints, devices, progress, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.datasets import DataSet
 from vlass_explorer.evaluation.parts import open_data_set
-from vlass_explorer.learning.data import check_task, load, split_indices, test_indices
+from vlass_explorer.learning.data import calibration_indices, check_task, load, split_indices, test_indices
 from vlass_explorer.learning.network import build
 from vlass_explorer.runs import locks
 from vlass_explorer.schema import ConfigError, ExplorerError, RunConfig, UnreadableItem
@@ -52,6 +52,7 @@ def check(config: RunConfig, *, read: bool = True, steps: bool = True, find_rate
         check_task(data_set, config)
         train, validation = split_indices(data_set, config)
         parts = {"train": train, "validation": validation, "test": test_indices(data_set, config)}
+        parts["calibration"] = calibration_indices(data_set, config)
     except ExplorerError as error:
         errors.append(str(error))
         return found

@@ -15,6 +15,8 @@ from vlass_explorer.learning.data import Data
 from vlass_explorer.learning.provenance import Start, provenance, seen
 from vlass_explorer.schema import Checkpoint, MaskReport, Report, Reports, RunConfig
 
+from .calibrating import after_fit
+
 
 def keep(
     folder: Path,
@@ -50,7 +52,7 @@ def keep(
     # The validation report stands at the top, too: readers of one report need not know of splits.
     runs.write_json(folder / "report.json", {**results["validation"], **results})
     runs.heartbeat(folder, phase="saving", metrics=headline(reports["validation"]))
-    return checkpoints.save(
+    made = checkpoints.save(
         unused_path(config.name),
         model,
         architecture=config.architecture,
@@ -62,6 +64,7 @@ def keep(
         seen=own,
         task=config.task,
     )
+    return after_fit(made, config, data, device) if data.calibration_indices else made
 
 
 def headline(report: Report | MaskReport) -> dict[str, float]:

@@ -85,6 +85,31 @@ def split(
     return Split(usable[~inside], usable[inside], test)
 
 
+def set_aside(
+    data_set: DataSet, train: Indices, share: float, kind: str, seed: int, field_of_view: float
+) -> tuple[Indices, Indices]:
+    """What is left of a training part, and ``share`` of each of its classes, rounded down, to calibrate on.
+
+    What may be one field of the sky stays together, as in sky-disjoint folds, where the data set gives all positions;
+    else with a sky kind, which reads them from the cutouts. The same for the same ``seed``.
+    """
+    items = [data_set.items[index] for index in train]
+    group = np.arange(len(items))
+    if items and (kind.startswith("sky") or all(item.ra is not None and item.dec is not None for item in items)):
+        group = groups(items, max(SEPARATION, field_of_view))
+    labels = data_set.labels[train]
+    members = np.zeros((group.max(initial=-1) + 1, len(data_set.label_names)), np.int64)
+    np.add.at(members, (group, labels), 1)
+    room = np.floor(share * members.sum(axis=0)).astype(np.int64)
+    chosen = np.zeros(len(members), bool)
+    for number in np.random.default_rng(seed).permutation(len(members)):
+        if (members[number] <= room).all():
+            chosen[number] = True
+            room -= members[number]
+    inside = chosen[group]
+    return train[~inside], train[inside]
+
+
 def check_classes(data_set: DataSet, usable: Indices) -> None:
     """Raise DatasetError where there is nothing to learn: one class, or a class with a single item.
 

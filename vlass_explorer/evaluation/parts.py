@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import datasets, progress
 from ..datasets import DataSet, splits
@@ -27,7 +28,7 @@ class Part:
     data_set: DataSet
     indices: tuple[int, ...]
     name: str = "chosen"
-    """train, validation, test, all; or chosen one by one."""
+    """train, validation, test, calibration, all; or chosen one by one."""
     config: RunConfig | None = None
     """Says which split the part is of; None where it is of none."""
     apart: bool = False
@@ -64,6 +65,7 @@ def config_of(
         seed=known.seed or 0,
         train_count=int(own.get("train_count") or 0),
         match_beam=float(own.get("match_beam") or 0),
+        calibration_fraction=float(own.get("calibration_fraction") or 0),
         field_of_view=card.input_spec.field_of_view,
     )
 
@@ -76,9 +78,25 @@ def open_data_set(config: RunConfig) -> DataSet:
 
 
 def split_of(data_set: DataSet, config: RunConfig, *, to_train: bool = True) -> splits.Split:
-    """The split of a configuration; ``to_train=False`` where the data set need not be one to learn from."""
-    place = (config.split, config.fold, config.split_seed, config.field_of_view)
-    return splits.split(data_set, *place, to_train=to_train)
+    """The split of a configuration; ``to_train=False`` where the data set need not be one to learn from.
+
+    What ``calibration_fraction`` sets aside is in none of its parts.
+    """
+    return split_and_aside(data_set, config, to_train=to_train)[0]
+
+
+def split_and_aside(
+    data_set: DataSet, config: RunConfig, *, to_train: bool = True
+) -> tuple[splits.Split, NDArray[np.int64]]:
+    """The split of a configuration, and the indices that ``calibration_fraction`` sets aside of its training part."""
+    found = splits.split(
+        data_set, config.split, config.fold, config.split_seed, config.field_of_view, to_train=to_train
+    )
+    if not config.calibration_fraction:
+        return found, found.train[:0]
+    way = (config.calibration_fraction, config.split, config.split_seed, config.field_of_view)
+    train, aside = splits.set_aside(data_set, found.train, *way)
+    return found._replace(train=train), aside
 
 
 def select(card: Checkpoint, config: RunConfig, part: str = "validation", *, apart: bool = False) -> Part:
@@ -99,10 +117,11 @@ def select(card: Checkpoint, config: RunConfig, part: str = "validation", *, apa
         data_set = open_data_set(config)
     indices = np.arange(len(data_set))
     if part != "all" or apart:
-        parts = split_of(data_set, config, to_train=False)
+        parts, aside = split_and_aside(data_set, config, to_train=False)
         if part == "held out":
             part = "test" if len(parts.test) else "validation"
-        indices = indices if part == "all" else getattr(parts, part)
+        if part != "all":
+            indices = aside if part == "calibration" else getattr(parts, part)
         if apart:
             indices = splits.exclude_near(data_set.items, indices, parts.train)
     if not len(indices):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from .. import datasets, preprocess
+from ..calibration.fitting import PARTS
 from ..checkpoints import starting
 from ..datasets import DataSet
 from ..datasets.stretched import Stretched, stretched
 from ..evaluation.images import Images
-from ..evaluation.parts import open_data_set, split_of
+from ..evaluation.parts import open_data_set, split_and_aside, split_of
 from ..options import nearest
 from ..schema import ConfigError, DatasetError, InputSpec, RunConfig
 from .images import TrainingImages
@@ -31,6 +32,8 @@ class Data:
     stretched: Stretched
     test_indices: list[int]
     """Cutouts that no model looks at before the end of the run."""
+    calibration_indices: list[int] = field(default_factory=list)
+    """Cutouts that are set aside to calibrate the finished model on; empty where none were asked for."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -49,7 +52,9 @@ class Data:
     def splits(self) -> dict[str, Any]:
         """Names of the cutouts of each split, for splits.json."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test()}
-        return {**{part: images.names for part, images in parts.items()}, "unreadable": self.unreadable}
+        aside = [self.data_set.items[index].name for index in self.calibration_indices]
+        found = {**{part: images.names for part, images in parts.items()}, "unreadable": self.unreadable}
+        return found | ({"calibration": aside} if aside else {})
 
     def class_fractions(self) -> dict[str, float]:
         """Share of each class in the training split, of its images or of their labelled pixels."""
@@ -71,6 +76,24 @@ def split_indices(data_set: DataSet, config: RunConfig) -> tuple[list[int], list
 def test_indices(data_set: DataSet, config: RunConfig) -> list[int]:
     """Sample indices of the test split, empty where there is none."""
     indices: list[int] = split_of(data_set, config).test.tolist()
+    return indices
+
+
+def calibration_indices(data_set: DataSet, config: RunConfig) -> list[int]:
+    """Sample indices that ``calibration_fraction`` sets aside, empty where it is 0.
+
+    DatasetError where they allow no calibration: each class needs five.
+    """
+    if not config.calibration_fraction:
+        return []
+    indices: list[int] = split_and_aside(data_set, config)[1].tolist()
+    counts = Counter(data_set.items[index].label for index in indices)
+    for k, name in enumerate(data_set.label_names):
+        if counts[k] < PARTS:
+            raise DatasetError(
+                f"calibration_fraction={config.calibration_fraction:g} sets aside {counts[k]} cutouts of {name}, and "
+                f"calibrating needs {PARTS} of each class: take a larger share, or 0 for none."
+            )
     return indices
 
 
@@ -124,4 +147,5 @@ def load(config: RunConfig, check: Callable[[], None]) -> Data:
             )
     validation = Images(data_set, validation_indices, spec, images)
     _check_classes(train.labels.tolist(), len(validation), data_set, config)
-    return Data(data_set, spec, train, validation, images, test_indices(data_set, config))
+    aside = calibration_indices(data_set, config)
+    return Data(data_set, spec, train, validation, images, test_indices(data_set, config), aside)

@@ -9,6 +9,7 @@ from ..schema import MONITORS, NETWORKS, ConfigError, RunConfig, Task
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 CLASSIFIERS_ALONE = (
+    "calibration_fraction",
     "head",
     "front",
     "patch_size",

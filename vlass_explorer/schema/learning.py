@@ -16,7 +16,7 @@ from .reports import Overlap, Reports
 from .sky import Beam
 
 ValidityLevel = Literal["ok", "caution", "outside"]
-PartName = Literal["validation", "test", "held out", "train", "all"]
+PartName = Literal["validation", "test", "calibration", "held out", "train", "all"]
 """What a checkpoint is scored on: a part of a split; the test part where there is one, else validation; everything."""
 
 

@@ -82,6 +82,9 @@ class RunConfig:
     """Validation fold (of five); the other folds are trained on."""
     split_seed: Whole = 0
     """Seed of sky-disjoint and random folds; runs to be compared keep it."""
+    calibration_fraction: ShareBelowOne = 0.0
+    """Share of the training part to set aside, never trained on nor looked at: the finished checkpoint is calibrated on
+    it (0: none)."""
     train_count: Whole = 0
     """Simulated data sets: number of training cutouts (0: the data set's default)."""
     allow_unreadable: ShareBelowOne = 0.0
