@@ -54,11 +54,13 @@ def test_the_split_is_that_of_the_card_unless_another_is_given(blobs: Path) -> N
 
 
 def test_parts_are_disjoint_and_held_out_prefers_the_test_part(blobs: Path) -> None:
-    config = parts.config_of(card(), data_dir=str(blobs), split="random_test")
+    config = parts.config_of(card(configuration="calibration_fraction: 0.25"), data_dir=str(blobs), split="random_test")
     found = {name: set(parts.select(card(), config, name).indices) for name in parts.PARTS}
     assert found["held out"] == found["test"] and len(found["all"]) == 40
-    assert sum(len(found[name]) for name in ("train", "validation", "test")) == 40
-    assert found["train"] | found["validation"] | found["test"] == found["all"]
+    four = [found[name] for name in ("train", "validation", "test", "calibration")]
+    assert sum(map(len, four)) == 40 and set().union(*four) == found["all"] and len(found["calibration"]) == 6
+    with pytest.raises(DatasetError, match="no calibration part"):
+        parts.select(card(), replace(config, calibration_fraction=0.0), "calibration")
     without = parts.select(card(), replace(config, split="random"), "held out")
     assert without.name == "validation"
     with pytest.raises(DatasetError, match="no test part"):
