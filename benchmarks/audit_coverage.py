@@ -2,7 +2,7 @@
 
     python benchmarks/audit_coverage.py [--surveys 1000] [--rows 2000] [--sample 100] [--checkpoint first-cnn]
 
-Each survey has a checkpoint of its own that errs about as the one named does, and the first class is 1 % of its sources.
+Each survey has a checkpoint of its own that errs about as the one named does; the first class is 1 % of its sources.
 Printed are, for each class, the share of surveys whose purity and completeness lie inside the interval of 95 %, and
 how wide those intervals are in the middle. Goal: at least 93 % for the purity of each class.
 """
