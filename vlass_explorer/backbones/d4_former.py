@@ -148,7 +148,7 @@ class OrientedAttention(nn.Module):
         batch, count, chans = x.shape
         parts = self.qkv(x).view(batch, count, 3, self.heads, -1, 2, WAYS)
         # Both mirror images of a way count as dimensions of its head: (3, B, heads * 4, tokens, dim).
-        query, key, value = parts.permute(2, 0, 3, 6, 1, 4, 5).flatten(5).flatten(2, 3)
+        query, key, value = parts.permute(2, 0, 3, 6, 1, 4, 5).flatten(5).flatten(2, 3).contiguous()
         query = query[:, :, :1] if self.reads else query
         bias = self.position(grid).to(query.dtype)
         if self.training:  # torch's own takes three times as long where the bias is learnt
