@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,54 +29,85 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from vlass_explorer import calibration, checkpoints  # noqa: E402
 from vlass_explorer.desk import order  # noqa: E402
 from vlass_explorer.evaluation import parts  # noqa: E402
+from vlass_explorer.orientations import eight  # noqa: E402
 from vlass_explorer.schema import Checkpoint  # noqa: E402
 
 START, STEP, MOST, SLACK = 10, 20, 610, 0.02
-ORDERS = ("random", "entropy", "desk")
-Part = tuple[NDArray[np.float64], NDArray[np.int64]]
+ORDERS = ("random", "entropy", "disagreement", "distance", "desk", "desk with all")
+Table = NDArray[np.float64]
 
 
-def features(card: Checkpoint, folder: str, name: str) -> Part:
-    """Features (N, D) and labels (N,) of a part of the authors' fold 0."""
+@dataclass(frozen=True, eq=False)
+class Some:
+    """Labelled cutouts: features (N, D) as they are, of their eight views (8, N, D), and labels (N,)."""
+
+    x: Table
+    views: Table
+    y: NDArray[np.int64]
+
+
+def features(card: Checkpoint, folder: str, name: str) -> Some:
+    """A part of the authors' fold 0, as the checkpoint sees it."""
     config = parts.config_of(card, data_dir=folder, dataset="class_folders", split="authors", fold=0)
     like = checkpoints.find("first-cnn") if "FRI" not in card.label_names else card
     part = parts.select(like, config, name)
     images, model = part.images(card), checkpoints.load(card)
-    found = [calibration.features(model, images.plain(batch)[0])[0] for batch in images.batches(64)]
-    return np.concatenate(found), images.labels.numpy()
+    found = []
+    for batch in images.batches(64):
+        x = images.plain(batch)[0]
+        found.append([calibration.features(model, view)[0] for view in eight(x)])
+    views = np.stack([np.concatenate([batch[k] for batch in found]) for k in range(8)])
+    return Some(views[0], views, images.labels.numpy())
 
 
-def probe(x: NDArray[np.float64], y: NDArray[np.int64]) -> LogisticRegression:
+def probe(x: Table, y: NDArray[np.int64]) -> LogisticRegression:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged to the last digit
         return LogisticRegression(C=0.1, max_iter=300).fit(x, y)
 
 
-def curve(pool: Part, test: Part, how: str, seed: int) -> list[float]:
+def far(x: Table, labelled: NDArray[np.bool_]) -> Table:
+    """Distance (N,) to the tenth nearest labelled cutout on the unit sphere: what the probe was trained on."""
+    unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    chords = np.sqrt(np.maximum(2 - 2 * unit @ unit[labelled].T, 0))
+    return np.partition(chords, min(10, chords.shape[1]) - 1, axis=1)[:, min(10, chords.shape[1]) - 1]
+
+
+def ranked(how: str, asked: LogisticRegression, pool: Some, labelled: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The pool in an order, the most wanted first."""
+    scores = asked.predict_proba(pool.x)
+    if how == "entropy":
+        return order.informative(scores)
+    if how == "distance":
+        return order.unlike(far(pool.x, labelled))
+    if how == "desk":
+        return order.informative(scores, features=pool.x, labelled=labelled)
+    views = np.stack([asked.predict_proba(view) for view in pool.views])
+    if how == "disagreement":
+        return np.argsort(-order.disagreement(views), kind="stable")
+    distance = far(pool.x, labelled)
+    return order.informative(scores, views=views, distance=distance, features=pool.x, labelled=labelled)
+
+
+def curve(pool: Some, test: Some, how: str, seed: int) -> list[float]:
     """Macro F1 on the test part after START, START + STEP, … labels."""
-    x, y = pool
     random = np.random.default_rng(seed)
-    labelled = np.zeros(len(y), bool)
-    labelled[random.permutation(len(y))[:START]] = True
+    labelled = np.zeros(len(pool.y), bool)
+    labelled[random.permutation(len(pool.y))[:START]] = True
     found = []
     while True:
-        if len(set(y[labelled].tolist())) < 2:
+        if len(set(pool.y[labelled].tolist())) < 2:
             labelled[random.choice(np.flatnonzero(~labelled))] = True
             continue
-        asked = probe(x[labelled], y[labelled])
-        found.append(float(f1_score(test[1], asked.predict(test[0]), average="macro")))
-        if labelled.sum() + STEP > min(MOST, len(y)):
+        asked = probe(pool.x[labelled], pool.y[labelled])
+        found.append(float(f1_score(test.y, asked.predict(test.x), average="macro")))
+        if labelled.sum() + STEP > min(MOST, len(pool.y)):
             return found
-        if how == "random":
-            ranked = random.permutation(len(y))
-        else:
-            scores = asked.predict_proba(x)
-            near = {"features": x, "labelled": labelled} if how == "desk" else {}
-            ranked = order.informative(scores, **near)
-        labelled[ranked[~labelled[ranked]][:STEP]] = True
+        wanted = random.permutation(len(pool.y)) if how == "random" else ranked(how, asked, pool, labelled)
+        labelled[wanted[~labelled[wanted]][:STEP]] = True
 
 
-def first(values: NDArray[np.float64], goal: float) -> int | None:
+def first(values: Table, goal: float) -> int | None:
     """Labels at which a curve first reaches the goal."""
     reached = np.flatnonzero(values >= goal)
     return START + STEP * int(reached[0]) if len(reached) else None
@@ -86,20 +118,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--checkpoint", default="first-cnn")
+    parser.add_argument("--orders", nargs="+", choices=ORDERS, default=list(ORDERS))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     card = checkpoints.find(options.checkpoint)
     pool, test = (features(card, options.data_dir, name) for name in ("train", "validation"))
-    middle, wide = pool[0].mean(axis=0), pool[0].std(axis=0) + 1e-9
-    pool, test = (((x - middle) / wide, y) for x, y in (pool, test))
-    whole = float(f1_score(test[1], probe(*pool).predict(test[0]), average="macro"))
+    middle, wide = pool.x.mean(axis=0), pool.x.std(axis=0) + 1e-9
+    pool, test = (replace(one, x=(one.x - middle) / wide, views=(one.views - middle) / wide) for one in (pool, test))
+    whole = float(f1_score(test.y, probe(pool.x, pool.y).predict(test.x), average="macro"))
     goal = whole - SLACK
-    told: dict[str, object] = {"checkpoint": card.name, "pool": len(pool[1]), "test": len(test[1]), "whole": whole}
+    told: dict[str, object] = {"checkpoint": card.name, "pool": len(pool.y), "test": len(test.y), "whole": whole}
     if not options.json:
         load = os.getloadavg()[0]
-        print(f"whole pool of {len(pool[1])}: macro F1 {whole:.3f} on {len(test[1])}; load {load:.1f}", flush=True)
-    for how in ORDERS:
+        print(f"whole pool of {len(pool.y)}: macro F1 {whole:.3f} on {len(test.y)}; load {load:.1f}", flush=True)
+    for how in options.orders:
         curves = np.array([curve(pool, test, how, seed) for seed in range(options.seeds)])
         each = [first(one, goal) for one in curves]
         known = sorted(MOST + STEP if one is None else one for one in each)
@@ -107,15 +140,15 @@ def main() -> int:
             "labels": first(curves.mean(axis=0), goal),
             "median": known[len(known) // 2],
             "range": (known[0], known[-1]),
-            "curve": [tuple(map(float, np.quantile(at, [0.5, 0.1, 0.9]))) for at in curves.T],
+            "curve": [(float(at.mean()), *map(float, np.quantile(at, [0.1, 0.9]))) for at in curves.T],
         }
         if not options.json:
             print(how, {key: value for key, value in told[how].items() if key != "curve"}, flush=True)  # type: ignore[attr-defined]
     if options.json:
         print(json.dumps(told))
         return 0
-    for number in range(len(told["random"]["curve"])):  # type: ignore[index]
-        row = "  ".join("{:.3f} [{:.3f} {:.3f}]".format(*told[how]["curve"][number]) for how in ORDERS)  # type: ignore[index]
+    for number in range(len(told[options.orders[0]]["curve"])):  # type: ignore[index]
+        row = "  ".join("{:.3f} [{:.3f} {:.3f}]".format(*told[how]["curve"][number]) for how in options.orders)  # type: ignore[index]
         print(f"{START + STEP * number:>4}  {row}")
     return 0
 

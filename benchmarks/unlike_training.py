@@ -1,11 +1,13 @@
 """How unlike the training data real files of other kinds are to a checkpoint: percentiles by kind, and AUROC.
 
-    python benchmarks/unlike_training.py [--data-dir ../shared/data] [--checkpoint NAME] [--json]
+    python benchmarks/unlike_training.py [--data-dir ../shared/data] [--checkpoint NAME] [--json] [--keep]
 
 Asked are the files of ``cutouts`` and of the VLASS pictures (also at the training data's beam) which ``validity`` does
 not call outside; the others are counted. Percentile: share of the held-out cutouts of the training set that are nearer.
-AUROC: against those held-out cutouts, 0.5 where a kind looks like them. Files of a kind are few: intervals are 95 % of
-bootstrap draws.
+AUROC: against those held-out cutouts, 0.5 where a kind looks like them, with 95 % of bootstrap draws; of less than five
+files none is told. "beside VLASS pictures" is the AUROC of the neighbours' distance against the real VLASS pictures
+instead: below 0.5 where a kind is nearer to the training data than they are.
+``--keep`` writes the figures on the checkpoint's card, where the tab Calibration of Checkpoints shows them.
 """
 
 from __future__ import annotations
@@ -13,27 +15,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from vlass_explorer import calibration, checkpoints, cutouts, match, preprocess, validity  # noqa: E402
-from vlass_explorer.schema import Beam, Cutout, ExplorerError, MatchError  # noqa: E402
+from vlass_explorer.schema import Beam, Cutout, ExplorerError, MatchError, Reports  # noqa: E402
 
 DATA = os.environ.get("VLASS_EXPLORER_DATA", "../shared/data")
 KINDS = ("WISE", "dss", "rms", "residual", "NVSS", "LOTSS", "deeplense", "VLASS", "FIRST", "ZTF")
 SUFFIXES = (".fits", ".npy", ".gz", ".png")
+FEWEST = 5
+PICTURES = "VLASS pictures"
 PIXEL = 1.534  # arcsec, of the VLASS pictures
 
 
 def kind(path: Path) -> str:
     """What a file is, by its name and folder."""
     name = f"{path.parent.name}/{path.name}".lower()
-    return next((one for one in KINDS if one.lower() in name), "other")
+    # From the beginning of a word: an SDSS source is no DSS image.
+    return next((one for one in KINDS if re.search(f"(?<![a-z]){one.lower()}", name)), "other")
 
 
 def files(folder: Path) -> Iterator[tuple[str, Cutout]]:
@@ -46,7 +53,7 @@ def files(folder: Path) -> Iterator[tuple[str, Cutout]]:
                 continue
     said = {"stretch": "log:100", "beam": Beam(2.5, 2.5, source="declared"), "survey": "VLASS", "pixel_scale": PIXEL}
     for path in sorted((folder / "vlass-fr").glob("*.png")):
-        yield "VLASS pictures", cutouts.read(path, **said)
+        yield PICTURES, cutouts.read(path, **said)
 
 
 def auroc(values: np.ndarray, held: np.ndarray) -> float:
@@ -63,12 +70,18 @@ def interval(values: np.ndarray, held: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def spread(value: Sequence[float]) -> str:
+    """An AUROC with its interval."""
+    return "{:.2f} [{:.2f} {:.2f}]".format(*value)
+
+
 def main() -> int:
     """One row a kind and measure."""
     parser = argparse.ArgumentParser(description="How unlike the training data.")
     parser.add_argument("--data-dir", type=Path, default=Path(DATA))
     parser.add_argument("--checkpoint", default="first-d4-resnet")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write them on the card")
     options = parser.parse_args()
     card = checkpoints.find(options.checkpoint)
     model, known = checkpoints.load(card), calibration.read_reference(card)
@@ -89,22 +102,34 @@ def main() -> int:
                 continue
             features, logits = calibration.features(model, x)
             found[label].append({key: float(value[0]) for key, value in known.measure(features, logits).items()})
-    rows = []
+    rows: list[dict[str, Any]] = []
+    pictures = np.sort([one["neighbours"] for one in found[PICTURES]])
     for label in sorted({*found, *outside}):
-        row: dict[str, object] = {"kind": label, "asked": len(found[label]), "outside": outside[label]}
+        row: dict[str, Any] = {"kind": label, "asked": len(found[label]), "outside": outside[label]}
         for measure, held in known.held_out.items():
             values = np.array([one[measure] for one in found[label]])
             if values.size:
-                share = 100 * np.searchsorted(held, values) / len(held)
-                row[measure] = [float(np.median(share)), auroc(values, held), *interval(values, held)]
+                row[measure] = [float(np.median(100 * np.searchsorted(held, values) / len(held)))]
+                row[measure] += [auroc(values, held), *interval(values, held)] if values.size >= FEWEST else []
+        near = np.array([one["neighbours"] for one in found[label]])
+        if near.size >= FEWEST and pictures.size and label != PICTURES:
+            row["beside VLASS pictures"] = [auroc(near, pictures), *interval(near, pictures)]
         rows.append(row)
         if not options.json:
-            numbers = [
-                f"{m}: median percentile {row[m][0]:.0f}, AUROC {row[m][1]:.2f} [{row[m][2]:.2f} {row[m][3]:.2f}]"
+            told = [
+                f"{m}: median percentile {row[m][0]:.0f}" + (f", AUROC {spread(row[m][1:])}" if row[m][1:] else "")
                 for m in known.held_out
                 if m in row
             ]
-            print(f"{label:<42} {row['asked']:>4} asked, {row['outside']:>3} outside; {'; '.join(numbers)}", flush=True)
+            told += [f"beside VLASS pictures: {spread(row[m])}" for m in ["beside VLASS pictures"] if m in row]
+            print(f"{label:<42} {row['asked']:>4} asked, {row['outside']:>3} outside; {'; '.join(told)}", flush=True)
+    if options.keep:
+        figures = {
+            row["kind"]: {"asked": row["asked"], "outside": row["outside"]}
+            | {measure: row[measure][1:] for measure in known.held_out if row.get(measure, [])[1:]}
+            for row in rows
+        }
+        checkpoints.update(card, reports=Reports({**card.reports.table, "unlike_training": figures}))
     if options.json:
         print(json.dumps(rows))
     return 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_calibration_temperature import draws
 
-from vlass_explorer.calibration import Answers, Calibration, apply, calibrate, choose, randomness
+from vlass_explorer.calibration import Answers, Calibration, apply, calibrate, choose, fitting, randomness
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.schema import Cutout, InputError, Origin, Prediction, Validity
 
@@ -86,6 +86,37 @@ def test_fields_of_the_sky_stay_together() -> None:
     )
     apart = calibrate(fourfold)
     assert apart.covered["all"].hits % 4 == 0  # copies share their draw, their part, and so their fate
+
+
+def test_one_field_of_the_sky_is_calibrated_with_a_note() -> None:
+    whole = answers(100)
+    found = calibrate(replace(whole, groups=np.zeros(100, np.int64)))
+    assert found.notes[0] == fitting.ONE_FIELD and found.covered["all"].count == 100
+    assert found.before == calibrate(whole).before
+
+
+def test_what_sets_reach_is_told_by_signal_to_noise_and_size() -> None:
+    """Scores of faint sources are noise: one threshold for all covers them less, and the bins show it."""
+    whole = answers(2000)
+    random = np.random.default_rng(3)
+    snr = np.exp(random.uniform(np.log(4), np.log(400), 2000))
+    scores = np.where((snr < 10)[:, None], whole.scores[random.permutation(2000)], whole.scores)
+    size = np.where(random.random(2000) < 0.5, np.nan, random.uniform(5, 60, 2000))
+    found = calibrate(replace(whole, scores=scores, quantities={"S/N": snr, "angular size": size}))
+    bins = found.binned["S/N"]
+    assert [one.low for one in bins][0] == 0.0 and bins[-1].high == math.inf and sum(one.count for one in bins) == 2000
+    assert all(first.high == then.low for first, then in zip(bins[:-1], bins[1:], strict=True))
+    assert [one.count for one in bins] == [((one.low <= snr) & (snr < one.high)).sum() for one in bins]
+    assert sum(one.hits for one in bins) == found.covered["all"].hits
+    assert bins[0].hits / bins[0].count < 0.85 < 0.91 < bins[-1].hits / bins[-1].count
+    assert sum(one.count for one in found.binned["angular size"]) == np.isfinite(size).sum()
+    assert found.shares[bins[0].words("S/N")] is bins[0]
+    assert Calibration.of(json.loads(json.dumps(plain(found.table()), allow_nan=False))) == found
+    old = found.table()
+    del old["binned"]
+    assert Calibration.of(old).binned == {}  # a file of an earlier version
+    few = calibrate(replace(whole, quantities={"S/N": np.where(np.arange(2000) < 59, snr, np.nan)}))
+    assert few.binned == {}  # two bins of 30 each it takes at least
 
 
 def prediction(scores: np.ndarray, level: str = "caution", *reasons: str) -> Prediction:

@@ -55,6 +55,10 @@ def test_every_line_is_there(kept: tuple[Checkpoint, Path]) -> None:
         assert not isinstance(found.turned, ExplorerError)
         assert np.abs(found.turned - said.probabilities).max(axis=1).min() < 1e-6
     heads = [line.partition(":")[0] for line in found.sentences]
+    (kind,) = (one.words("S/N") for one in known.binned["S/N"] if one == found.calibrated.alike["S/N"])
+    assert found.sentences[1].endswith(f" of {kind}.")  # as measured of cutouts like this one
+    one = found.calibrated.alike["S/N"]
+    assert found.record()["calibrated"]["measured"][kind] == {"hold": one.hits, "of": one.count}
     assert heads[:2] == ["Calibrated probability", "Prediction set"] and heads[3:] == [
         "Labels of the 5 nearest training cutouts",
         "Turned and mirrored",

@@ -50,13 +50,32 @@ def test_evaluations_are_added_to_a_card_and_the_weights_stay(tiny: Path) -> Non
     assert sorted(p.name for p in tiny.iterdir()) == ["README.md", "config.json", "model.safetensors"]
 
 
+def test_how_unlike_other_files_were_is_on_the_card(tiny: Path) -> None:
+    rows = {
+        "WISE": {"asked": 0, "outside": 4},
+        "VLASS | x": {"asked": 214, "outside": 0, "neighbours": [0.881, 0.85, 0.91]},
+    }
+    card = checkpoints.read(tiny)
+    card = checkpoints.update(card, reports=Reports({**card.reports.table, "unlike_training": rows}))
+    assert [(one.kind, one.asked, one.outside) for one in card.reports.others] == [
+        ("WISE", 0, 4),
+        ("VLASS | x", 214, 0),
+    ]
+    assert card.reports.others[1].auroc == {"neighbours": (0.881, 0.85, 0.91)}
+    text = (tiny / "README.md").read_text()
+    assert "| kind | files asked | refused as outside | neighbours |" in text
+    assert "| WISE | 0 | 4 |  |" in text and "| VLASS \\| x | 214 | 0 | 0.88 (0.85 to 0.91) |" in text
+
+
 def test_a_foreign_card_with_odd_values_still_has_a_model_card(tiny: Path) -> None:
+    broken = {"a": 3, "b": {"asked": "many"}, "c": {"asked": 1, "outside": 0, "energy": [0.5, None, "x"]}}
     odd = {"macro_f1": "high", "macro_f1_interval": [None, 1], "confusion": 3, "floors": 1}
     card = checkpoints.update(
         checkpoints.read(tiny),
-        reports=Reports({"validation": odd}),
+        reports=Reports({"validation": odd, "unlike_training": broken}),
         provenance=Provenance.of({"class_fractions": {"a": "?"}, "citation": "![x](http://x.org/x.png) <script>"}),
     )
+    assert [(one.kind, one.auroc) for one in card.reports.others] == [("c", {})]
     text = checkpoints.model_card(card)
     assert "!\\[x\\](http" in text
     assert "<script>" not in text

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from test_calibration_asked import make, part_of
 
 from vlass_explorer import calibration, checkpoints
-from vlass_explorer.schema import Seen
+from vlass_explorer.schema import Reports, Seen
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLASS_EXPLORER_DATA_ROOTS", str(tmp_path / "data"))
     monkeypatch.setenv("VLASS_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("VLASS_EXPLORER_TRAINING", "local")
-    tiny_set.make(tmp_path / "data" / "blobs", count=100)
+    tiny_set.make(tmp_path / "data" / "blobs", count=120)
     make(tmp_path / "checkpoints", "tiny", 1, Seen())
     return tmp_path
 
@@ -48,7 +48,8 @@ def test_a_button_calibrates_and_explore_then_has_it(place: Path) -> None:
     part = part_of(card, place / "data" / "blobs")
     seen = Seen(train=part.images(card).cutouts)
     held = type(seen.train)(seen.train.content[:40], seen.train.places[:40])
-    card = checkpoints.update(card, seen=Seen(train=held))
+    rows = {"WISE": {"asked": 0, "outside": 4}, "VLASS": {"asked": 214, "outside": 0, "energy": [0.8, 0.7, 0.9]}}
+    card = checkpoints.update(card, seen=Seen(train=held), reports=Reports({"unlike_training": rows}))
     checkpoints.keep_reference(card, calibration.to_tensors(calibration.reference(card, part)))
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
     page.switch_page("pages/checkpoints.py").run()
@@ -56,9 +57,15 @@ def test_a_button_calibrates_and_explore_then_has_it(place: Path) -> None:
     next(button for button in page.button if button.label == "Calibrate").click().run()
     assert not page.exception and not page.error
     (known,) = calibration.read(checkpoints.find("tiny"))
-    assert known.count == 60 and checkpoints.find("tiny").provenance.calibrated_on == "60 cutouts of blobs"
+    assert known.count == 80 and checkpoints.find("tiny").provenance.calibrated_on == "80 cutouts of blobs"
     said = texts(page)
-    assert "60 of blobs" in said and "40 cutouts that it has seen are left out." in said
+    assert "80 of blobs" in said and "40 cutouts that it has seen are left out." in said
+    kinds = next(table.value for table in page.dataframe if "In their set" in table.value.columns)[
+        "Cutouts of"
+    ].tolist()
+    assert kinds[:3] == ["all", "long", "round"] and any(kind.startswith("S/N below ") for kind in kinds)
+    others = next(table.value for table in page.dataframe if "Refused" in table.value.columns)
+    assert others["Energy"].tolist()[1] == "0.80 (0.70 to 0.90)" and others["Files"].tolist() == [0, 214]
     (metric,) = (one for one in page.metric if one.label == "Calibration error")
     assert metric.value == f"{known.after.equal_mass:.3f}"
 
@@ -83,5 +90,5 @@ def test_a_set_that_it_has_seen_whole_is_refused_in_a_sentence(place: Path) -> N
     next(button for button in page.button if button.label == "Calibrate").click().run()
     assert not page.exception
     assert [str(error.value).replace("\\", "") for error in page.error] == [
-        "tiny has seen all 100 cutouts: nothing is left to calibrate on."
+        "tiny has seen all 120 cutouts: nothing is left to calibrate on."
     ]

@@ -103,11 +103,12 @@ def lines(card: Checkpoint, found: Calibration) -> list[str]:
         for key in ("brier", "loss")
     ]
     told.append(f"sets of {found.sets.coverage:.0%} ({found.sets.method}), measured likewise:")
-    for name, one in found.covered.items():
+    wide = max(16, *map(len, found.shares))
+    for name, one in found.shares.items():
         share = one.hits / one.count
         low, high = calibration.wilson(share, one.count)
         told.append(
-            f"  {name:>16}  holds {share:.3f} [{low:.3f} {high:.3f}] of {one.count:,}, {one.size:.2f} classes a set"
+            f"  {name:>{wide}}  holds {share:.3f} [{low:.3f} {high:.3f}] of {one.count:,}, {one.size:.2f} classes a set"
         )
     expected = coverage_bounds(math.floor(0.8 * found.count), found.sets.coverage, max(found.count // 5, 1))
     told.append(f"  (a fifth lies between {expected[0]:.3f} and {expected[1]:.3f} in 95 of 100 splits)")

@@ -36,6 +36,7 @@ def draw(card: Checkpoint, may_change: bool) -> None:
         st.caption("Nothing is fitted to its scores: they are softmax scores, no probabilities of being right.")
     for one in known:
         _figures(one)
+    _others(card)
     if not may_change:
         st.caption("Checkpoints are not changed on this server: python -m train calibrate.")
         return
@@ -94,6 +95,32 @@ def _fit(place: DeltaGenerator, card: Checkpoint, folder: str, view: View, cover
     return slow.run(place, key, "Calibrating", work)
 
 
+def _others(card: Checkpoint) -> None:
+    """How unlike the training data files of other kinds are, where that was measured."""
+    if not card.reports.others:
+        return
+    rows = [
+        {"Kind": row.kind, "Files": row.asked, "Refused": row.outside}
+        | {
+            name.capitalize(): f"{auroc:.2f} ({low:.2f} to {high:.2f})"
+            for name, (auroc, low, high) in row.auroc.items()
+        }
+        for row in card.reports.others
+    ]
+    st.markdown("**Unlike the training data**: AUROC against held-out cutouts of the training set, with 95 % intervals")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width=880,
+        placeholder="–",
+        alt="How well features tell files of each kind from cutouts like those trained on",
+    )
+    st.caption(
+        "0.5: the kind looks like the training data to this checkpoint; 1: every file is less alike. Refused files lie "
+        "outside of what it takes. Distance to the tenth neighbour, Mahalanobis distance, energy of the logits."
+    )
+
+
 def _figures(one: Calibration) -> None:
     """What was fitted, and what it reaches on cutouts not fitted to."""
     low, high = one.temperature.interval
@@ -114,11 +141,11 @@ def _figures(one: Calibration) -> None:
         )
         st.metric("Brier score", f"{one.after.brier:.3f}", help=f"Before {one.before.brier:.3f}; lower is better")
     rows = []
-    for name, held in one.covered.items():
+    for name, held in one.shares.items():
         share = held.hits / held.count
         lowest, highest = calibration.wilson(share, held.count)
         rows.append(
-            {"Class": name, "Cutouts": held.count, "In their set": share, "95 %": f"{lowest:.2f} to {highest:.2f}"}
+            {"Cutouts of": name, "Number": held.count, "In their set": share, "95 %": f"{lowest:.2f} to {highest:.2f}"}
             | {"Classes a set": held.size}
         )
     st.dataframe(
@@ -129,7 +156,7 @@ def _figures(one: Calibration) -> None:
             "In their set": st.column_config.NumberColumn(format="percent"),
             "Classes a set": st.column_config.NumberColumn(format="%.2f"),
         },
-        alt="How often sets hold the class, by class",
+        alt="How often sets hold the class, by class, and by S/N and angular size where they are known",
     )
     st.caption(f"Sets of {one.sets.coverage:.0%}. {plain(one.how[0].upper() + one.how[1:])}.")
     for note in one.notes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..schema import Cutout, FloatArray, InputError, Prediction
 from ..validity import plain_survey
+from . import binned
 from .asked import bare
+from .binned import CoveredBin
 from .conformal import randomness
 from .prior import reweighted
 from .record import Calibration, View
@@ -26,6 +28,8 @@ class Calibrated:
     members: tuple[str, ...]
     """Classes that the cutout may be, the likeliest first; none where no class fits."""
     calibration: Calibration
+    alike: Mapping[str, CoveredBin] = field(default_factory=dict)
+    """By S/N and angular size: how often sets held the class of cutouts like this one, where that was measured."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -78,9 +82,13 @@ def choose(known: Sequence[Calibration], cutout: Cutout, prediction: Prediction,
 
 
 def apply(
-    calibration: Calibration, prediction: Prediction, content: str, fractions: Sequence[float] | None = None
+    calibration: Calibration,
+    prediction: Prediction,
+    content: str,
+    fractions: Sequence[float] | None = None,
+    cutout: Cutout | None = None,
 ) -> Calibrated:
-    """Calibrated scores and set of one answer; ``content`` is the hash of its cutout.
+    """Calibrated scores and set of one answer; ``content`` is the hash of its cutout, which is measured if given.
 
     ``fractions`` (K) are the class fractions of the user's survey, for which the scores are re-weighted; the set is
     that of the labelled cutouts' fractions. Raises InputError for fractions that are none.
@@ -91,7 +99,9 @@ def apply(
     members = tuple(names[k] for k in np.argsort(-scores, kind="stable") if inside[k])
     if fractions is not None:
         scores = reweighted(scores, calibration.fractions, fractions)
-    return Calibrated(scores, members, calibration)
+    bins = calibration.binned
+    alike = binned.alike(bins, binned.quantities(cutout)) if bins and cutout is not None else {}
+    return Calibrated(scores, members, calibration, alike)
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -14,12 +14,26 @@ from .. import checkpoints, match, predict, progress, validity
 from ..datasets import identity, splits
 from ..evaluation import Part, unseen
 from ..evaluation.scores import scores
-from ..schema import Checkpoint, Cutout, Cutouts, DatasetError, ExplorerError, InputError, MatchError, Prediction, Seen
+from ..schema import (
+    Checkpoint,
+    Cutout,
+    Cutouts,
+    DatasetError,
+    ExplorerError,
+    FloatArray,
+    InputError,
+    MatchError,
+    Prediction,
+    Seen,
+)
+from . import binned
 from .fitting import Answers
 from .record import View
 
 LOOKED_AT = 200
 """Cutouts whose validity is asked for, to know what cutouts were calibrated on."""
+MEASURED = 5000
+"""Cutouts whose S/N and angular size are measured, chosen at random."""
 
 
 def held_out(
@@ -93,6 +107,7 @@ def out_of_fold(
         answers[0],
         scores=np.concatenate([one.scores for one in answers]),
         labels=np.concatenate([one.labels for one in answers]),
+        quantities={name: np.concatenate([one.quantities[name] for one in answers]) for name in answers[0].quantities},
         contents=tuple(content for one in answers for content in one.contents),
         how=f"out of fold: each scored by that one of {len(answers)} models of the same recipe that had not trained on "
         "it; their last epochs were kept, whatever they said of it",
@@ -131,6 +146,7 @@ def _answers(card: Checkpoint, part: Part, view: View, device: str) -> tuple[Ans
     images = part.images(card)
     found = scores(model, images, device=device).numpy()
     finite = np.isfinite(found).all(axis=1)
+    kept = np.array(images.indices)[finite]
     chosen = np.random.default_rng(0).permutation(images.indices)[:LOOKED_AT]
     read = [part.data_set.items[index].read() for index in chosen.tolist()]
     notes = [f"{len(images.unreadable):,} cutouts cannot be read."] if images.unreadable else []
@@ -142,8 +158,9 @@ def _answers(card: Checkpoint, part: Part, view: View, device: str) -> tuple[Ans
         card.label_names,
         words,
         survey=_shared(one.origin.survey for one in read),
-        groups=_fields(part, np.array(images.indices)[finite]),
+        groups=_fields(part, kept),
         conditions=_conditions([validity.check(one, card.input_spec).reasons for one in read]),
+        quantities=_quantities(part, kept),
         notes=tuple(notes),
     )
     return answers, Cutouts(images.cutouts.content[finite], images.cutouts.places[finite])
@@ -192,6 +209,7 @@ def _matched(card: Checkpoint, part: Part, words: str, device: str) -> tuple[Ans
         survey=_shared(survey for *_, survey in asked),
         groups=_fields(part, np.array(kept)),
         conditions=_conditions(reasons),
+        quantities=_quantities(part, np.array(kept)),
         notes=notes,
     )
     return answers, Cutouts(np.array(contents, "U16"), np.array(places, float).reshape(-1, 2))
@@ -208,6 +226,17 @@ def _conditions(reasons: Iterable[Sequence[str]]) -> Mapping[str, float]:
     each = [set(map(bare, some)) for some in reasons]
     counts = Counter(reason for some in each for reason in some)
     return {reason: count / len(each) for reason, count in sorted(counts.items())}
+
+
+def _quantities(part: Part, indices: NDArray[np.int64]) -> Mapping[str, FloatArray]:
+    """S/N and angular size (N,) of cutouts as they are; reports progress."""
+    wanted = set(np.random.default_rng(0).permutation(indices)[:MEASURED].tolist())
+    unknown = dict.fromkeys((binned.SNR, binned.SIZE), np.nan)
+    scale, rows = part.data_set.pixel_scale_arcsec, []
+    for number, index in enumerate(indices.tolist(), 1):
+        progress.report(number, len(indices))
+        rows.append(binned.quantities(part.data_set.items[index].read(), scale) if index in wanted else unknown)
+    return binned.table(rows)
 
 
 def _fields(part: Part, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:

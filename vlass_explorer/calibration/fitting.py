@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schema import FloatArray, InputError
-from . import errors
+from . import binned, errors
+from .binned import Covered
 from .conformal import Method, Sets, randomness
-from .record import Calibration, Covered, Errors, View
+from .record import Calibration, Errors, View
 from .temperature import ENOUGH, Temperature, fit
 
 PARTS = 5
+ONE_FIELD = (
+    "The cutouts lie in too few fields of the sky to keep neighbours together: those fitted to and those measured may "
+    "show the same sky, which flatters what is measured."
+)
 TINY = np.finfo(np.float64).tiny
 
 
@@ -34,6 +39,8 @@ class Answers:
     groups: NDArray[np.int64] | None = None
     """Cutouts (N,) of one number stay together when parts are told apart: one field of the sky."""
     conditions: Mapping[str, float] = field(default_factory=dict)
+    quantities: Mapping[str, FloatArray] = field(default_factory=dict)
+    """S/N and angular size (N,) of the cutouts, NaN where they cannot be known: see ``binned``."""
     notes: tuple[str, ...] = ()
 
 
@@ -57,7 +64,7 @@ def calibrate(
         return temperature, Sets.fit(found, labels[rows], coverage=coverage, method=method, random=random[rows])
 
     calibrated, inside = np.empty_like(logits), np.empty(logits.shape, bool)
-    part = _parts(labels, answers.groups, seed)
+    part, is_few = _parts(labels, answers.groups, seed)
     for number in range(PARTS):
         held = part == number
         temperature, sets = fitted(~held)
@@ -70,7 +77,8 @@ def calibrate(
         own = labels == k
         if own.any():
             covered[name] = Covered(int(hits[own].sum()), int(own.sum()), float(sizes[own].mean()))
-    notes = [*answers.notes, *temperature.notes]
+    kinds = {name: binned.covered(values, hits, sizes) for name, values in answers.quantities.items()}
+    notes = [*answers.notes, *temperature.notes, *([ONE_FIELD] if is_few else [])]
     if absent := [name for name, count in zip(answers.label_names, counts, strict=True) if not count]:
         notes.append(f"No {' and no '.join(absent)} among the cutouts: it holds for sources of the other classes only.")
     if few := [name for name, count in zip(answers.label_names, counts, strict=True) if 0 < count < ENOUGH]:
@@ -87,6 +95,7 @@ def calibrate(
         before=_errors(labels, answers.scores, seed),
         after=_errors(labels, calibrated, seed),
         covered=covered,
+        binned={name: bins for name, bins in kinds.items() if bins},
         conditions=dict(answers.conditions),
         notes=tuple(notes),
     )
@@ -102,15 +111,21 @@ def _errors(labels: NDArray[np.int64], scores: FloatArray, seed: int) -> Errors:
     )
 
 
-def _parts(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
-    """Part (N,) of each cutout: the given groups of the sky dealt out, or class by class at random."""
+def _parts(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int) -> tuple[NDArray[np.int64], bool]:
+    """Part (N,) of each cutout: the given groups of the sky dealt out, or class by class at random.
+
+    Is True where the groups are so few that what is left without one of them has one class at most: they are then not
+    kept together.
+    """
     random = np.random.default_rng(seed)
     if groups is not None:
         known: Sequence[int] = np.unique(groups).tolist()
         dealt = dict(zip(random.permutation(known).tolist(), np.arange(len(known)) % PARTS, strict=True))
-        return np.array([dealt[group] for group in groups.tolist()])
+        part = np.array([dealt[group] for group in groups.tolist()])
+        if all(len(np.unique(labels[part != number])) > 1 for number in np.unique(part)):
+            return part, False
     part = np.empty(len(labels), np.int64)
     for k in np.unique(labels):
         rows = random.permutation(np.flatnonzero(labels == k))
         part[rows] = np.arange(len(rows)) % PARTS
-    return part
+    return part, groups is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from .. import checkpoints
 from ..foreign import mapped, reason
 from ..schema import Checkpoint, CheckpointError, FloatArray, Seen
+from .binned import Covered, CoveredBin
 from .conformal import Sets
 from .temperature import Temperature
 
@@ -30,15 +31,6 @@ class Errors:
     """What 95 of 100 draws of exactly calibrated scores stay below, equal mass: the estimator's floor."""
     brier: float
     loss: float
-
-
-@dataclass(frozen=True)
-class Covered:
-    """How many of ``count`` cutouts that were not fitted to lie in their set, and how many classes a set holds."""
-
-    hits: int
-    count: int
-    size: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,8 @@ class Calibration:
     conditions: Mapping[str, float]
     """Reason that validity gave, digits left out -> share of the cutouts that had it."""
     notes: tuple[str, ...] = ()
+    binned: Mapping[str, tuple[CoveredBin, ...]] = field(default_factory=dict)
+    """By angular size and S/N, where they are known of enough cutouts."""
 
     @property
     def count(self) -> int:
@@ -81,16 +75,25 @@ class Calibration:
         way = "" if self.view == "as it is" else ", at the training data's beam"
         return f"{self.count:,} cutouts of {self.data}{way}"
 
+    @property
+    def shares(self) -> dict[str, Covered]:
+        """How often sets hold the class: of all, by class, and by angular size and S/N; by kind in words."""
+        return {**self.covered, **{one.words(name): one for name, bins in self.binned.items() for one in bins}}
+
     def table(self) -> dict[str, Any]:
-        """As plain values; infinite thresholds are None."""
+        """As plain values; what is infinite is None."""
         found = asdict(self)
+        for one in (one for bins in found["binned"].values() for one in bins):
+            one["high"] = None if math.isinf(one["high"]) else one["high"]
         found["sets"]["thresholds"] = [None if math.isinf(one) else one for one in self.sets.thresholds]
         return found
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Calibration:
         """The calibration of such a table; KeyError, TypeError or ValueError for another one."""
-        known = {f.name: table[f.name] for f in fields(cls)}
+        known = {f.name: table[f.name] for f in fields(cls) if f.name != "binned"}
+        some = table.get("binned", {}).items()  # not in files of earlier versions
+        known["binned"] = {name: tuple(_bin(one) for one in bins) for name, bins in some}
         temperature = {key: _tuples(value) for key, value in known["temperature"].items()}
         sets = {key: _tuples(value) for key, value in known["sets"].items()}
         sets["thresholds"] = tuple(math.inf if one is None else float(one) for one in sets["thresholds"])
@@ -118,6 +121,10 @@ def keep(card: Checkpoint, found: Calibration, seen: Seen) -> Checkpoint:
     others = [one for one in read(card) if (one.view, one.survey) != (found.view, found.survey)]
     words = "; ".join(one.words for one in (*others, found))
     return checkpoints.keep_calibrations(card, [one.table() for one in (*others, found)], seen, words)
+
+
+def _bin(table: Mapping[str, Any]) -> CoveredBin:
+    return CoveredBin(**{**table, "high": math.inf if table["high"] is None else table["high"]})
 
 
 def _tuples(value: Any) -> Any:

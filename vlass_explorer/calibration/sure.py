@@ -58,7 +58,11 @@ class Sure:
         return (
             f"Calibrated probability{where}: {found.label_names[best]} {found.scores[best]:.2f}{given}. "
             f"Such numbers were off by {known.after.equal_mass:.3f} on average ({known.words}).",
-            f"Prediction set{where}: {found.words}; measured: {held.hits / held.count:.0%} of {held.count:,}.",
+            f"Prediction set{where}: {found.words}; measured: {held.hits / held.count:.0%} of {held.count:,}"
+            + "".join(
+                f", {one.hits / one.count:.0%} of {one.count:,} of {one.words(k)}" for k, one in found.alike.items()
+            )
+            + ".",
         )
 
     def _likeness(self) -> tuple[str, ...]:
@@ -98,6 +102,13 @@ class Sure:
                 "set": list(found.members),
                 "coverage": found.calibration.sets.coverage,
                 "calibrated_on": found.calibration.words,
+                "measured": {
+                    kind: {"hold": one.hits, "of": one.count}
+                    for kind, one in {
+                        "all": found.calibration.covered["all"],
+                        **{one.words(name): one for name, one in found.alike.items()},
+                    }.items()
+                },
             }
         if isinstance(self.unlike, ExplorerError):
             values["unlike"] = {"error": str(self.unlike)}
@@ -158,14 +169,14 @@ def _calibrated(
         return known, False
     content = identity.content(cutout)
     try:
-        return apply(choose(known, cutout, prediction, "as it is"), prediction, content), False
+        return apply(choose(known, cutout, prediction, "as it is"), prediction, content, cutout=cutout), False
     except InputError as error:
         refused = error
     if matched is None or prediction.validity.level == "outside" or all(one.view != "matched" for one in known):
         return refused, False
     try:
         there, said = matched()
-        return apply(choose(known, there, said, "matched"), said, content), True
+        return apply(choose(known, there, said, "matched"), said, content, cutout=cutout), True
     except ExplorerError:
         return refused, False
 

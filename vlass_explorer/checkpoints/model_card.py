@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..quantities import angle, frequency
-from ..schema import Checkpoint, Figures, Overlap
+from ..schema import Checkpoint, Figures, OtherData, Overlap
 from .heads import FRONT
 
 README = "README.md"
@@ -51,6 +51,8 @@ def model_card(card: Checkpoint) -> str:
     for name, figures in evaluations.items():
         if table := _confusion(card, figures.table.get("confusion")):
             parts += [f"Confusion, {_cell(name)} (rows: true, columns: predicted):", table]
+    if others := card.reports.others:
+        parts += ["## How unlike its training data other files are", UNLIKE, _others(others)]
     parts += ["## What it takes", _input(card), "## How to load it", _usage(card)]
     configuration = card.provenance.configuration or ""
     if configuration.strip():
@@ -101,6 +103,20 @@ EVALUATIONS = {
     "sky_folds": "sky-disjoint folds, trained on each of the others, mean",
     "authors_folds": "the authors' folds, trained on each of the others, mean",
 }
+
+
+UNLIKE = (
+    "AUROC, with its 95 % interval, of three measures of its own features between files of a kind and held-out cutouts of "
+    "the set that it was trained on: 0.5 where the kind looks like these, 1 where every file is less alike."
+)
+
+
+def _others(others: Sequence[OtherData]) -> str:
+    measures = list(dict.fromkeys(name for row in others for name in row.auroc))
+    rows = [
+        (row.kind, row.asked, row.outside, *(_with_interval(row.auroc.get(name)) for name in measures)) for row in others
+    ]
+    return _table(("kind", "files asked", "refused as outside", *measures), rows)
 
 
 def _seen(card: Checkpoint) -> str:
@@ -218,3 +234,7 @@ def _cell(value: Any) -> str:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.3f}"
+
+
+def _with_interval(value: tuple[float, float, float] | None) -> str:
+    return "" if value is None else f"{value[0]:.2f} ({value[1]:.2f} to {value[2]:.2f})"

@@ -38,7 +38,7 @@ from .learning import (
 from .masks import MaskReport, WorstImage
 from .pixels import PixelPlace, PixelShape, header_scale, pixel_place, pixel_shape, sky_steps
 from .provenance import Ancestor, Cutouts, Provenance, Seen, SeenList
-from .reports import Figures, Overlap, Reports, Status
+from .reports import Figures, OtherData, Overlap, Reports, Status
 from .rows import Row
 from .sky import NO_NOISE, Beam, Cutout, Native, Noise, Origin, Row0, Window
 from .training import INHERITED, MONITORS, NETWORKS, Phase, Run, RunConfig, Split, Task
@@ -81,6 +81,7 @@ __all__ = [
     "NO_NOISE",
     "Noise",
     "Origin",
+    "OtherData",
     "Overlap",
     "PairError",
     "PartName",

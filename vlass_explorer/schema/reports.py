@@ -122,6 +122,30 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class OtherData:
+    """Files of another kind beside held-out cutouts of the training set: how well a checkpoint's features tell them."""
+
+    kind: str
+    asked: int
+    outside: int
+    """Files that ``validity`` refuses, and nothing is asked about."""
+    auroc: Mapping[str, tuple[float, float, float]]
+    """Measure -> AUROC against the held-out cutouts, with its 95 % interval: 0.5 where the kind looks like them."""
+
+    @classmethod
+    def of(cls, kind: str, table: Any) -> OtherData | None:
+        """The row of a card's table, None where it is none."""
+        if not isinstance(table, Mapping) or not all(isinstance(table.get(key), int) for key in ("asked", "outside")):
+            return None
+        found = {}
+        for key, value in table.items():
+            numbers = [_number(one) for one in value] if isinstance(value, (list, tuple)) else []
+            if len(numbers) == 3 and None not in numbers:
+                found[str(key)] = (numbers[0], numbers[1], numbers[2])
+        return cls(kind, table["asked"], table["outside"], found)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class Reports:
     """All evaluations on a card, as they are written there, and the figures of what is simpler on the same data."""
 
@@ -150,6 +174,13 @@ class Reports:
         """Description -> macro F1 of something simpler on the same fold."""
         found = self.table.get("floors")
         return {str(name): _number(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+
+    @property
+    def others(self) -> tuple[OtherData, ...]:
+        """How unlike the training data files of other kinds were, as far as it was measured."""
+        found = self.table.get("unlike_training")
+        rows = found.items() if isinstance(found, Mapping) else ()
+        return tuple(row for row in (OtherData.of(str(kind), value) for kind, value in rows) if row is not None)
 
 
 def _number(value: Any) -> float | None:
