@@ -76,12 +76,12 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
 def marks(seen: Seen, part: Cutouts) -> tuple[dict[str, NDArray[np.bool_]], int]:
     """Which cutouts (N,) of a part were trained on, else selected on, else calibrated on; how many by place alone."""
     placed = np.asarray(np.isfinite(part.places).all(axis=1))
-    left = np.ones(len(part), dtype=bool)
+    vectors, left = directions(part.places[placed]), np.ones(len(part), dtype=bool)
     masks, by_place = {}, 0
     for name, listed in (("train", seen.train), ("selected", seen.selected), ("calibrated", seen.calibrated)):
         contents, tree = _index(listed)
         same = np.fromiter((content in contents for content in part.content.tolist()), bool, len(part))
-        found = left & (same | _near(part.places, placed, tree))
+        found = left & (same | _near(vectors, placed, tree))
         masks[name], by_place = found, by_place + int((found & ~same).sum())
         left &= ~found
     return masks, by_place
@@ -101,9 +101,9 @@ def _index(listed: Cutouts) -> tuple[frozenset[str], cKDTree | None]:
     return frozenset(listed.content.tolist()) - {""}, cKDTree(directions(known)) if len(known) else None
 
 
-def _near(places: FloatArray, placed: NDArray[np.bool_], tree: cKDTree | None) -> NDArray[np.bool_]:
-    """Which places (N, 2), of those that are known, lie closer to one of the list than ``RADIUS`` (N,)."""
-    found = np.zeros(len(places), dtype=bool)
-    if placed.any() and tree is not None:
-        found[placed] = tree.query(directions(places[placed]))[0] <= chord(RADIUS)
+def _near(vectors: FloatArray, placed: NDArray[np.bool_], tree: cKDTree | None) -> NDArray[np.bool_]:
+    """Which of N places lie closer to one of the list than ``RADIUS``: ``vectors`` are those of the known ones."""
+    found = np.zeros(len(placed), dtype=bool)
+    if len(vectors) and tree is not None:
+        found[placed] = tree.query(vectors)[0] <= chord(RADIUS)
     return found

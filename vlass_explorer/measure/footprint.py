@@ -79,9 +79,7 @@ def grow(cutout: Cutout, source: Mask, beam_area: float, *, around: Mask | None 
     if (associated & ~own).any():
         own = own | _linked(associated, own, linking / pixel, step)
     mask, share, swing, growth = grown_islands(image, own, low, sigma, step)
-    other = emission & ~own
-    if other.any():
-        mask &= ~other & (distance(own, step) < distance(other, step))
+    _leave(mask, own, emission & ~own, step)
     finite = np.isfinite(image)
     blank = finite & ~mask & ~within(emission | own, FWHM * sigma, step)
     edge = np.zeros(cutout.shape, bool)
@@ -89,6 +87,18 @@ def grow(cutout: Cutout, source: Mask, beam_area: float, *, around: Mask | None 
     return Footprint(
         box, mask, blank, share, own, swing, growth, int((mask & ~finite).sum()), bool((mask & edge[box]).any())
     )
+
+
+def _leave(mask: Mask, own: Mask, other: Mask, step: tuple[float, float]) -> None:
+    """Take from a mask that has grown from ``own`` what lies no farther from other emission."""
+    if not (other.any() and mask.any()):
+        return
+    part = _around(mask, 0.0)
+    far = distance(own[part], step)
+    # Other emission farther away than the mask has grown takes nothing of it.
+    wide = _around(mask, float(far[mask[part]].max()) / min(step) + 1.0)
+    inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, wide, strict=True))
+    mask[part] &= ~other[part] & (far < distance(other[wide], step)[inside])
 
 
 def fixed(cutout: Cutout, mask: Mask, beam_area: float) -> Footprint:
