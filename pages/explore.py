@@ -70,7 +70,7 @@ else:
                     labels = segmented.found(card, cutout)
                 made = None if labels is None else components.pieces(card, cutout, labels)
             else:
-                prediction = loaders.prediction(card, cutout)
+                prediction = explain.prediction(card, cutout)
             seen, window = loaders.seen(card, cutout)
         except ExplorerError as error:
             refusal = error

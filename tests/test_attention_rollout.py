@@ -8,6 +8,7 @@ import timm
 import torch
 
 from vlass_explorer.attention import attention_maps, has_readout, layer_map, rollout, token_rollout
+from vlass_explorer.explainers import attention_rollout
 from vlass_explorer.schema import AttentionLayer, AttentionMaps, Place, Tokens, UnsupportedError
 
 GRID = (3, 4)
@@ -105,6 +106,19 @@ def test_rollout_of_a_model_equals_the_reference(architecture: str) -> None:
         product = lifted / lifted.sum(1, keepdims=True) @ product
     expected = (maps.readout.astype(np.float64) @ product)[maps.prefix_tokens :].reshape(3, 3)
     assert abs(rollout(maps) - expected).max() <= 2e-6
+
+
+def test_one_pass_gives_what_two_do() -> None:
+    torch.manual_seed(0)
+    model, x = (
+        timm.create_model("vit_tiny_patch16_224", num_classes=4, img_size=(48, 48)).eval(),
+        torch.rand(1, 3, 48, 48),
+    )
+    logits, found = attention_rollout.with_logits(model, x)
+    with torch.inference_mode():
+        assert torch.equal(logits, model(x))
+    apart = attention_rollout.explain(model, x, 0)
+    assert np.array_equal(found.maps, apart.maps) and found.numbers == apart.numbers and found.caption == apart.caption
 
 
 def test_identity_attention_stays_where_it_starts() -> None:

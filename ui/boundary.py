@@ -7,7 +7,9 @@ log; the app goes on. Streamlit's own requests (stop, rerun, another page) are n
 
 from __future__ import annotations
 
+import atexit
 import functools
+import gc
 import importlib
 import logging
 import time
@@ -175,9 +177,17 @@ def wait_for_window() -> None:
 @cache
 def loading() -> Thread:
     """The thread that imports what is heavy, started with the first call."""
-    thread = Thread(target=importlib.import_module, args=(HEAVY,), name="loading", daemon=True)
+    thread = Thread(target=_load, name="loading", daemon=True)
     thread.start()
     return thread
+
+
+def _load() -> None:
+    importlib.import_module(HEAVY)
+    # What was imported stays: Streamlit collects garbage after each run, and need not look through all of it again.
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 def opening() -> None:

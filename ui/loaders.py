@@ -8,6 +8,7 @@ read again at each click.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vlass_explorer import attribution, checkpoints, cutouts, explainers, match, memory, preprocess, private
+from vlass_explorer import attribution, checkpoints, cutouts, explainers, match, memory, preprocess, private, stretches
 from vlass_explorer import measure as measuring
 from vlass_explorer import predict as predicting
 from vlass_explorer.figures import colours
@@ -34,6 +35,7 @@ from vlass_explorer.schema import (
     InputSpec,
     MatchError,
     Prediction,
+    UnsupportedError,
     Window,
 )
 
@@ -41,6 +43,7 @@ from . import settings
 from .state import Entry, Reading
 
 Options = tuple[tuple[str, Any], ...]
+ROLLOUT = "attention_rollout"
 Result = TypeVar("Result")
 
 
@@ -162,17 +165,28 @@ def seen(card: Checkpoint, cutout: Cutout) -> tuple[FloatArray, Window]:
     return preprocess.input_image(tensor(card, cutout), spec), preprocess.window(cutout, spec)
 
 
-@MEMORY.cached
-def _prediction(card: Checkpoint, cutout: Cutout) -> Prediction | ExplorerError:
-    try:
-        return predicting.predict(model(card), card, [cutout])[0]
-    except ExplorerError as error:
-        return error
-
-
 def prediction(card: Checkpoint, cutout: Cutout) -> Prediction:
     """Scores with their validity; raises InputError where the preprocessing refuses the cutout, or CheckpointError."""
-    return _made(_prediction(card, cutout))
+    return remembered("prediction", card, cutout, (), lambda: predicting.predict(model(card), card, [cutout])[0])
+
+
+def prediction_and_rollout(card: Checkpoint, cutout: Cutout) -> Prediction:
+    """The same where the attention rollout is drawn next: both from one pass, unless the cutout asks for several."""
+
+    def work() -> Prediction:
+        x, found = tensor(card, cutout), None
+        with contextlib.suppress(UnsupportedError):
+            if not stretches.tried(cutout):
+                logits, found = explainers.EXPLAINERS[ROLLOUT].with_logits(model(card), x)
+        if found is None:
+            return predicting.predict(model(card), card, [cutout])[0]
+        said = predicting.from_logits(card, cutout, logits[0].float())
+        usual = tuple(sorted((name, each.default) for name, each in explainers.options(ROLLOUT).items()))
+        key = (ROLLOUT, int(said.probabilities.argmax()), usual, None)
+        remembered("explanation", card, cutout, key, lambda: explainers.caption_zero_maps(ROLLOUT, found))
+        return said
+
+    return remembered("prediction", card, cutout, (), work)
 
 
 @st.cache_data(show_spinner=False, max_entries=100, hash_funcs=HASHES)

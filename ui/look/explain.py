@@ -29,7 +29,7 @@ from ..text import WITHHELD, plain
 from . import measured, methods
 
 WANTED, SHOWN = "wanted_method", "attention_shown"
-INSTEAD = ("attention_rollout", "grad_cam", "integrated_gradients")
+INSTEAD = (loaders.ROLLOUT, "grad_cam", "integrated_gradients")
 """The first that a checkpoint supports is drawn where the chosen method does not apply."""
 
 
@@ -42,6 +42,12 @@ class Result:
     provenance: export.Provenance
     stamp: str
     """Cutout hash, checkpoint and method: drawn into the figure last, so that its presence says it is drawn."""
+
+
+def prediction(card: Checkpoint, cutout: Cutout) -> Prediction:
+    """Scores with their validity, and where the attention rollout is what ``explain`` will draw, that as well."""
+    is_next = st.session_state.get(WANTED, INSTEAD[0]) == loaders.ROLLOUT and loaders.supports(card, loaders.ROLLOUT)[0]
+    return loaders.prediction_and_rollout(card, cutout) if is_next else loaders.prediction(card, cutout)
 
 
 def explain(place: DeltaGenerator, card: Checkpoint, cutout: Cutout, prediction: Prediction) -> Result | None:

@@ -11,6 +11,8 @@ import hashlib
 import io
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -36,12 +38,19 @@ def seen(card: Checkpoint) -> Seen | None:
     file = card.path / SEEN
     if not file.is_file() or file.stat().st_size > MAX_SEEN_BYTES:
         raise CheckpointError(f"Checkpoint {card.name} lacks {SEEN}, the cutouts that it has seen; {advice}")
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != record.sha256:
-        raise CheckpointError(f"{SEEN} of checkpoint {card.name} is not the one of its card; {advice}")
+    told = file.stat()
     with mapped(lambda error: CheckpointError(f"{SEEN} of checkpoint {card.name} cannot be read: {reason(error)}.")):
-        parts = _parts(content)
+        parts = _read(file, record.sha256, told.st_size, told.st_mtime_ns)
+    if parts is None:
+        raise CheckpointError(f"{SEEN} of checkpoint {card.name} is not the one of its card; {advice}")
     return Seen(**parts, unlisted=record.unlisted, stated=record.stated)
+
+
+@lru_cache(maxsize=4)  # a page asks the same list about one cutout after the other
+def _read(file: Path, sha256: str, size: int, changed: int) -> dict[str, Cutouts] | None:
+    """The parts of a file of this size and time of change; None where its hash is another."""
+    content = file.read_bytes()
+    return _parts(content) if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 def merged(several: Sequence[Seen]) -> Seen:

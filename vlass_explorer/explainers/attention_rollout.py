@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..attention import (
     HeadFusion,
+    attention_maps,
     batch_attention_maps,
     padding_share,
     prefix_shares,
@@ -19,7 +20,7 @@ from ..attention import (
 from ..schema import AttentionMaps, Explanation, FloatArray
 from ..schema.bounds import ShareBelowOne
 
-__all__ = ["TITLE", "explain", "explain_each", "supports"]
+__all__ = ["TITLE", "explain", "explain_each", "supports", "with_logits"]
 
 TITLE = "Attention rollout"
 
@@ -73,6 +74,15 @@ def explain_each(
         )
         found.append(_explained(maps, tokens, query))
     return found
+
+
+def with_logits(model: nn.Module, x: Tensor) -> tuple[Tensor, Explanation]:
+    """Logits (1, K) of one image (1, C, H, W), bitwise those of a plain pass, and its rollout as published.
+
+    Raises UnsupportedError for an architecture that is not covered.
+    """
+    logits, maps = attention_maps(model, x, head_fusion="mean")
+    return logits, _explained(maps, token_rollout(maps), None)
 
 
 def _explained(maps: AttentionMaps, tokens: FloatArray, query: int | None) -> Explanation:

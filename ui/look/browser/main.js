@@ -75,7 +75,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   }
 
   const state = plot => {
-    const layout = plot._fullLayout, numbers = [step, plot.clientWidth, layout.xaxis.tickfont.color]
+    const layout = plot._fullLayout, numbers = [step, layout.width, layout.xaxis.tickfont.color]  // no size of an element: asking lays out the page
     for (const number of panelNumbers(layout))
       for (const axis of [layout[`xaxis${number}`], layout[`yaxis${number}`]])
         numbers.push(axis._offset, axis._length, axis.range[0], axis.range[1])
