@@ -42,6 +42,7 @@ from vlass_explorer import checkpoints, cutouts, explainers, predict, preprocess
 
 GOAL_SECONDS, GOAL_CORE, GOAL_BEFORE = 1.0, 6.0, 0.65
 WARM_UP = 3
+"""Files that do not count."""
 RESTS = "[data-testid=stApp][data-test-script-state=notRunning]"
 DRAWN = """hash => {
     const drawn = [...document.querySelectorAll('.st-key-panels .js-plotly-plot text')]
@@ -59,7 +60,10 @@ def served(folder: Path, root: Path = ROOT) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py"), "--server.headless", "true"]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
     environment = os.environ | {"VLASS_EXPLORER_RUNS": str(folder / "runs")}
-    environment |= {"VLASS_EXPLORER_CACHE": str(folder / "cache"), "VLASS_EXPLORER_SESSIONS": str(folder / "sessions")}
+    environment |= {
+        "VLASS_EXPLORER_CACHE": str(folder / "cache"),
+        "VLASS_EXPLORER_SESSIONS": str(folder / "sessions"),
+    }
     with (folder / "app.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -130,7 +134,8 @@ def table(found: list[tuple[float, Parts]]) -> dict[str, float]:
 
 
 def core_seconds(files: list[Path], checkpoint: str) -> list[float]:
-    """Seconds of the same steps without a page, warm."""
+    """Seconds of the same steps without a page, warm, on one thread: two would wait for what else runs here."""
+    torch.set_num_threads(1)
     card = checkpoints.find(checkpoint)
     model = checkpoints.load(card)
     seconds = []

@@ -143,6 +143,7 @@ def test_rows_are_filtered_drawn_exported_and_opened(finished: Run, place: Path)
     assert "20 inputs in, 20 rows out, none twice, 1 of them without a prediction." in texts(page)
     table = page.dataframe[1].value.set_index("id")
     assert list(table.index) == sorted(str(path) for path in (place / "data" / "sky").iterdir())
+    assert list(table["input"])[:2] == ["00.fits", "01.fits"]  # below the folder that all lie in
     failed = str(place / "data" / "sky" / "07.fits")
     assert table.loc[failed, "error"].startswith("This is no FITS")
     whole = tables.read_rows(job.folder(finished) / "table.parquet")

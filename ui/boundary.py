@@ -12,6 +12,7 @@ import functools
 import gc
 import importlib
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,9 @@ export default function ({ parentElement, setStateValue, data }) {
 """
 _probe = st.components.v2.component("vlass_explorer_viewport", html="<div></div>", js=_SCRIPT)
 _LOG = logging.getLogger(__name__)
+# Before torch is loaded: its idle threads sleep, and do not spin. Where a browser, another session or a training run
+# wants the same cores, a pass of a small model took twenty times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def through_app() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
+from os.path import commonprefix
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
 from vlass_explorer import cutouts
@@ -28,7 +30,8 @@ AS_IT_IS, MATCHED = "As it is", "Matched"
 ALL, ANSWERED, FAILED = "All", "Answered", "Failed"
 PLOT = {"displaylogo": False}
 COLUMNS = {
-    "id": st.column_config.TextColumn("Input", width=230),
+    "id": None,
+    "input": st.column_config.TextColumn("Input", width=230),
     "label": st.column_config.TextColumn("Label", width=90),
     "score": st.column_config.NumberColumn("Score", format="%.3f", width=70, help="Softmax score, not calibrated"),
     "validity": st.column_config.TextColumn("Validity", width=80),
@@ -65,7 +68,7 @@ def draw(run: Run, made: Plan, table: pa.Table) -> None:
     if not rows.num_rows:
         return
     _pictures(run, rows, names)
-    _table(run, rows, is_matched=is_matched)
+    _table(run, rows, _folder(of_one), is_matched=is_matched)
     _actions(run, made, rows)
 
 
@@ -115,9 +118,17 @@ def _pictures(run: Run, rows: pa.Table, names: list[str]) -> None:
             st.plotly_chart(figure, key=f"batch_{name}_{run.id}", config=PLOT, alt=alt)
 
 
-def _table(run: Run, rows: pa.Table, *, is_matched: bool) -> None:
+def _folder(rows: pa.Table) -> str:
+    """The folder, with its last slash, that all inputs lie in; empty where they share none."""
+    ends = pc.min_max(rows["id"]).as_py()
+    return f"{commonprefix([ends['min'], ends['max']]).rpartition('/')[0]}/" if ends["min"].startswith("/") else ""
+
+
+def _table(run: Run, rows: pa.Table, folder: str, *, is_matched: bool) -> None:
     shown = rows.slice(0, MOST)
-    frame = shown.to_pandas()[[name for name in COLUMNS if not (is_matched and name.startswith("matched_"))]]
+    frame = shown.to_pandas()
+    frame["input"] = frame["id"].str.removeprefix(folder)  # a whole path would show its beginning alone
+    frame = frame[[name for name in COLUMNS if not (is_matched and name.startswith("matched_"))]]
     is_empty = [name for name in frame if frame[name].isna().all() or (frame[name].astype(str) == "").all()]
     frame = frame.drop(columns=[name for name in is_empty if name not in ("label", "score", "validity")])
     # Another key with other rows: a click is then never taken for the row that has come to its place.

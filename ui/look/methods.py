@@ -62,7 +62,9 @@ def choose_one(cards: Sequence[Checkpoint], key: str) -> str:
     """Draw the choice of one method of the shelf, those first that all of these checkpoints support."""
     names = of_the_sky()
     short = {name: sum(bool(supported(card)[name]) for card in cards) for name in names}
-    names.sort(key=lambda name: short[name])
+    # Where a transformer stands beside another kind: on its tokens Grad-CAM is often zero everywhere.
+    is_mixed = 0 < short[FIRST[0]] < len(cards)
+    names.sort(key=lambda name: (short[name], is_mixed and name == "grad_cam"))
     links.follow(key, "method", names, "method")
     chosen = st.selectbox("Method", names, key=key, format_func=title, persist_state="session", width=210)
     links.keep("method", [chosen])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .. import checkpoints, devices
 from ..checkpoints import tasks
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
-from . import inputs
+from . import importing, inputs
 from .record import record
 from .terminal import FAILED, complain, progress, say, shown
 
@@ -72,10 +72,11 @@ def run(args: argparse.Namespace) -> int:
     if not places:
         return _finish(args, table, failed)
     # Here and not above: --help and wrong names are answered without torch.
-    from .. import predict
+    with importing.quickly():
+        from .. import predict
 
-    device = devices.resolve(args.device)
-    model = checkpoints.load(card, device)
+        device = devices.resolve(args.device)
+        model = checkpoints.load(card, device)
     waiting: deque[int] = deque()
 
     def readable() -> Iterator[Cutout]:
