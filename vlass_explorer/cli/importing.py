@@ -1,4 +1,4 @@
-"""No garbage is looked for while modules are imported, nor among them: a third of what a command takes before it works."""
+"""No garbage is looked for while modules are imported, nor among them: a third of what a command pays at its start."""
 
 from __future__ import annotations
 
