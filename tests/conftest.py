@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,16 +24,6 @@ def part(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [part(item.nodeid) != name for name in LONG])
-
-
-def pytest_collection_finish() -> None:
-    """What all test files have imported stays, and Streamlit looks for garbage after each run of a page."""
-    gc.collect()
-    gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # else libraries complain at the end of what is still there
 
 
 @pytest.hookimpl(optionalhook=True)
