@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,33 @@ def test_the_command_keeps_what_it_fits(
     capsys.readouterr()
     assert main(["calibrate", "tiny", "--data-dir", str(folder), "--device", "cpu"]) == 2
     assert capsys.readouterr().err.startswith("train: tiny has trained on 32 of these 40 cutouts")
+
+
+def test_another_set_leaves_the_calibration_that_is_there(card: Checkpoint, folder: Path, tmp_path: Path) -> None:
+    other = tiny_set.make(tmp_path / "other", seed=5)
+    for data in (folder, other, other):
+        assert main(["calibrate", "plain", "--data-dir", str(data), "--device", "cpu"]) == 0
+    assert [one.data for one in calibration.read(checkpoints.find("plain"))] == ["data", "other"]
+
+
+def test_what_allows_no_calibration_is_one_sentence(
+    card: Checkpoint, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(name: str, data: Path, *words: str) -> str:
+        assert main(["calibrate", name, "--data-dir", str(data), "--device", "cpu", *words]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and said.startswith("train: ")
+        return said
+
+    few = tiny_set.make(tmp_path / "one", count=1)
+    assert "long has fewer than 5 labelled cutouts" in told("plain", few)
+    alone = tiny_set.make(tmp_path / "alone", count=40)
+    shutil.rmtree(alone / "round")
+    assert "Nothing can be calibrated on one class only" in told("plain", alone)
+    assert "dataset.yaml beside them may declare: beam_arcsec" in told("plain", folder, "--match")
+    for file in few.glob("*/*.npy"):
+        file.write_bytes(b"nothing")
+    assert "1 files cannot be read: long/000.npy" in told("plain", few)
 
 
 def test_a_calibration_of_other_weights_or_a_damaged_one_is_one_sentence(card: Checkpoint, folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_calibration_temperature import draws
 
+from vlass_explorer import stretches
 from vlass_explorer.calibration import Answers, Calibration, apply, calibrate, choose, fitting, randomness
 from vlass_explorer.checkpoints.config import plain
 from vlass_explorer.schema import Cutout, InputError, Origin, Prediction, Validity
@@ -174,6 +175,15 @@ def test_digits_of_a_reason_do_not_matter(found: Calibration) -> None:
     assert choose([some], cutout(), prediction(SCORES, "caution", "7.5% of the field has no data."), "as it is") is some
     with pytest.raises(InputError, match="Unlike the cutouts"):
         choose([some], cutout(), prediction(SCORES, "caution", "rare"), "as it is")
+
+
+def test_what_follows_from_an_unknown_stretch_withdraws_nothing(found: Calibration) -> None:
+    for labels in ({"linear": "FRII", "sqrt": "FRII"}, {"linear": "FRII", "sqrt": "FRI"}):
+        told = stretches.reason(labels)
+        assert choose([found], cutout(), prediction(SCORES, "caution", PICTURE, told), "as it is") is found
+    with pytest.raises(InputError, match=r"pixels are used\. Declare it where you know it\.$"):
+        scale = "No pixel scale is known: the central 100 × 100 pixels are used."
+        choose([found], cutout(), prediction(SCORES, "caution", PICTURE, scale), "as it is")
 
 
 def test_a_label_without_any_cutout_is_not_calibrated(found: Calibration) -> None:

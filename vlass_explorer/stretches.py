@@ -46,5 +46,10 @@ def reason(labels: Mapping[str, str]) -> str:
     return f"The label depends on the stretch, {', '.join(parts)}: declare the stretch."
 
 
+def is_reason(text: str) -> bool:
+    """Is this what ``reason`` says? It follows from a picture's unknown stretch alone."""
+    return text.startswith(("The label is ", "The label depends on the stretch, "))
+
+
 def _joined(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import stretches
 from ..schema import Cutout, FloatArray, InputError, Prediction
 from ..validity import plain_survey
 from . import binned
@@ -70,12 +71,15 @@ def choose(known: Sequence[Calibration], cutout: Cutout, prediction: Prediction,
     refused = ""
     for one in reversed(same):  # the latest first
         usual = {reason for reason, share in one.conditions.items() if share >= USUAL}
-        strange = [reason for reason in prediction.validity.reasons if bare(reason) not in usual]
+        # That their stretch is unknown the cutouts calibrated on shared; they were not asked what follows from it.
+        told = [reason for reason in prediction.validity.reasons if not stretches.is_reason(reason)]
+        strange = [reason for reason in told if bare(reason) not in usual]
         held = [name for name, count in zip(one.label_names, one.counts, strict=True) if count]
         if said not in held:
             refused = refused or f"Calibrated on {' and '.join(held)} only; the model says {said}."
         elif strange:
-            refused = refused or f"Unlike the cutouts calibrated on: {strange[0]}"
+            hint = " Declare it where you know it." if strange[0].startswith("No pixel scale is known") else ""
+            refused = refused or f"Unlike the cutouts calibrated on: {strange[0]}{hint}"
         else:
             return one
     raise InputError(refused)

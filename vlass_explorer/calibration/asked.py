@@ -146,6 +146,8 @@ def _answers(card: Checkpoint, part: Part, view: View, device: str) -> tuple[Ans
     images = part.images(card)
     found = scores(model, images, device=device).numpy()
     finite = np.isfinite(found).all(axis=1)
+    if not finite.any():
+        raise DatasetError(f"{card.name} gives no finite score for any of these cutouts.")
     kept = np.array(images.indices)[finite]
     chosen = np.random.default_rng(0).permutation(images.indices)[:LOOKED_AT]
     read = [part.data_set.items[index].read() for index in chosen.tolist()]
@@ -197,7 +199,10 @@ def _matched(card: Checkpoint, part: Part, words: str, device: str) -> tuple[Ans
         reasons.append(outcome.validity.reasons)
         kept.append(index)
     if not rows:
-        raise DatasetError(f"No cutout can be brought to the beam of the training data: {next(iter(failed), 'none')}")
+        raise DatasetError(
+            f"No cutout can be brought to the beam of the training data: {next(iter(failed), 'none')} What files do "
+            "not say, a dataset.yaml beside them may declare: beam_arcsec, pixel_scale_arcsec, stretch, survey."
+        )
     notes = tuple(f"{count:,} cutouts left out: {why}" for why, count in failed.most_common(3))
     answers = Answers(
         np.array(rows),

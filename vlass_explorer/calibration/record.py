@@ -117,8 +117,11 @@ def read(card: Checkpoint) -> tuple[Calibration, ...]:
 
 
 def keep(card: Checkpoint, found: Calibration, seen: Seen) -> Checkpoint:
-    """Put a calibration beside the weights, in place of one of the same view and survey."""
-    others = [one for one in read(card) if (one.view, one.survey) != (found.view, found.survey)]
+    """Put a calibration beside the weights, in place of one of the same view, survey and data; the others stay.
+
+    The latest one that holds for a cutout is asked first, see ``choose``.
+    """
+    others = [one for one in read(card) if (one.view, one.survey, one.data) != (found.view, found.survey, found.data)]
     words = "; ".join(one.words for one in (*others, found))
     return checkpoints.keep_calibrations(card, [one.table() for one in (*others, found)], seen, words)
 
