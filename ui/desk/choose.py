@@ -31,6 +31,7 @@ ORDERS = {
     "Over the sky": "sky",
     "Least sure first": "score",
     "Most informative first": "informative",
+    "Doubtful and varied first": "varied",
     "Least like the training data": "unlike",
     "At random": "random",
 }
@@ -190,12 +191,12 @@ def _order(wanted: str, desk: Desk, found: Answers | None, known: Labels, by: st
         made = order.random(count)
     elif wanted == "unlike" and found is not None:
         made = order.unlike(found.percentile)
-    elif wanted in ("score", "informative") and found is not None:
-        made = order.score(found.scores)
-        if wanted == "informative":
+    elif wanted in ("score", "informative", "varied") and found is not None:
+        made = order.score(found.scores) if wanted == "score" else order.informative(found.scores)
+        if wanted == "varied":
             done = [known.of(piece.key, by) is not None for piece in desk.pieces]
             distance = found.percentile if np.isfinite(found.percentile).any() else None
-            made = order.informative(
+            made = order.varied(
                 found.scores, views=found.views, distance=distance, features=found.features, labelled=done
             )
     else:
