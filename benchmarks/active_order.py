@@ -5,7 +5,7 @@
 A probe (logistic regression of scikit-learn) learns from what a checkpoint's classifier sees. Pool: the training
 cutouts of the authors' fold 0; judged on that fold. It begins with ten labels drawn at random; twenty more at a time
 follow, in an order made anew from the probe: at random; most informative first, as the desk has it (smallest margin of
-the two highest scores); by entropy; by disagreement of the eight orientations; by distance to the tenth nearest labelled
+the two highest scores); by entropy; by disagreement of the eight orientations; by distance to the tenth labelled
 cutout, which is the probe's training data; doubtful and varied first, as the desk has it, without and with disagreement
 and distance. Printed: labels at which the mean macro F1 of all seeds reaches that of the whole pool less 0.02, the same
 for each seed (median and range), and the curves: mean, 10 and 90 % of the seeds. Features that were learned from the

@@ -29,7 +29,7 @@ from vlass_explorer import calibration, checkpoints, cutouts, match, preprocess,
 from vlass_explorer.schema import Beam, Cutout, ExplorerError, MatchError, Reports  # noqa: E402
 
 DATA = os.environ.get("VLASS_EXPLORER_DATA", "../shared/data")
-KINDS = ("WISE", "dss", "rms", "residual", "NVSS", "LOTSS", "deeplense", "VLASS", "FIRST", "ZTF")
+KINDS = ("WISE", "DSS", "rms", "residual", "NVSS", "LoTSS", "DeepLense", "VLASS", "FIRST", "ZTF")
 SUFFIXES = (".fits", ".npy", ".gz", ".png")
 FEWEST = 5
 PICTURES = "VLASS pictures"

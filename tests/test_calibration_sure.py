@@ -155,3 +155,18 @@ def test_classes_without_a_labelled_cutout_are_named(kept: tuple[Checkpoint, Pat
     counts = tuple(40 if name == label else 0 for name in native.label_names)
     found = asked(card, cutout, calibrations=(replace(native, counts=counts),))
     assert f", if it is {label}. Such numbers were off" in found.sentences[0]
+
+
+def test_the_calibration_of_a_shipped_checkpoint_holds_for_pictures_of_its_kind(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A FIRST picture of which nothing is said but the scale."""
+    file = sorted((data_dir / "first-radio-galaxies" / "Compact").iterdir())[0]
+    assert (
+        main(["predict", str(file), "--checkpoint", "first-cnn", "--how-sure", "--json", "--pixel-scale", "1.8"]) == 0
+    )
+    said = json.loads(capsys.readouterr().out)["how_sure"]["calibrated"]
+    assert "error" not in said and said["calibrated_on"] == "1,758 cutouts of FIRST radio galaxies"
+    assert sum(said["probabilities"].values()) == pytest.approx(1.0) and said["measured"]["all"]["of"] == 1758
+    assert main(["predict", str(file), "--checkpoint", "first-cnn", "--how-sure", "--json"]) == 0
+    assert "Declare it" in json.loads(capsys.readouterr().out)["how_sure"]["calibrated"]["error"]

@@ -117,7 +117,8 @@ def _others(card: Checkpoint) -> None:
     )
     st.caption(
         "0.5: the kind looks like the training data to this checkpoint; 1: every file is less alike. Refused files lie "
-        "outside of what it takes. Distance to the tenth neighbour, Mahalanobis distance, energy of the logits."
+        "outside of what it takes; of less than five files no AUROC is told. Distance to the tenth neighbour, "
+        "Mahalanobis distance, energy of the logits."
     )
 
 
