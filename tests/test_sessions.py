@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import tiny_checkpoint
 import tiny_set
+from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
 from ui import state
+from ui.boundary import Viewport
 from vlass_explorer import sessions
 from vlass_explorer.sessions import Bounds, Sessions, Upload
 
@@ -241,6 +243,21 @@ def test_what_is_cut_off_while_it_is_restored_is_restored_by_the_next_run(
     monkeypatch.setattr("ui.state._choices", cut)
     again = visit()
     assert cuts["left"] == 0 and [each.name for each in again.session_state["uploads"].values()] == ["a.fits"]
+
+
+def test_a_page_that_comes_back_to_a_new_server_is_drawn_at_once(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Had its first run ended before the page was drawn, the browser would have dropped what was chosen there."""
+    page = dropped("a.fits")
+    page.selectbox(key="checkpoint").select("two").run()
+    told = page._tree.get_widget_states()
+    [probe] = [each for each in page.get("bidi_component") if each.proto.id.endswith("viewport_probe")]
+    told.widgets.add(id=probe.proto.id, json_value=json.dumps({"seen": "560 narrow", "back": 1}))
+    monkeypatch.setattr("ui.state._cookie", lambda: page.session_state["session_word"])
+    monkeypatch.setattr(ContextProxy, "headers", {"User-Agent": "a browser, so that its window is waited for"})
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    again._run(told)
+    assert not again.exception and again.session_state["viewport"] == Viewport(560, narrow=True)
+    assert again.subheader[0].value == "a\\.fits" and again.selectbox(key="checkpoint").value == "two"
 
 
 def test_a_second_tab_takes_the_word_that_the_browser_keeps(shelf: Path) -> None:

@@ -51,7 +51,7 @@ PATIENCE = 3.0
 # another tab of this browser put one there first: then the server hears that one. Once a connection is back, the page
 # is asked for anew: Streamlit itself waits for a click, and a server that was started anew knows none of its fragments.
 _SCRIPT = """
-let before // of all times that this is drawn anew, which a change of the connection is one of
+let before, known = "" // of all times that this is drawn anew, which a change of the connection is one of
 export default function ({ parentElement, setStateValue, data }) {
   if (data.word) {
     const found = document.cookie.match(new RegExp(`(?:^|; )${data.cookie}=([A-Za-z0-9_-]{32})(?:;|$)`))
@@ -59,11 +59,12 @@ export default function ({ parentElement, setStateValue, data }) {
     if (found && found[1] !== data.word) setStateValue("kept", found[1])
     else document.cookie = `${data.cookie}=${data.word}; path=/; SameSite=Strict; max-age=${data.seconds}${secure}`
   }
+  known = data.known || known // a server that was started anew does not know it, but the sidebar is there
   const bar = parentElement.querySelector("div")
   let waiting = 0
   const tell = () => {
     const kind = window.innerWidth <= data.narrow ? "narrow" : "wide"
-    const beside = data.known || kind === "narrow" ? 0 : data.sidebar
+    const beside = known || kind === "narrow" ? 0 : data.sidebar
     const width = Math.round((bar.getBoundingClientRect().width - beside) / 80) * 80
     const seen = `${width} ${kind}`
     if (width > 0 && seen !== data.known) setStateValue("seen", seen)
@@ -141,16 +142,24 @@ def heard() -> str | None:
 
 
 def probe() -> None:
-    """Let the browser tell its width, and hand it the word to keep; draws nothing."""
+    """Let the browser tell its width, and hand it the word to keep; draws nothing.
+
+    A browser that comes back to a server that was started anew has told it already, with all that is chosen on its page.
+    The page is drawn in that very run: had one ended without it, the browser would have dropped these choices, while
+    Streamlit (1.67, ``SessionState.register_widget``) believes that it still has them and does not say them again.
+    """
     now = viewport()
     known = f"{now.width} {'narrow' if now.narrow else 'wide'}" if is_measured() else ""
-    _probe(
+    told = _probe(
         key="viewport_probe",
         data={"known": known, "narrow": NARROW, "sidebar": SIDEBAR, **st.session_state.get("remembered", {})},
         on_seen_change=_hear,
         on_kept_change=_hear,
         on_back_change=_hear,
     )
+    if not is_measured() and told.get("seen"):
+        _hear()
+        st.rerun()  # the sidebar, too, is as it was
 
 
 def _hear() -> None:
