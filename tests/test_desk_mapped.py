@@ -60,14 +60,15 @@ def test_nothing_answered_is_left_out_and_another_model_is_refused(known: Refere
 def test_each_choice_colours_what_it_says(known: Reference, said: Answers) -> None:
     at, axes = mapped.by_components(known, said)
     texts = {}
-    for wanted in mapped.CHOICES:
+    for wanted in (*mapped.CHOICES, mapped.FOLD):
         old = mapped.training_layer(known, at[:20], NAMES, wanted)
-        new = mapped.new_layer(said, at[20:], ("a", "b", "c"), ("FRII", "", ""), wanted)
+        new = mapped.new_layer(said, at[20:], ("a", "b", "c"), ("FRII", "", ""), wanted, (1, None, 0))
         figure = mapped.draw([old, new], axes, NAMES, wanted)
         texts[wanted] = [trace.name for trace in figure.data if trace.customdata[0] >= 0]
         assert sum(len(trace.x) for trace in figure.data) == 22
     assert texts["Label"] == ["FRII (1)", "not labelled (1)"]
     assert texts["Answer"] == ["FRI (1)", "no label (1)"]  # outside of what the checkpoint is for: withheld
     assert texts["Validity"] == ["ok (1)", "outside (1)"] and texts["Survey"] == ["FIRST (1)", "VLASS (1)"]
+    assert texts["Fold"] == ["fold 1 (1)", "not known (1)"]
     assert texts["S/N"] == texts["Percentile"] == ["cutouts"]
     assert new.texts[0] == "a, labelled FRII, answer: FRI" and new.texts[1] == "b, answer: no label"

@@ -144,7 +144,7 @@ def heard() -> str | None:
 def probe() -> None:
     """Let the browser tell its width, and hand it the word to keep; draws nothing.
 
-    A browser that comes back to a server that was started anew has told it already, with all that is chosen on its page.
+    A browser that comes back to a server that was started anew has told it already, with what is chosen on its page.
     The page is drawn in that very run: had one ended without it, the browser would have dropped these choices, while
     Streamlit (1.67, ``SessionState.register_widget``) believes that it still has them and does not say them again.
     """

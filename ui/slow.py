@@ -15,6 +15,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import progress
 
+from . import loaders
+
 Answer = TypeVar("Answer")
 PATIENCE = 0.4
 """Seconds before the bar appears; quick work shows nothing."""
@@ -48,3 +50,11 @@ def run(place: DeltaGenerator, key: str, label: str, work: Callable[[], Answer])
         answer = work()
     place.empty()
     return answer
+
+
+def kept(place: DeltaGenerator, word: tuple[str, ...], label: str, work: Callable[[], Answer]) -> Answer | None:
+    """As ``run``, once for all browser sessions: the answer is remembered under ``word``, which names this work."""
+    known: Answer | None = loaders.MEMORY.known(word)
+    if known is not None:
+        return known
+    return run(place, " ".join(word), label, lambda: loaders.MEMORY.get_or_compute(word, work))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer import calibration, checkpoints, memory
 from vlass_explorer.calibration import Reference, embedding
 from vlass_explorer.desk import mapped
-from vlass_explorer.desk.answers import Answers
 from vlass_explorer.figures import embedding as figures
-from vlass_explorer.schema import Checkpoint, CheckpointError, FloatArray
+from vlass_explorer.schema import Checkpoint, CheckpointError
 
 from .. import loaders, slow
 from ..text import plain
@@ -36,6 +34,7 @@ def draw(deck: Deck) -> None:
             st.caption(plain(f"{deck.card.name} gives no features of these cutouts, so that there is no map."))
         return
     known = _reference(deck.card)
+    folds = [piece.fold for piece in deck.pieces]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control("Map by", METHODS, default="PCA", required=True, key="desk_map_method")
         over = st.toggle(
@@ -46,7 +45,8 @@ def draw(deck: Deck) -> None:
             if known is not None
             else "No features of its training cutouts are kept with this checkpoint (python -m train reference).",
         )
-        wanted = st.selectbox("Coloured by", mapped.CHOICES, key="desk_map_colour", width=160) or "Label"
+        choices = (*mapped.CHOICES, *([mapped.FOLD] if any(fold is not None for fold in folds) else []))
+        wanted = st.selectbox("Coloured by", choices, key="desk_map_colour", width=160) or "Label"
     place = st.empty()
     under = known if over else None
     key = ("desk PCA", *_word(deck, known))
@@ -54,13 +54,15 @@ def draw(deck: Deck) -> None:
     own = positions[-len(deck.pieces) :]
     positions = positions if under is not None else own
     if method == "t-SNE":
-        spread = _spread(place, deck, under, found)
+        rows = mapped.features(under, found)
+        label = f"t-SNE of {int(embedding.finite(rows).sum()):,} cutouts"
+        spread = slow.kept(place, ("desk t-SNE", *_word(deck, under)), label, lambda: embedding.tsne(rows))
         if spread is None:
             return
         positions, own = spread, spread[-len(deck.pieces) :]
     given = [deck.labels.of(piece.key, deck.by) for piece in deck.pieces]
     words = ["" if one is None else one.word for one in given]
-    new = mapped.new_layer(found, own, [deck.name(piece) for piece in deck.pieces], words, wanted)
+    new = mapped.new_layer(found, own, [deck.name(piece) for piece in deck.pieces], words, wanted, folds)
     layers = [new]
     if under is not None:
         layers.insert(0, mapped.training_layer(under, positions[: -len(deck.pieces)], deck.card.label_names, wanted))
@@ -75,13 +77,13 @@ def draw(deck: Deck) -> None:
         config={"displaylogo": False, "scrollZoom": True},
         alt=f"Cutouts of the desk by the features of {deck.card.name}; draw around some to label them",
     )
-    rows = figures.chosen(new, event.selection)
+    picked = figures.chosen(new, event.selection)
     with controls:
-        together.draw(deck, [deck.pieces[row].key for row in rows.tolist()], "map", with_answers=True)
-        if not len(rows):
+        together.draw(deck, [deck.pieces[row].key for row in picked.tolist()], "map", with_answers=True)
+        if not len(picked):
             st.caption("Draw around cutouts with the mouse to choose them.")
-    if len(rows):
-        _names(deck, rows)
+    if len(picked):
+        _names(deck, picked)
 
 
 def _names(deck: Deck, rows: np.ndarray, most: int = 12) -> None:
@@ -105,15 +107,3 @@ def _reference(card: Checkpoint) -> Reference | None:
     key = ("desk reference", memory.of_card(card), checkpoints.beside(card))
     found: Reference | None = loaders.MEMORY.get_or_compute(key, read)
     return found
-
-
-def _spread(place: DeltaGenerator, deck: Deck, under: Reference | None, found: Answers) -> FloatArray | None:
-    """Positions by t-SNE, with progress in ``place``; None where it was stopped."""
-    rows = mapped.features(under, found)
-    key = ("desk t-SNE", *_word(deck, under))
-    known: FloatArray | None = loaders.MEMORY.known(key)
-    if known is not None:
-        return known
-    label = f"t-SNE of {int(embedding.finite(rows).sum()):,} cutouts"
-    made = slow.run(place, f"desk_tsne_{deck.word}_{under is not None}", label, lambda: embedding.tsne(rows))
-    return None if made is None else loaders.MEMORY.get_or_compute(key, lambda: made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -13,7 +12,7 @@ from vlass_explorer.calibration import Reference, embedding
 from vlass_explorer.desk import answers, mapped
 from vlass_explorer.desk.answers import Answers
 from vlass_explorer.desk.pieces import Piece, key_of
-from vlass_explorer.schema import Checkpoint, CheckpointError, FloatArray
+from vlass_explorer.schema import Checkpoint, CheckpointError
 
 from .. import loaders, slow, state
 from ..text import plain
@@ -53,7 +52,10 @@ def draw(card: Checkpoint) -> None:
         place_of = ("map PCA", *_word(card, own if new is not None else []))
         positions, axes = loaders.MEMORY.get_or_compute(place_of, lambda: mapped.by_components(known, new))
     else:
-        spread = _spread(place, card, mapped.features(known, new), own if new is not None else [])
+        rows = mapped.features(known, new)
+        label = f"t-SNE of {int(embedding.finite(rows).sum()):,} cutouts"
+        word = ("map t-SNE", *_word(card, own if new is not None else []))
+        spread = slow.kept(place, word, label, lambda: embedding.tsne(rows))
         if spread is None:
             return
         positions, axes = spread, None
@@ -98,30 +100,10 @@ def _answers(place: DeltaGenerator, card: Checkpoint, known: Reference, own: lis
         Piece(key_of("upload", entry.sha256), entry.label, partial(loaders.cutout, entry, state.reading(entry)))
         for entry in own
     ]
-    key = ("map answers", *_word(card, own))
-    found: Answers | None = loaders.MEMORY.known(key)
-    if found is None:
-
-        def work() -> Answers:
-            return answers.ask(loaders.model(card), card, pieces, known)
-
-        found = slow.run(place, f"map_ask_{card.name}_{len(own)}", f"{card.name} looks at {len(own):,} cutouts", work)
-        if found is not None:
-            made: Answers = found
-            loaders.MEMORY.get_or_compute(key, lambda: made)
+    label, word = f"{card.name} looks at {len(own):,} cutouts", ("map answers", *_word(card, own))
+    found = slow.kept(place, word, label, lambda: answers.ask(loaders.model(card), card, pieces, known))
     if found is not None and found.failed:
         st.caption(
             plain(f"{len(found.failed):,} have no answer, the first because: {next(iter(found.failed.values()))}")
         )
     return found
-
-
-def _spread(place: DeltaGenerator, card: Checkpoint, rows: FloatArray, own: list[state.Entry]) -> FloatArray | None:
-    """Positions by t-SNE, with progress in ``place``; None where it was stopped."""
-    key = ("map t-SNE", *_word(card, own))
-    found: FloatArray | None = loaders.MEMORY.known(key)
-    if found is not None:
-        return found
-    label = f"t-SNE of {int(embedding.finite(np.asarray(rows)).sum()):,} cutouts"
-    made = slow.run(place, f"map_tsne_{card.name}_{len(own)}", label, lambda: embedding.tsne(rows))
-    return None if made is None else loaders.MEMORY.get_or_compute(key, lambda: made)

@@ -16,6 +16,8 @@ from ..schema import FloatArray, InputError
 from .answers import Answers
 
 CHOICES = ("Label", "Answer", "S/N", "Survey", "Validity", "Percentile")
+FOLD = "Fold"
+"""One more choice, where folds are known."""
 BARS = {"S/N": "S/N of the brightest pixel", "Percentile": "percentile among held-out cutouts"}
 NAMELESS = {"Label": "not labelled", "Answer": "no label"}
 TRAINING, NEW = "training cutouts", "cutouts"
@@ -63,21 +65,28 @@ def training_layer(found: Reference, positions: FloatArray, label_names: Sequenc
 
 
 def new_layer(
-    answers: Answers, positions: FloatArray, names: Sequence[str], labels: Sequence[str], wanted: str
+    answers: Answers,
+    positions: FloatArray,
+    names: Sequence[str],
+    labels: Sequence[str],
+    wanted: str,
+    folds: Sequence[int | None] = (),
 ) -> Layer:
-    """New cutouts at positions (M, 2) with ``names`` and the ``labels`` that they were given (empty: none)."""
+    """New cutouts at positions (M, 2) with ``names``, the ``labels`` they were given (empty: none) and ``folds``."""
     said = [answers.label(index) or "" for index in range(len(names))]
     texts = [
         ", ".join(filter(None, (name, given and f"labelled {given}", f"answer: {answer or 'no label'}")))
         for name, given, answer in zip(names, labels, said, strict=True)
     ]
     words = {"Label": labels, "Answer": said, "Survey": answers.survey, "Validity": answers.validity}.get(wanted)
+    if wanted == FOLD:
+        words = ["" if fold is None else f"fold {fold}" for fold in folds]
     numbers = {"S/N": answers.snr, "Percentile": answers.percentile}.get(wanted)
     return Layer(NEW, positions, texts, words, numbers, new=True)
 
 
 def draw(layers: Sequence[Layer], axes: Projection | None, label_names: Sequence[str], wanted: str) -> go.Figure:
-    """The map of these layers, coloured by one of ``CHOICES``; ``axes`` None: by t-SNE."""
+    """The map of these layers, coloured by one of ``CHOICES`` or ``FOLD``; ``axes`` None: by t-SNE."""
     of_classes = wanted in ("Label", "Answer")
     return figures.cloud(
         layers,
