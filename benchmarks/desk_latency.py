@@ -117,7 +117,7 @@ def opened(browser: Browser, address: str, folder: Path, checkpoint: str, count:
     place.wait_for()
     page.wait_for_function(f"() => {BOARD}?.querySelector('.stage').dataset.drawn")
     settle(page)
-    place.fill(str(folder))
+    place.fill(folder.name)
     began = time.monotonic()
     page.get_by_role("option").first.click()
     page.wait_for_function(f"() => {BOARD}?.innerText.includes('1 of {count:,}')")

@@ -104,5 +104,27 @@ def test_labels_by_keyboard_survive_a_kill_and_become_a_data_set(page: Page, app
     page.get_by_test_id("stAlertContentSuccess").get_by_text("labels is written").wait_for()
     data = datasets.load("class_folders", app.folder / "uploads" / "labels")
     assert len(data) == count - 2 and data.label_names == ("Bent", "Compact", "FRI", "FRII")
+
+    settle(page)
+    page.get_by_text("Map", exact=True).click()
+    page.get_by_role("button", name="Ask tiny").click()
+    chart = page.get_by_test_id("stPlotlyChart").locator(".nsewdrag")
+    chart.wait_for()
+    settle(page)
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    corners = [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.05)]
+    for number, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("button", name=f"Label {count} chosen").click()
+    settle(page)
+    assert {one.word for one in Labels(app.labels / "labels.jsonl").refresh().given} == {"FRI"}
+    page.get_by_text("Export", exact=True).click()
+    page.get_by_role("button", name="Train on it").click()
+    expect(page.get_by_role("combobox", name="Data set")).to_have_value("labels")
     settle(page)
     page.close()

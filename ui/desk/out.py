@@ -25,9 +25,10 @@ def draw(deck: Deck) -> None:
     if not given:
         st.caption("Nothing has been labelled in this set yet.")
         return
+    who = len(deck.labels.labellers)
     st.markdown(
         f"**{plain(deck.set_name)}**: {len(given):,} labels of {len({one.cutout for one in given}):,} cutouts by "
-        f"{len(deck.labels.labellers):,}; {sum(one.blind for one in given):,} given blind."
+        f"{who:,} labeller{'' if who == 1 else 's'}; {sum(one.blind for one in given):,} given blind."
     )
     for title, make, stem in (
         ("Labels as given, one row each", export.as_given, "labels"),
