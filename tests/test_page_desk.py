@@ -88,6 +88,25 @@ def test_what_the_browser_tells_is_in_the_file_once_and_in_order(place: Path) ->
     assert len(Path(found.labels.path).read_text().splitlines()) == 6
 
 
+def test_two_browsers_on_one_file_keep_what_both_say_and_see_each_other(place: Path) -> None:
+    """Each has a label file of its own in memory, as on two servers."""
+    ann, bob, again = dealt(place), dealt(place, by="bob"), dealt(place)
+    one, two = (piece.key for piece in ann.pieces[:2])
+    hear(ann, event(1, "label", one, kind="class", word="long", saw=False))
+    hear(bob, event(2, "label", one, kind="class", word="round", saw=False), event(3, "note", one, text="core?"))
+    hear(ann, event(4, "label", two, kind="unsure", word=""))
+    hear(again, event(5, "undo", two, of=f"{4:024x}"), event(6, "label", two, kind="class", word="long", saw=True))
+    for found, other in ((ann, "bob: round"), (bob, "ann: long")):
+        found.labels.refresh()
+        assert [(each.by, each.word) for each in found.labels.given] == [
+            ("ann", "long"),
+            ("bob", "round"),
+            ("ann", "long"),
+        ]
+        (cell, *_), _ = board._cells(found, 0)
+        assert cell["others"] == other and cell["notes"] == ["bob: core?"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
