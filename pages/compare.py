@@ -21,7 +21,8 @@ with page:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             look = maps.look_controls(cutout, key="compare")
 
-        columns = min(len(requests) + 1, 3)
+        count = len(requests) + 1
+        columns = 2 if count == 4 else min(count, 3)  # four stand two by two, not one alone below three
         cells = st.grid(columns, min_column_width=270, gap="small")
         height = maps.side(screen.width, columns)
         with cells.cell():
