@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from vlass_explorer.datasets.facts import facts
+from vlass_explorer.datasets.splits import Split
 from vlass_explorer.desk import export, training_set
 from vlass_explorer.schema import DatasetError
 
@@ -71,8 +72,8 @@ def draw(deck: Deck) -> None:
     written: training_set.Written | None = st.session_state.get("desk_written")
     if written is None:
         return
-    counts = ", ".join(f"{count:,} {part}" for part, count in written.counts.items())
-    st.success(plain(f"{written.folder.name} is written: {counts}."))
+    counts = [f"{written.counts[part]:,} {part}" for part in Split._fields if part in written.counts]
+    st.success(plain(f"The data set {written.folder.name} is written: {', '.join(counts)}."))
     for note in written.notes:
         st.caption(plain(note))
     if st.button("Train on it", key="desk_train", icon=":material/model_training:"):
