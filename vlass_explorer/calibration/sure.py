@@ -143,13 +143,22 @@ def sure(
     """How sure one answer is; ``model`` is in evaluation mode on ``device``.
 
     ``matched`` gives the cutout at the training data's beam with its answer, and is asked only where nothing is known
-    of the cutout as it is; it may raise. Two passes, of one and of eight views.
+    of the cutout as it is; it may raise. One pass of eight views.
     """
     calibrated, is_matched = _calibrated(cutout, prediction, calibrations, matched)
     if prediction.validity.level == "outside":
         off = InputError(prediction.validity.reasons[0])
         return Sure(prediction, calibrated, is_matched, off, off)
     x = preprocess.to_tensor(cutout, card.input_spec).to(device)
+    if isinstance(reference, Reference):
+        # One pass of all eight views has the features of the first one, too.
+        seen = _answer(lambda: features(model, torch.cat(eight(x))))
+        if not isinstance(seen, ExplorerError):
+            found, logits = seen
+            unlike = _answer(lambda: reference.compare(found[0], logits[0], card.label_names))
+            turned = torch.softmax(torch.from_numpy(logits[1:]), dim=1).numpy()
+            both = np.concatenate([prediction.probabilities[None], turned])
+            return Sure(prediction, calibrated, is_matched, unlike, both)
     return Sure(
         prediction,
         calibrated,
