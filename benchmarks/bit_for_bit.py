@@ -40,7 +40,7 @@ from vlass_explorer import checkpoints, cutouts, datasets, measure, predict, pre
 from vlass_explorer.evaluation import Part, evaluate
 from vlass_explorer.evaluation.parts import relabel
 from vlass_explorer.explainers import EXPLAINERS
-from vlass_explorer.schema import Checkpoint, Cutout, UnsupportedError
+from vlass_explorer.schema import Checkpoint, Cutout, InputError, UnsupportedError
 
 CUTOUTS = (
     "cutouts/first/100_016.732+000.523_0.1538_0026.95.fits",
@@ -137,8 +137,11 @@ def answered(model: nn.Module, card: Checkpoint, cutout: Cutout) -> tuple[dict[s
 
 
 def labelled(model: nn.Module, card: Checkpoint, cutout: Cutout) -> dict[str, Any]:
-    """What a checkpoint of pixels says of the field of view at the middle of a cutout."""
-    x = preprocess.to_tensor(cutout, card.input_spec)
+    """What a checkpoint of pixels says of the field of view at the middle of a cutout, or why it is not asked."""
+    try:
+        x = preprocess.to_tensor(cutout, card.input_spec)
+    except InputError as error:
+        return {"refused": str(error)}
     with torch.inference_mode():
         return {"input": digest(x), "logits": digest(model(x).numpy())}
 
