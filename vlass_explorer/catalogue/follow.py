@@ -34,6 +34,7 @@ SHOWN = (
     "ra",
     "dec",
     "error",
+    "not_matched",
 )
 VIEWED = ("label", "score", "validity")
 """Columns that there are of the image as it is, and of the matched one (``matched_``)."""
@@ -102,10 +103,14 @@ def chosen(table: pa.Table, by: Filter) -> pa.Table:
 
 
 def matched(table: pa.Table) -> pa.Table:
-    """A table of ``SHOWN`` whose label, score and validity are those at the beam of the training data."""
+    """A table of ``SHOWN`` whose label, score and validity are those at the beam of the training data.
+
+    Where an image could not be brought to it, its error says so.
+    """
     for name in VIEWED:
         table = table.set_column(table.column_names.index(name), name, table[f"matched_{name}"])
-    return table
+    error = compute.if_else(pa.array(texts(table, "error") != ""), table["error"], table["not_matched"])
+    return table.set_column(table.column_names.index("error"), "error", error)
 
 
 def numbers(table: pa.Table, name: str) -> np.ndarray:
