@@ -123,15 +123,16 @@ def _through_beam(covariance: Array, reach: int) -> Array:
 def _smoothed(images: Array, scale: float) -> Array:
     """Images (..., ny, nx) convolved with a Gaussian of that sigma, cut at three of them, zero beyond their edges.
 
-    A Gaussian as wide as this one costs less by the spectra of the images than pixel by pixel.
+    A Gaussian as wide as this one costs less by the spectra of the images than pixel by pixel, and seven digits are more
+    than the noise has.
     """
     radius = int(3.0 * scale + 0.5)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / scale) ** 2)
     weights /= weights.sum()
     size = [fft.next_fast_len(n + radius, real=True) for n in images.shape[-2:]]
-    spectra = fft.rfft2(images, size)
-    across = fft.rfft(_around_zero(weights, size[1])).real
-    along = fft.fft(_around_zero(weights, size[0])).real
+    spectra = fft.rfft2(images.astype(np.float32), size)
+    across = fft.rfft(_around_zero(weights, size[1])).real.astype(np.float32)
+    along = fft.fft(_around_zero(weights, size[0])).real.astype(np.float32)
     whole = fft.irfft2(spectra * (along[:, None] * across), size)
     return np.asarray(whole[..., : images.shape[-2], : images.shape[-1]])
 
@@ -145,13 +146,16 @@ def _around_zero(weights: Array, size: int) -> Array:
 
 
 def _autocorrelations(images: Array, reach: int) -> Array:
-    """Sums of products of images (..., ny, nx) with themselves at lags -reach to reach, zero beyond their edges."""
+    """Sums of products of images (..., ny, nx) with themselves at lags -reach to reach, zero beyond their edges.
+
+    From spectra in single precision: a millionth of the noise at lag 0.
+    """
     shape = images.shape[-2:]
     size = [fft.next_fast_len(n + reach, real=True) for n in shape]
-    spectra = fft.rfft2(images, size)
+    spectra = fft.rfft2(images.astype(np.float32), size)
     whole = fft.irfft2(spectra.real**2 + spectra.imag**2, size)
     lags = np.arange(-reach, reach + 1)
     # An image narrower than the reach wraps around itself: lags beyond its width have no pairs.
     inside = [np.abs(lags) < n for n in shape]
     found = whole[..., lags[:, None], lags]
-    return np.where(inside[0][:, None] & inside[1][None, :], found, 0.0)
+    return np.where(inside[0][:, None] & inside[1][None, :], found.astype(np.float64), 0.0)
