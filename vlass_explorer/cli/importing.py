@@ -29,5 +29,7 @@ def kept() -> None:
 
 def ended() -> None:
     """At exit: the memory goes with the process, and is not gone through before."""
-    if "triton" not in sys.modules:  # it complains of what is still there
+    if "triton" in sys.modules:  # nanobind, which binds it, complains of what is still there
+        gc.unfreeze()
+    else:
         gc.freeze()

@@ -123,7 +123,7 @@ def _through_beam(covariance: Array, reach: int) -> Array:
 def _smoothed(images: Array, scale: float) -> Array:
     """Images (..., ny, nx) convolved with a Gaussian of that sigma, cut at three of them, zero beyond their edges.
 
-    A Gaussian as wide as this one costs less by the spectra of the images than pixel by pixel, and seven digits are more
+    A Gaussian as wide as this one costs less by the spectra of the images than pixel by pixel; seven digits are more
     than the noise has.
     """
     radius = int(3.0 * scale + 0.5)
