@@ -100,6 +100,19 @@ def test_what_nobody_listed_is_unknown_never_unseen() -> None:
     assert unseen.count(Seen(train=told("-")), told("-")).trained == 0
 
 
+def test_many_cutouts_are_told_as_each_alone() -> None:
+    part = told("abcde-f", *[(float(n), 5.0) if n % 2 else (np.nan, np.nan) for n in range(7)])
+    whole = Seen(train=told("a", (3.0, 5.0)), selected=told("bc"), calibrated=told("e"))
+    for seen in (None, Seen(), whole, replace(whole, unlisted=("teacher t",)), Seen(train=told("-"))):
+        alone = [
+            unseen.count(seen, Cutouts(part.content[n : n + 1], part.places[n : n + 1])).status
+            for n in range(len(part))
+        ]
+        assert unseen.each(seen, part) == alone
+    assert unseen.each(whole, part) == ["trained", "selected", "selected", "trained", "selected", "unseen", "unseen"]
+    assert unseen.each(Seen(), part)[0] == "unseen" and unseen.each(Seen(), told("-")) == ["unknown"]
+
+
 def test_a_part_is_the_same_in_any_order() -> None:
     assert unseen.fingerprint(told("abc")) == unseen.fingerprint(told("cab")) != unseen.fingerprint(told("ab"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..measure.kept import kept
 from ..measure.structure import NAMES as STRUCTURE_NAMES
 from ..predict import Matched, Outcome
 from ..schema import Checkpoint, Cutout, CutoutError, Cutouts, ExplorerError, Row, Seen
+from ..schema.reports import Status
 from . import answers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def of(
     id: str | None = None,
     position: tuple[float, float] | None = None,
     group: int | None = None,
-    seen: Seen | None = None,
+    seen: Seen | Status | None = None,
     matched: Matched | None = None,
     flips: Flips | ExplorerError | None = None,
     structure: Structure | None = None,
@@ -50,10 +51,10 @@ def of(
 
     ``id`` is the cutout's name unless given; ``position`` is the one asked for, (RA, Dec) in degrees, ICRS.  Brightness
     is in Jy/beam; that of a cutout in another unit is left out.  ``seen`` are the cutouts that decided the weights, as
-    ``checkpoints.seen`` reads them; None where they are not listed.  ``matched`` is the answer at the beam of training,
-    ``flips`` when the label flips, or why that is not known, ``structure`` what ``measure.structure`` says, ``sure``
-    how sure the answer is, and ``version`` the program and what it made of the model. ``known`` is what ``about`` said
-    already where several checkpoints are asked.
+    ``checkpoints.seen`` reads them, or what ``seen_each`` says of this one; None where they are not listed.
+    ``matched`` is the answer at the beam of training, ``flips`` when the label flips, or why that is not known,
+    ``structure`` what ``measure.structure`` says, ``sure`` how sure the answer is, and ``version`` the program and what
+    it made of the model. ``known`` is what ``about`` said already where several checkpoints are asked.
     """
     known = about(cutout, measurements, position=position, structure=structure) if known is None else known
     failed = isinstance(prediction, ExplorerError)
@@ -63,7 +64,7 @@ def of(
         error=str(prediction) if failed else None,
         **known,
         **_model(card, version),
-        seen=_seen(known["content"], seen, _centre(cutout)),
+        seen=seen if isinstance(seen, str) else seen_each(seen, [cutout], [known])[0],
         **({} if isinstance(prediction, ExplorerError) else answers.plain(prediction)),
         **({} if matched is None else answers.matched(card, matched, prediction)),
         **({} if flips is None else answers.flips(flips)),
@@ -114,9 +115,10 @@ def _model(card: Checkpoint, version: str) -> dict[str, Any]:
     return {"checkpoint": card.name, "checkpoint_sha256": card.sha256, "version": version}
 
 
-def _seen(content: str, seen: Seen | None, centre: tuple[float, float] | None) -> str:
-    """Whether the checkpoint was made with these pixels or with this place on the sky."""
-    return unseen.count(seen, Cutouts(np.array([content]), np.array([centre or (np.nan, np.nan)]))).status
+def seen_each(seen: Seen | None, images: Sequence[Cutout], known: Sequence[Mapping[str, Any]]) -> list[Status]:
+    """Whether the checkpoint was made with these pixels or with this place on the sky; ``known`` as ``about`` says."""
+    places = np.array([_centre(image) or (np.nan, np.nan) for image in images]).reshape(-1, 2)
+    return unseen.each(seen, Cutouts(np.array([one["content"] for one in known], "U16"), places))
 
 
 def _sky(
@@ -159,11 +161,11 @@ def _icrs(cutout: Cutout, y: float, x: float) -> tuple[float, float] | None:
 
 def _at_edge(cutout: Cutout, source: NDArray[np.bool_]) -> bool:
     """Does the source (ny, nx) touch the border of the image or a pixel without data?"""
-    rows, columns = ndimage.find_objects(source.astype(np.uint8))[0]
+    (top, bottom), (left, right) = (np.flatnonzero(source.any(axis=axis))[[0, -1]] for axis in (1, 0))
     ny, nx = cutout.shape
-    if rows.start == 0 or columns.start == 0 or rows.stop == ny or columns.stop == nx:
+    if top == 0 or left == 0 or bottom == ny - 1 or right == nx - 1:
         return True
-    box = np.s_[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1]
+    box = np.s_[top - 1 : bottom + 2, left - 1 : right + 2]
     near = ndimage.binary_dilation(source[box], EIGHT)
     return bool((near & ~np.isfinite(cutout.pixels[box])).any())
 

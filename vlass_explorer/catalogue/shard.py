@@ -102,11 +102,16 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
         ]
         shapes = [measure.structure(cutout) if made.how.flux else None for cutout in found]
         answers = [_asked(model, found, made.how.match, device) for model in models]
+        positions = [one.position for one, cutout in batch if isinstance(cutout, Cutout)]
+        known = [
+            rows.about(cutout, number, position=position, structure=shape)
+            for cutout, number, position, shape in zip(found, measured, positions, shapes, strict=True)
+        ]
+        seen = [rows.seen_each(model.seen, found, known) for model in models]
         place = 0
         for one, cutout in batch:
             if isinstance(cutout, Cutout):
-                known = rows.about(cutout, measured[place], position=one.position, structure=shapes[place])
-                for model, answer in zip(models, answers, strict=True):
+                for model, answer, status in zip(models, answers, seen, strict=True):
                     outcome, matched = answer[place]
                     yield rows.of(
                         cutout,
@@ -115,11 +120,11 @@ def _answers(made: Plan, inputs: Sequence[Input], models: Sequence[Model], devic
                         model.card,
                         id=one.id,
                         position=one.position,
-                        seen=model.seen,
+                        seen=status[place],
                         matched=matched,
                         version=model.version,
                         sure=_sure(model, cutout, outcome, matched),
-                        known=known,
+                        known=known[place],
                     )
                 place += 1
                 continue

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from .. import checkpoints
 from ..datasets.identity import chord, directions
 from ..schema import Checkpoint, CheckpointError, Cutouts, FloatArray, Overlap, Seen
+from ..schema.reports import Status
 
 RADIUS = 10.0  # arcsec
 """Places closer than this are one source.
@@ -50,7 +51,7 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
     found, by_place = marks(seen, part)
     counts = {name: int(mask.sum()) for name, mask in found.items()}
     left = ~np.any(list(found.values()), axis=0)
-    bare = left & ~placed & (part.content == "")
+    bare = left & _bare(part)
     unknown = left if seen.unlisted else bare
     if seen.unlisted:
         reason = f"what these saw is not listed: {', '.join(seen.unlisted)}"
@@ -73,6 +74,17 @@ def count(seen: Seen | None, part: Cutouts, *, reason: str = NOT_LISTED) -> Over
     )
 
 
+def each(seen: Seen | None, part: Cutouts) -> list[Status]:
+    """What a checkpoint did with each cutout of a part, as the ``status`` of its ``count`` alone."""
+    if seen is None:
+        return ["unknown"] * len(part)
+    found, _ = marks(seen, part)
+    unknown = np.full(len(part), True) if seen.unlisted else _bare(part)
+    known = [found["train"], found["selected"] | found["calibrated"], unknown]
+    names: tuple[Status, ...] = ("trained", "selected", "unknown", "unseen")
+    return [names[place] for place in np.select(known, [0, 1, 2], 3).tolist()]
+
+
 def marks(seen: Seen, part: Cutouts) -> tuple[dict[str, NDArray[np.bool_]], int]:
     """Which cutouts (N,) of a part were trained on, else selected on, else calibrated on; how many by place alone."""
     placed = np.asarray(np.isfinite(part.places).all(axis=1))
@@ -85,6 +97,11 @@ def marks(seen: Seen, part: Cutouts) -> tuple[dict[str, NDArray[np.bool_]], int]
         masks[name], by_place = found, by_place + int((found & ~same).sum())
         left &= ~found
     return masks, by_place
+
+
+def _bare(part: Cutouts) -> NDArray[np.bool_]:
+    """Cutouts (N,) of which neither content nor place is known."""
+    return np.asarray((part.content == "") & ~np.isfinite(part.places).all(axis=1))
 
 
 def fingerprint(part: Cutouts) -> str:

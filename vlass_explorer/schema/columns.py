@@ -41,6 +41,7 @@ SIGNS = {
     "→": "->",
     "√": "sqrt ",
 }
+_SPELT = str.maketrans(SIGNS)
 SCORE = "score_"
 SCORE_UCD = "stat.confidenceLevel;src.class;stat.uncalib"
 
@@ -98,9 +99,7 @@ def spell_out(text: str) -> str:
 
     Names stay as they are: what they hold beyond ASCII is theirs.
     """
-    for sign, word in SIGNS.items():
-        text = text.replace(sign, word)
-    return text
+    return text if text.isascii() else text.translate(_SPELT)
 
 
 def ascii_text(text: str) -> str:
@@ -127,7 +126,8 @@ def tidy(annotation: str, value: Any) -> Any:
 
 
 def _sentence(text: str) -> str:
-    return re.sub(" {2,}", " ", printable(spell_out(text)))
+    told = printable(spell_out(text))
+    return re.sub(" {2,}", " ", told) if "  " in told else told
 
 
 def join_sentences(sentences: Sequence[str]) -> str | None:

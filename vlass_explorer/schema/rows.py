@@ -194,7 +194,9 @@ class Row:
 
     def __post_init__(self) -> None:
         for name, annotation in _ANNOTATIONS.items():
-            object.__setattr__(self, name, tidy(annotation, getattr(self, name)))
+            # Most columns of most rows hold nothing already.
+            if (value := getattr(self, name)) is not None or annotation == SENTENCES:
+                object.__setattr__(self, name, tidy(annotation, value))
         object.__setattr__(self, "scores", {label: float(score) for label, score in self.scores.items()})
         if not self.id:
             raise ValueError("A Row needs an id.")
