@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny_checkpoint
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.attention_independent import FLOAT32, METHODS, TOLERANCE, TOLERANCE_FLOAT32, compare, liven
 from vlass_explorer import checkpoints, headed
@@ -221,3 +222,12 @@ def test_a_run_starts_from_the_stem_of_the_convolutional_network(tmp_path: Path)
         torch.testing.assert_close(wide[:, :, ::2, ::2], halved, atol=1e-5, rtol=1e-5)
     for key, value in plain.named_parameters():  # all else as a fresh model has it
         assert torch.equal(model.get_parameter(key), value) != key.startswith(("stem", "norm0", "stages")), key
+
+
+def test_attention_of_an_answer_takes_the_fused_kernel() -> None:
+    # torch 2.15.0 leaves it, without a word, where the channels of a head are not side by side in memory: the answer
+    # is the same, but all scores are written to memory (findings/torch-sdpa-strides.sh).
+    model = made(fields=(2, 2, 4), depth=1, head_width=8)
+    with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU]) as seen:
+        model(image(count=2))
+    assert "aten::_scaled_dot_product_flash_attention_for_cpu" in {event.key for event in seen.key_averages()}
