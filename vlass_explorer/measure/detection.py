@@ -9,11 +9,11 @@ from scipy import ndimage
 from ..schema import Cutout, FloatArray, Noise, PixelShape
 from .geometry import EIGHT
 from .kept import kept
+from .row import Row
 
 TO_JY_BEAM = {"Jy/beam": 1.0, "mJy/beam": 1e-3, "uJy/beam": 1e-6}
 FINEST_BEAM = 0.5  # pixels; pixels do not sample a finer one, and a sum over them is no flux
 SAMPLE = 4_000_000  # pixels from which the noise of a large image is measured
-FINEST_STEP, COARSEST_STEP = 1e-3, 0.22  # of a median deviation, between which numbers are counts
 LINKING = 22.0  # arcsec; islands closer than this are one source
 SEARCH = 60.0  # arcsec; the source begins at most this far from the centre
 NO_SCALE = 1.8  # arcsec a pixel, as FIRST, where the file has no scale
@@ -34,53 +34,22 @@ def noise(pixels: FloatArray) -> Noise | None:
     step = -(-values.size // SAMPLE)
     if step > 1:
         values = values[::step]
-    # Sorted once, every median and every clipping is a matter of places.
-    values = np.sort(values).astype(np.float64, copy=False)
-    rms, largest = 0.0, float(np.abs(values[[0, -1]]).max()) if values.size else 0.0
+    # Sorted once, every median and every clipping is a matter of places, found by halving.
+    row = Row(np.sort(values).astype(np.float64, copy=False).data, 0, values.size)
+    rms, largest = 0.0, max(abs(row.values[0]), abs(row.values[-1])) if values.size else 0.0
     for _ in range(50):
-        if values.size == 0:
+        if row.size == 0:
             return None
-        median = (values[(values.size - 1) // 2] + values[values.size // 2]) / 2.0
-        deviations = np.abs(values - median)
-        rms = 1.4826 * _middle(deviations, _median_deviation(values, median))
-        inside = deviations <= 3.0 * rms
-        if rms == 0.0 or inside.all():
+        median = row.median()
+        rms = 1.4826 * row.deviation(median)
+        inside = row.within(median, 3.0 * rms)
+        if rms == 0.0 or inside.size == row.size:
             break
-        # Of sorted values those within a distance of their median stand side by side.
-        first = int(np.argmax(inside))
-        values = values[first : first + int(np.count_nonzero(inside))]
+        row = inside
     if rms * DEEPEST <= largest:
         return None
     sampled = f", one pixel in {step}" if step > 1 else ""
-    return Noise(rms=rms, method=f"1.4826 MAD, clipped at 3σ until stable{sampled}", pixels=int(values.size))
-
-
-def _median_deviation(values: NDArray[np.floating], median: float) -> float:
-    """Median of the distances of sorted values to their median, as ``np.median`` of them gives it."""
-    halves = []
-    for count in ((values.size + 1) // 2, values.size // 2 + 1):
-        # The nearest ones stand side by side: of all such rows the one whose farther end is least far.
-        ends = np.maximum(median - values[: values.size - count + 1], values[count - 1 :] - median)
-        halves.append(float(ends.min()))
-    return (halves[0] + halves[1]) / 2.0
-
-
-def _middle(deviations: NDArray[np.float64], middle: float) -> float:
-    """The given median of deviations; of those in whole counts, a middle within the count that half are rounded to.
-
-    Otherwise the noise of 10 counts would jump by 7 to 14 % when a few pixels change. Where the median is less than
-    five counts, it stays what it is: such noise is no more than counted.
-    """
-    if np.count_nonzero(deviations == middle) < 2:
-        return middle
-    below, above = deviations[deviations < middle], deviations[deviations > middle]
-    if not (below.size and above.size):
-        return middle
-    left, right = float(below.max()), float(above.min())
-    if not FINEST_STEP <= (right - left) / 2.0 / middle <= COARSEST_STEP:
-        return middle
-    start, width = (left + middle) / 2.0, (right - left) / 2.0
-    return start + width * (deviations.size / 2.0 - below.size) / (deviations.size - below.size - above.size)
+    return Noise(rms=rms, method=f"1.4826 MAD, clipped at 3σ until stable{sampled}", pixels=row.size)
 
 
 def beam_pixels(cutout: Cutout) -> float | None:
