@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..schema import NO_NOISE, Cutout
 from .covariance import blank_sky
 from .detection import TO_JY_BEAM, beam_pixels, thresholds
 from .flux_scale import flux_scale
-from .footprint import NEIGHBOURHOOD, reaching
-from .geometry import EIGHT, FWHM, beam_covariance, distance, to_sky
+from .footprint import NEIGHBOURHOOD
+from .geometry import FWHM, beam_covariance, distance, to_sky
+from .islands import bright_islands
 from .measurements import no_flux
 
 LARGEST = 4_000_000  # pixels of a region above which its noise is not convolved: seconds and gigabytes
@@ -177,8 +177,7 @@ def _error(cutout: Cutout, region: Region, beam: float) -> tuple[float | None, s
     image, own = np.asarray(cutout.pixels[box], np.float64), region.mask(box)
     finite = np.isfinite(image)
     low, high = thresholds(cutout)
-    islands, _ = ndimage.label(image > low, structure=EIGHT)
-    away = distance(reaching(islands, image, high), (1.0, 1.0)) > width
+    away = distance(bright_islands(image, low, high).mask(image.shape), (1.0, 1.0)) > width
     covariance = beam_covariance(cutout.beam, matrix)
     blank = blank_sky(image, finite & ~own & away, cutout.noise.rms, covariance, own)
     error = float(np.sqrt(blank.variance((own & finite).astype(np.float64)))) * TO_JY_BEAM[cutout.unit or ""] / beam

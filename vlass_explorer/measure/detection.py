@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ..schema import Cutout, FloatArray, Noise, PixelShape
 from .geometry import EIGHT
+from .islands import bright_islands
 from .kept import kept
 from .row import Row
 
@@ -78,23 +79,20 @@ def _source_mask(cutout: Cutout) -> NDArray[np.bool_]:
     (y0, y1), (x0, x1) = (_central(n) for n in cutout.shape)
     image = cutout.pixels[y0:y1, x0:x1]
     low, high = thresholds(cutout)
-    islands, count = ndimage.label(image > low, structure=EIGHT)
-    if count == 0:
-        return found
-    bright = np.zeros(count + 1, bool)
-    bright[islands[image >= high]] = True
-    bright[0] = False
-    emission = bright[islands]
-    if not emission.any():
+    emission = bright_islands(image, low, high)
+    ys, xs = emission.ys, emission.xs
+    if ys.size == 0:
         return found
     shape = cutout.pixel_shape or PixelShape.square(NO_SCALE)
     pixel = float(np.sqrt(shape.area))
     beam = cutout.beam.major if cutout.beam is not None and cutout.pixel_scale else 0.0
-    ys, xs = np.nonzero(emission)
     from_centre = np.stack([ys + y0 - (cutout.shape[0] - 1) / 2, xs + x0 - (cutout.shape[1] - 1) / 2], axis=-1)
     distance = np.hypot(*(from_centre @ (shape.steps / pixel)).T)
     nearest = int(np.argmin(distance))
     if distance[nearest] * pixel > max(SEARCH, beam) * SLACK:
+        return found
+    if (emission.numbers == emission.numbers[0]).all():
+        found[ys + y0, xs + x0] = True
         return found
     step = (shape.scale[0] / pixel, shape.scale[1] / pixel)
     reach = max(LINKING, beam) / 2.0 * SLACK
@@ -103,7 +101,7 @@ def _source_mask(cutout: Cutout) -> NDArray[np.bool_]:
         slice(max(0, int(at.min() - reach / side) - 2), int(at.max() + reach / side) + 3)
         for at, side in zip((ys, xs), shape.scale, strict=True)
     )
-    part = emission[rows, columns]
+    part = emission.mask(image.shape)[rows, columns]
     near = ndimage.distance_transform_edt(~part, sampling=step) * pixel <= reach
     groups, _ = ndimage.label(near, structure=EIGHT)
     own = groups[ys[nearest] - rows.start, xs[nearest] - columns.start]

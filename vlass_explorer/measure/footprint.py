@@ -21,7 +21,8 @@ from scipy import ndimage
 
 from ..schema import Cutout
 from .detection import LINKING, thresholds
-from .geometry import EIGHT, FWHM, distance, within
+from .geometry import EIGHT, FWHM, box_around, distance, within
+from .islands import bright_islands
 
 HELD = 0.95  # share of a Gaussian source that its grown island holds at least
 LEAST_GROWTH = 0.5  # beams (FWHM) by which every island grows
@@ -29,6 +30,8 @@ ASSOCIATED = 4.5  # rms; a peak this bright within the linking length belongs to
 EMISSION = 5.0  # rms; as in detection
 NEIGHBOURHOOD = 30.0  # beams around the source in which the noise is measured
 MANY = 64  # islands, as on a mosaic of the Galactic plane, whose overlaps are not looked at one by one
+DEPTHS = np.linspace(1e-4, 0.9999, 2000)
+RATIOS = -DEPTHS * np.log(DEPTHS) / (1.0 - DEPTHS)
 
 Mask = NDArray[np.bool_]
 
@@ -68,14 +71,14 @@ def grow(cutout: Cutout, source: Mask, beam_area: float, *, around: Mask | None 
     pixel = float(np.sqrt(scale[0] * scale[1]))
     step = (scale[0] / pixel, scale[1] / pixel)
     sigma = float(np.sqrt(beam_area / (2.0 * np.pi)))  # of the beam, in pixels
-    box = _around(source if around is None else source | around, NEIGHBOURHOOD * FWHM * sigma)
+    box = box_around(source if around is None else source | around, NEIGHBOURHOOD * FWHM * sigma)
     image, own = np.asarray(cutout.pixels[box], dtype=np.float64), source[box]
     low, high = thresholds(cutout)
     rms = (high - low) / (EMISSION - 3.0)
-    islands, _ = ndimage.label(image > low, structure=EIGHT)
-    emission = reaching(islands, image, high) | own
+    found = bright_islands(image, low, low + (ASSOCIATED - 3.0) * rms)
+    emission = found.reaching(image, high).mask(own.shape) | own
     linking = LINKING if cutout.beam is None else max(LINKING, cutout.beam.major)
-    associated = reaching(islands, image, low + (ASSOCIATED - 3.0) * rms)
+    associated = found.mask(own.shape)
     if (associated & ~own).any():
         own = own | _linked(associated, own, linking / pixel, step)
     mask, share, swing, growth = grown_islands(image, own, low, sigma, step)
@@ -93,10 +96,10 @@ def _leave(mask: Mask, own: Mask, other: Mask, step: tuple[float, float]) -> Non
     """Take from a mask that has grown from ``own`` what lies no farther from other emission."""
     if not (other.any() and mask.any()):
         return
-    part = _around(mask, 0.0)
+    part = box_around(mask)
     far = distance(own[part], step)
     # Other emission farther away than the mask has grown takes nothing of it.
-    wide = _around(mask, float(far[mask[part]].max()) / min(step) + 1.0)
+    wide = box_around(mask, float(far[mask[part]].max()) / min(step) + 1.0)
     inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, wide, strict=True))
     mask[part] &= ~other[part] & (far < distance(other[wide], step)[inside])
 
@@ -107,35 +110,16 @@ def fixed(cutout: Cutout, mask: Mask, beam_area: float) -> Footprint:
     ``beam_area`` in pixels. Emission is what reaches 5 rms, as for ``grow``; the mask does not follow the noise.
     """
     sigma = float(np.sqrt(beam_area / (2.0 * np.pi)))
-    box = _around(mask, NEIGHBOURHOOD * FWHM * sigma)
+    box = box_around(mask, NEIGHBOURHOOD * FWHM * sigma)
     image, own = np.asarray(cutout.pixels[box], dtype=np.float64), mask[box]
     low, high = thresholds(cutout)
-    islands, _ = ndimage.label(image > low, structure=EIGHT)
-    near = distance(reaching(islands, image, high) | own, (1.0, 1.0))
+    near = distance(bright_islands(image, low, high).mask(own.shape) | own, (1.0, 1.0))
     finite = np.isfinite(image)
     edge = np.zeros(cutout.shape, bool)
     edge[[0, -1]], edge[:, [0, -1]] = True, True
     blank = finite & (near > FWHM * sigma)
     none, at_edge = np.zeros(own.shape, bool), bool((own & edge[box]).any())
     return Footprint(box, own, blank, 1.0, none, 0.0, 0.0, int((own & ~finite).sum()), at_edge)
-
-
-def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
-    """The smallest box around a mask with a margin in pixels, inside the image."""
-    grown = []
-    for axis in (0, 1):
-        places = np.flatnonzero(mask.any(axis=1 - axis))
-        first, last = places[0] - int(np.ceil(margin)), places[-1] + int(np.ceil(margin)) + 1
-        grown.append(slice(max(0, int(first)), min(mask.shape[axis], int(last))))
-    return grown[0], grown[1]
-
-
-def reaching(islands: NDArray[np.int32], image: NDArray[np.float64], level: float) -> Mask:
-    """Pixels of islands whose brightest pixel reaches a level."""
-    enough = np.zeros(int(islands.max()) + 1, bool)
-    enough[islands[image >= level]] = True
-    enough[0] = False
-    return np.asarray(enough[islands])
 
 
 def _linked(emission: Mask, own: Mask, length: float, step: tuple[float, float]) -> Mask:
@@ -148,11 +132,12 @@ def grown_islands(
     image: NDArray[np.float64], own: Mask, low: float, sigma: float, step: tuple[float, float]
 ) -> tuple[Mask, float, float, float]:
     """Each island of a source grown by its own profile; the share of the flux that all hold, their swing and growth."""
-    islands, count = ndimage.label(own, structure=EIGHT)
+    box = box_around(own)
+    labels, count = ndimage.label(own[box], structure=EIGHT)
     mask = np.zeros(own.shape, bool)
     grown, swings, growths = [], [], []
-    for number, where in enumerate(ndimage.find_objects(islands), 1):
-        island = islands[where] == number
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        island, where = labels[place] == number, _within_box(place, box)
         area, flux = float(island.sum()), float(image[where][island].sum())
         implied = np.sqrt(area / (2.0 * np.pi * np.log(1.0 / _depth(area * low / flux))))
         # No source is narrower than the beam, but the noise of the share is then even about the truth.
@@ -183,6 +168,12 @@ def grown_islands(
     return mask, float(held / total), float(np.sum(swings)), float(np.average(growths, weights=swings))
 
 
+def _within_box(part: tuple[slice, ...], box: tuple[slice, slice]) -> tuple[slice, slice]:
+    """A part of a box of an image as one of the image."""
+    rows, columns = (slice(a.start + b.start, a.stop + b.start) for a, b in zip(part, box, strict=True))
+    return rows, columns
+
+
 def _widened(
     part: tuple[slice, slice], margin: int, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -197,5 +188,4 @@ def _widened(
 
 def _depth(ratio: float) -> float:
     """Threshold over peak, 0 to 1, of a Gaussian whose isophotal area times threshold over flux is ``ratio``."""
-    depths = np.linspace(1e-4, 0.9999, 2000)
-    return float(np.interp(ratio, -depths * np.log(depths) / (1.0 - depths), depths))
+    return float(np.interp(ratio, RATIOS, DEPTHS))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -45,6 +47,29 @@ def axes_of(covariance: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(major), float(minor), float(np.degrees(np.arctan2(east, north)) % 180.0)
 
 
+def places(mask: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places (n) along y and x of what is not zero, as ``np.nonzero``, which takes ten times as long for a few."""
+    ys, xs = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return ys, xs
+
+
+def box_around(mask: NDArray[np.bool_], margin: float = 0.0) -> tuple[slice, slice]:
+    """The smallest box around a mask, which is not empty, with a margin in pixels, inside the image."""
+    grown, more = [], int(np.ceil(margin))
+    for axis in (0, 1):
+        held = np.flatnonzero(mask.any(axis=1 - axis))
+        grown.append(slice(max(0, int(held[0]) - more), min(mask.shape[axis], int(held[-1]) + more + 1)))
+    return grown[0], grown[1]
+
+
+def rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels (ny, nx) of a mask with a side at a pixel outside of it, or at the edge."""
+    found = mask.copy()
+    inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
+    found[1:-1, 1:-1] &= ~inner
+    return found
+
+
 def distance(mask: NDArray[np.bool_], step: tuple[float, float]) -> NDArray[np.float64]:
     """Distance of each pixel (ny, nx) from a mask, infinite from an empty one; ``step`` is the pixel size (y, x)."""
     if not mask.any():
@@ -66,7 +91,7 @@ def within(mask: NDArray[np.bool_], length: float, step: tuple[float, float]) ->
         return distance(mask, step) <= length
     ny, nx = mask.shape
     found = np.zeros((ny + 2 * reach[0], nx + 2 * reach[1]), bool)
-    ys, xs = np.nonzero(mask)
+    ys, xs = places(mask)
     for y in range(-reach[0], reach[0] + 1):
         for x in range(-reach[1], reach[1] + 1):
             if np.sqrt((y * step[0]) ** 2 + (x * step[1]) ** 2) <= length:

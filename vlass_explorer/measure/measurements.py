@@ -16,7 +16,7 @@ from .detection import FINEST_BEAM, TO_JY_BEAM, angular_size, beam_pixels, sourc
 from .flux_scale import flux_scale
 from .footprint import Footprint, grow
 from .gaussian import GaussianFit, fit_gaussian, fit_peak
-from .geometry import beam_covariance, to_sky
+from .geometry import beam_covariance, places, to_sky
 from .kept import kept
 from .photometry import Flux, forced, integrate
 
@@ -196,8 +196,8 @@ class _Fitted(NamedTuple):
 def _fitted(cutout: Cutout) -> _Fitted | None:
     """None where the sky coordinates do not reach the source."""
     source, area = source_mask(cutout), beam_pixels(cutout)
-    places = np.argwhere(source).mean(axis=0)
-    matrix = to_sky(cutout, float(places[0]), float(places[1]))
+    ys, xs = places(source)
+    matrix = to_sky(cutout, float(ys.mean()), float(xs.mean()))
     if area is None or matrix is None or cutout.beam is None or cutout.noise is None:
         return None
     footprint = grow(cutout, source, area)

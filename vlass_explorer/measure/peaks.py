@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .geometry import EIGHT, FWHM
+from .geometry import EIGHT, FWHM, rim
 
 CORE = 0.2  # of the extent: how far from the middle a core may lie
 UNEQUAL = 2.5  # longer arm over the shorter one from which a core is a knot of the near lobe
@@ -174,13 +174,13 @@ def _refined(image: Floats, peak: tuple[int, int]) -> Place:
 
 def _ends(image: Floats, mask: Mask, level: float, steps: Floats) -> tuple[Floats, Floats]:
     """The two places (2) of the contour that lie farthest from each other, to a tenth of a pixel."""
-    rim = np.argwhere(mask & ~ndimage.binary_erosion(mask)).astype(float)
-    points = rim @ steps
+    edge = np.argwhere(rim(mask)).astype(float)
+    points = edge @ steps
     angles = np.radians(np.arange(0.0, 360.0, 2.0))
     outer = np.unique(np.argmax(points @ np.array([np.sin(angles), np.cos(angles)]), axis=0))
     apart = np.linalg.norm(points[outer][:, None] - points[outer][None, :], axis=2)
     one, other = np.unravel_index(int(np.argmax(apart)), apart.shape)
-    first, second = rim[outer[one]], rim[outer[other]]
+    first, second = edge[outer[one]], edge[outer[other]]
     return _edge(image, first, first - second, level), _edge(image, second, second - first, level)
 
 

@@ -23,8 +23,9 @@ from scipy import ndimage
 from ..cutouts import places
 from ..cutouts.sky import shifted
 from ..measure import TO_JY_BEAM, Blank, beam_pixels, blank_sky, grow, integrate, noise, thresholds
-from ..measure.footprint import ASSOCIATED, EMISSION, fixed, reaching
-from ..measure.geometry import EIGHT, beam_covariance, to_sky
+from ..measure.footprint import ASSOCIATED, EMISSION, fixed
+from ..measure.geometry import beam_covariance, to_sky
+from ..measure.islands import bright_islands
 from ..measure.measurements import no_flux
 from ..measure.photometry import NOT_KNOWN
 from ..schema import NO_NOISE, Cutout
@@ -180,8 +181,8 @@ class _Measured:
         own, held = np.isin(pieces.numbers, counted), pieces.numbers > 0
         # Islands above 3 rms are grown as those of any source; what is too faint for that counts as it is.
         low = thresholds(cutout)[0]
-        islands, _ = ndimage.label(own & (cutout.pixels > low), structure=EIGHT)
-        bright = reaching(islands, cutout.pixels.astype(np.float64), low + (ASSOCIATED - 3.0) * cutout.noise.rms)
+        image = np.where(own, cutout.pixels.astype(np.float64), -np.inf)
+        bright = bright_islands(image, low, low + (ASSOCIATED - 3.0) * cutout.noise.rms).mask(cutout.shape)
         grown = grow(cutout, bright, area, around=held) if bright.any() else fixed(cutout, held, area)
         box = grown.box
         mask = grown.mask | own[box] if bright.any() else own[box]
