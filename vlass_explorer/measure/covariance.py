@@ -104,12 +104,12 @@ def _local(
         noise, np.sqrt(np.maximum(level, 0.0) / np.maximum(sky, 1e-9)), out=np.zeros_like(noise), where=level > 0.0
     )
     weights = blank * np.exp(-0.5 * (distance(near, (1.0, 1.0)) / scale) ** 2)
-    total = float(weights.sum())
+    total, pixels = float(weights.sum()), np.count_nonzero(blank)
     beams = total**2 / max(float((weights**2).sum()), 1e-300) / beam
     around = float((weights * squares).sum()) / max(total, 1e-300)
-    everywhere = float(squares.sum() / blank.sum())
+    everywhere = float(squares.sum() / pixels)
     strength = (beams * around + FEWEST * everywhere) / (beams + FEWEST)
-    return flat, strength / max(float((flat**2).sum() / blank.sum()), 1e-300)
+    return flat, strength / max(float((flat**2).sum() / pixels), 1e-300)
 
 
 def _through_beam(covariance: Array, reach: int) -> Array:
@@ -153,9 +153,11 @@ def _autocorrelations(images: Array, reach: int) -> Array:
     shape = images.shape[-2:]
     size = [fft.next_fast_len(n + reach, real=True) for n in shape]
     spectra = fft.rfft2(images.astype(np.float32), size)
-    whole = fft.irfft2(spectra.real**2 + spectra.imag**2, size)
+    power = (spectra.real**2 + spectra.imag**2).astype(np.complex64)
     lags = np.arange(-reach, reach + 1)
     # An image narrower than the reach wraps around itself: lags beyond its width have no pairs.
     inside = [np.abs(lags) < n for n in shape]
-    found = whole[..., lags[:, None], lags]
+    # As ``irfft2``, of the rows of those lags alone.
+    rows = fft.ifft(power, axis=-2, norm="forward", overwrite_x=True)[..., lags, :]
+    found = fft.irfft(rows, size[1], norm="forward")[..., lags] * np.float32(1.0 / (size[0] * size[1]))
     return np.where(inside[0][:, None] & inside[1][None, :], found.astype(np.float64), 0.0)
