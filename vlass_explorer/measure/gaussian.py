@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..schema import Cutout
 from .covariance import Blank
 from .footprint import Footprint
-from .geometry import FWHM, axes_of, beam_covariance, to_sky
+from .geometry import FWHM, axes_of, beam_covariance, box_around, to_sky
 
 RESOLVED = 3.0  # sigma by which a size must exceed that of a point to be one
 MISFIT = 5.0  # rms that residuals may reach before the source is no single Gaussian ...
@@ -65,35 +64,39 @@ def fit_gaussian(cutout: Cutout, footprint: Footprint, blank: Blank) -> Gaussian
 
 
 def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> GaussianFit | None:
-    image = np.asarray(cutout.pixels[footprint.box], dtype=np.float64)
-    use = footprint.mask & np.isfinite(image)
-    y0, x0 = np.unravel_index(int(np.argmax(np.where(use, image, -np.inf))), image.shape)
-    matrix = to_sky(cutout, float(y0) + footprint.box[0].start, float(x0) + footprint.box[1].start)
-    if matrix is None or cutout.beam is None or use.sum() < 8:
+    image, box = cutout.pixels[footprint.box], box_around(footprint.mask)
+    use = footprint.mask[box] & np.isfinite(image[box])
+    if use.sum() < 8:
+        return None
+    values = image[box][use].astype(np.float64)
+    ys, xs = (at + float(side.start) for at, side in zip(np.nonzero(use), box, strict=True))  # in the footprint's box
+    top = int(np.argmax(values))
+    scale = float(values[top])
+    matrix = to_sky(cutout, float(ys[top]) + footprint.box[0].start, float(xs[top]) + footprint.box[1].start)
+    if matrix is None or cutout.beam is None:
         return None
     beam = beam_covariance(cutout.beam, matrix)
-    root = np.linalg.cholesky(beam)
-    start = [image[y0, x0], y0, x0, *((root[0, 0], root[1, 0], root[1, 1]) if free else ())]
-    ys, xs = (axis.astype(np.float64) for axis in np.nonzero(use))
-    values, scale = image[use], float(image[y0, x0])
-    scales = np.array([scale, 1.0, 1.0, *((1.0, 1.0, 1.0) if free else ())])
+    shape_of_beam = np.linalg.cholesky(beam)[[0, 1, 1], [0, 0, 1]]
+    start = np.array([scale, ys[top], xs[top], *(shape_of_beam if free else ())])
+    slope = np.empty((start.size, values.size))
 
     def shape(p: Array) -> tuple[Array, Array, Array]:
         """Brightness over the peak (n) and the offsets u, v (n) in sigmas along the factor's rows."""
-        lower = p[3:] if free else root[[0, 1, 1], [0, 0, 1]]
-        u = (xs - p[2]) / lower[0]
-        v = (ys - p[1] - lower[1] * u) / lower[2]
+        first, aslant, second = (p[3:] if free else shape_of_beam).tolist()
+        u = (xs - float(p[2])) / first
+        v = (ys - float(p[1]) - aslant * u) / second
         return np.exp(-0.5 * (u**2 + v**2)), u, v
 
     def slopes(p: Array) -> Array:
-        """Derivatives (n, k) of the residuals by amplitude, y, x and the factor's three numbers."""
-        lower = p[3:] if free else root[[0, 1, 1], [0, 0, 1]]
-        (height, u, v), across = shape(p), lower[1] / lower[2]
-        along = u - across * v
-        columns = [height / p[0], height * v / lower[2], height * along / lower[0]]
+        """Derivatives (k, n) of the residuals by amplitude, y, x and the factor's three numbers, in one array."""
+        first, aslant, second = (p[3:] if free else shape_of_beam).tolist()
+        height, u, v = shape(p)
+        slope[0] = height / scale
+        slope[1] = slope[0] * v * (float(p[0]) / second)
+        slope[2] = slope[0] * (u - aslant / second * v) * (float(p[0]) / first)
         if free:
-            columns += [height * u * along / lower[0], height * u * v / lower[2], height * v**2 / lower[2]]
-        return np.asarray(np.stack(columns, axis=1) * p[0] / scale)
+            slope[3], slope[4], slope[5] = slope[2] * u, slope[1] * u, slope[1] * v
+        return slope
 
     # Here and not above: a prediction alone fits nothing.
     from scipy import optimize
@@ -105,21 +108,24 @@ def _fit(cutout: Cutout, footprint: Footprint, blank: Blank, *, free: bool) -> G
             start,
             Dfun=slopes,
             full_output=True,
+            col_deriv=True,
             ftol=1e-8,
             xtol=1e-8,
             gtol=1e-8,
             maxfev=100 * len(start),
-            diag=1.0 / scales,
+            diag=1.0 / np.array([scale, *np.ones(start.size - 1)]),
         )
         design = slopes(p) * scale
-        inverse = np.linalg.inv(design.T @ design)
+        inverse = np.linalg.inv(design @ design.T)
     except (ValueError, np.linalg.LinAlgError, FloatingPointError):
         return None
-    if ended not in (1, 2, 3, 4) or not np.isfinite(p).all() or not use[_nearest(p[1:3], use.shape)]:
+    if ended not in (1, 2, 3, 4) or not np.isfinite(p).all():
         return None
-    rows, columns = ndimage.find_objects(use.astype(np.uint8))[0]
-    images = np.zeros((p.size, *use[rows, columns].shape))
-    images[:, use[rows, columns]] = inverse @ design.T
+    y, x = _nearest(p[1:3], image.shape)
+    if not ((ys == y) & (xs == x)).any():
+        return None
+    images = np.zeros((p.size, *use.shape))
+    images[:, use] = inverse @ design
     errors = blank.covariance(images)
     spread = matrix @ errors[np.ix_([2, 1], [2, 1])] @ matrix.T
     residual = values - p[0] * shape(p)[0]
@@ -143,17 +149,15 @@ def _nearest(place: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _deconvolved(lower: Array, errors: Array, matrix: Array, beam: Array) -> dict[str, Any]:
     """Axes of the source without the beam, their errors by the derivative of each squared width, or a limit."""
-
-    def source(p: Array) -> Array:
-        factor = np.array([[p[0], 0.0], [p[1], p[2]]])
-        return np.asarray(matrix @ (factor @ factor.T - beam) @ matrix.T * FWHM**2)
-
-    values, vectors = np.linalg.eigh(source(lower))
-    sigmas = []
-    for vector in vectors.T:
-        slope = [(vector @ (source(lower + step) - source(lower - step)) @ vector) / 2e-4 for step in 1e-4 * np.eye(3)]
-        sigmas.append(float(np.sqrt(max(np.array(slope) @ errors @ np.array(slope), 0.0))))
-    (minor2, major2), (minor_sigma, major_sigma) = values, sigmas
+    first, aslant, second = lower.tolist()
+    factor = np.array([[first, 0.0], [aslant, second]])
+    values, vectors = np.linalg.eigh(matrix @ (factor @ factor.T - beam) @ matrix.T * FWHM**2)
+    # The squared width along a direction (x, y), without the beam's, is that of a row times the factor.
+    x, y = matrix.T @ vectors
+    along = first * x + aslant * y
+    slopes = 2.0 * FWHM**2 * np.stack([along * x, along * y, second * y**2])
+    minor_sigma, major_sigma = np.sqrt(np.maximum((slopes * (errors @ slopes)).sum(axis=0), 0.0)).tolist()
+    minor2, major2 = values.tolist()
     if major2 < RESOLVED * major_sigma:
         return {"limit": float(np.sqrt(max(major2, 0.0) + 3.0 * major_sigma))}
     major, minor, pa = axes_of(vectors @ np.diag(values / FWHM**2) @ vectors.T)
