@@ -6,6 +6,7 @@ others: those of a plate carrée (CAR) about the equator are half as wide at dec
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,18 +45,19 @@ def sky_steps(wcs: WCS, y: float, x: float, header: tuple[float, float] | None =
     Central differences over one pixel (5 mas to 10 arcsec) of unit vectors, so that a pole is a place like any other;
     distortions (SIP) count. None where the projection has no sky. ``header`` is ``header_scale(wcs)`` if known.
     """
-    pixel = float(np.sqrt(np.prod(header or header_scale(wcs))))
-    half = 0.5 * float(np.clip(pixel, *SPAN)) / pixel
+    pixel = math.sqrt(math.prod(header or header_scale(wcs)))
+    half = 0.5 * min(max(pixel, SPAN[0]), SPAN[1]) / pixel
     probes = [[x, y], [x + half, y], [x - half, y], [x, y + half], [x, y - half]]
     world = np.asarray(wcs.all_pix2world(probes, 0), np.float64)
     lon, lat = np.radians(world[:, wcs.wcs.lng]), np.radians(world[:, wcs.wcs.lat])
     if not (np.isfinite(world).all() and (np.abs(lat) <= np.pi / 2 + 1e-12).all()):
         return None
-    places = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    east = np.array([-np.sin(lon[0]), np.cos(lon[0]), 0.0])
-    north = np.array([-np.sin(lat[0]) * np.cos(lon[0]), -np.sin(lat[0]) * np.sin(lon[0]), np.cos(lat[0])])
-    differences = places[:, [1, 3]] - places[:, [2, 4]]
-    return np.asarray(np.degrees(np.stack([east, north]) @ differences) * 3600.0 / (2.0 * half))
+    (cos_lon, cos_lat), (sin_lon, sin_lat) = np.cos([lon, lat]), np.sin([lon, lat])
+    places = np.array([cos_lat * cos_lon, cos_lat * sin_lon, sin_lat])
+    east = [-sin_lon[0], cos_lon[0], 0.0]
+    north = [-sin_lat[0] * cos_lon[0], -sin_lat[0] * sin_lon[0], cos_lat[0]]
+    differences = places[:, 1::2] - places[:, 2::2]
+    return np.asarray(np.degrees(np.array([east, north]) @ differences) * 3600.0 / (2.0 * half))
 
 
 @dataclass(frozen=True, eq=False)
