@@ -21,8 +21,10 @@ MOST = 100_000
 DRAWN = 5_000
 """Of a new layer that is a density, points that are drawn all the same."""
 BINS = 200
+OUTLINED = 2_000
+"""Points of a new layer that are drawn large and with an outline: more would lie over each other and draw slowly."""
 LARGEST_NAMED = 20_000
-"""Points of a layer whose names the browser is given."""
+"""Points of a layer whose names the browser is given, and which are not drawn smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +119,8 @@ def chosen(layer: Layer, selection: Mapping[str, Any]) -> IndexArray:
 
 def _points(layer: Layer, some: IndexArray, word: str, marker: dict[str, Any]) -> go.Scattergl:
     """Some rows of a layer in the colours of ``marker``, a trace that the legend names."""
-    symbol: dict[str, Any] = {"size": 5, "opacity": 0.55}
-    if layer.new:
+    symbol: dict[str, Any] = {"size": 5 if len(layer.positions) <= LARGEST_NAMED else 3, "opacity": 0.55}
+    if layer.new and len(layer.positions) <= OUTLINED:
         symbol = {"size": 9, "symbol": "diamond", "line": {"width": 1, "color": "#11151a"}}
     texts = [escape(layer.texts[row]) for row in some.tolist()] if len(layer.positions) <= LARGEST_NAMED else None
     title = f"{escape(word)} ({len(some):,})" if word else escape(layer.name)
