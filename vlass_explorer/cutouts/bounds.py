@@ -46,8 +46,7 @@ def check_side(ny: int, nx: int) -> None:
 
 def check_pixels(pixels: NDArray[np.float32]) -> list[str]:
     """Notes on missing data; refuse an image that holds too few finite pixels or one single value."""
-    finite = np.isfinite(pixels)
-    count = int(finite.sum())
+    count = int(np.count_nonzero(np.isfinite(pixels)))
     if count == 0:
         raise CutoutError("Every pixel is empty (NaN): choose a file or a position that holds data.")
     if count < MIN_SIDE * MIN_SIDE:

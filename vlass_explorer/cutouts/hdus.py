@@ -55,7 +55,7 @@ class Image:
         found = axes.sky_pair(self.cards, len(self.shape))
         return found if found and all(self.shape[-axis] > 1 for axis in found) else None
 
-    @property
+    @cached_property
     def axes(self) -> tuple[int, int]:
         """Positions of y and x in ``shape``: the sky pair as stored, else the last two axes longer than one."""
         if self.pair is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from . import units
@@ -233,6 +234,7 @@ def _last_word(name: str, is_brightness: bool) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)  # of the words of a survey's names most are the same
 def of_word(word: str) -> str | None:
     """The product that one word in lower case names, as pipelines call it."""
     return next((what for pattern, what in WORDS if pattern.match(word)), None)

@@ -89,7 +89,7 @@ def _made(header: dict[str, Any]) -> WCS:
     """What ``WCS(header)`` is, in a quarter of its time: astropy parses and writes a header five times over."""
     if any(pair.SIP.match(key) for key in header):
         return WCS(Header(header))
-    wcs = WCS(naxis=2)
+    wcs = WCS(naxis=2, fix=False)
     wcs.wcs = Wcsprm(header="".join(map(_card, header, header.values())).encode("ascii"))
     wcs.fix()
     wcs.wcs.set()
