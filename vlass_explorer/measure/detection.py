@@ -31,7 +31,8 @@ def noise(pixels: FloatArray) -> Noise | None:
     image; or below 1e-7 of the largest pixel: one computed without noise). Above 4
     million finite pixels every n-th one is used, and the method says so.
     """
-    values = np.asarray(pixels)[np.isfinite(pixels)]
+    finite = np.isfinite(pixels)
+    values = np.asarray(pixels).ravel() if finite.all() else np.asarray(pixels)[finite]
     step = -(-values.size // SAMPLE)
     if step > 1:
         values = values[::step]

@@ -68,7 +68,7 @@ def reasons(cutout: Cutout, spec: InputSpec) -> Iterator[Reason]:
             span, view_side = (_long(length, cutout, pixel) for length in (size, side))
             yield "caution", f"The source spans {span} of the {view_side} field of view: parts may be cut off."
     y, x = np.unravel_index(int(np.argmax(np.where(has_data, view, -np.inf))), view.shape)
-    inside = preprocess.crop(source.astype(np.float32), window)[y, x] > 0
+    inside = source[int(y) + window.y0, int(x) + window.x0]  # where data are, the image is
     if not inside and distance[y, x] > reach and view[y, x] > _faintest(cutout):
         yield (
             "caution",
