@@ -53,6 +53,16 @@ def test_clouds_are_thinned_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {trace.name: list(trace.x) for trace in figure.data} == {"FRI": [5.0], "FRII": [8.0, 20.0]}
 
 
+@pytest.mark.parametrize(("low", "high"), [(234.0, 918.0), (5.0, 20.0), (3.0, 4000.0), (0.02, 0.5), (7.0, 7.0)])
+def test_a_logarithmic_axis_has_marks_within_what_it_shows(low: float, high: float) -> None:
+    found = batch.ticks(np.array([low, high]))
+    inside = [text for text, mark in zip(found["ticktext"], found["tickvals"], strict=True) if low <= mark <= high]
+    assert len(inside) >= 2 or low == high
+    assert [float(text.replace(",", "")) for text in found["ticktext"]] == pytest.approx(found["tickvals"])
+    assert len(set(found["ticktext"])) == len(found["ticktext"]) < 40
+    assert batch.ticks(np.array([]))["tickvals"][0] == 1.0
+
+
 def test_names_are_no_html() -> None:
     figure = batch.label_counts(np.array(["<b>x"], dtype=object), np.array(["ok"], dtype=object), ["<b>x"])
     assert figure.data[0].x[0] == "&lt;b&gt;x"

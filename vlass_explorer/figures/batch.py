@@ -73,11 +73,20 @@ def snr_score(snr: FloatArray, scores: FloatArray, labels: Texts, names: Sequenc
         some = drawn[labels[drawn] == name]
         figure.add_trace(_points(snr[some], scores[some], name, number))
     figure.update_layout(
-        xaxis={"title": "peak S/N", "type": "log", "exponentformat": "power", "dtick": 1},
+        xaxis={"title": "peak S/N", "type": "log", **ticks(snr[known])},
         yaxis={"title": "highest score", "range": [0, 1.03]},
         **_frame(_of(int(known.sum()), len(drawn), "rows with S/N and score")),
     )
     return figure
+
+
+def ticks(values: FloatArray) -> dict[str, list[Any]]:
+    """Marks of a logarithmic axis that holds values (N,) above zero: several also where they span no power of ten."""
+    low, high = np.log10([values.min(), values.max()]) if len(values) else (0.0, 1.0)
+    digits = (1,) if high - low > 2.5 else (1, 2, 5) if high - low > 1 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    found = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    return {"tickvals": found, "ticktext": [f"{value:,.15g}" for value in found]}
 
 
 def sky_map(ra: FloatArray, dec: FloatArray, labels: Texts, names: Sequence[str]) -> go.Figure:

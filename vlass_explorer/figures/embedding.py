@@ -13,7 +13,7 @@ from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
 from ..schema import FloatArray, IndexArray
-from .batch import LINE, colour
+from .batch import LINE, colour, ticks
 from .colours import UNSIGNED_MAP, scale
 
 MOST = 100_000
@@ -159,9 +159,8 @@ def _bar(title: str, layers: Sequence[Layer], log: bool) -> dict[str, Any]:
     bar: dict[str, Any] = {"title": {"text": title, "side": "right"}, "thickness": 10, "outlinewidth": 0}
     if log:
         values = np.concatenate([_values(layer, log) for layer in layers if layer.numbers is not None])
-        low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
-        ticks = [float(f"{m}e{d}") for d in range(int(np.floor(low)), int(np.ceil(high)) + 1) for m in (1, 2, 5)]
-        bar |= {"tickvals": [float(np.log10(tick)) for tick in ticks], "ticktext": [f"{tick:g}" for tick in ticks]}
+        marks = ticks(10.0 ** values[np.isfinite(values)])
+        bar |= {"tickvals": np.log10(marks["tickvals"]).tolist(), "ticktext": marks["ticktext"]}
     return {"colorscale": scale(UNSIGNED_MAP), "colorbar": bar}
 
 
