@@ -85,6 +85,7 @@ else:
     with upper:
         picture = beside.picture(cutout, screen, is_open=is_open)
     view, whole_cutout, heard = picture.view, picture.whole_cutout, None
+    labelled = not picture.has_sky_axes(cutout)
     dress: Callable[[go.Figure], go.Figure] = partial(picture.dressed, cutout)
     if card is not None and labels is not None and made is not None:
         with method_place:
@@ -102,6 +103,7 @@ else:
                 width=picture.screen.width,
                 tallest=picture.tallest,
                 zoomed=zoomed,
+                labelled=labelled,
                 dress=dress,
                 config=measured.CONFIG,
             )
@@ -119,10 +121,11 @@ else:
             screen=screen if picture.is_apart else picture.screen,
             without_sky=picture.is_apart,
             zoomed=zoomed,
+            labelled=labelled,
             dress=dress,
         )
         with spot:  # drawn after the panels: they are what is waited for
-            picture.lay_over(cutout, ["panels", "sky"], heard)
+            picture.lay_over(cutout, window, ["panels", "sky"], heard)
         if result is not None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(plain(result.explanation.caption), width="stretch")

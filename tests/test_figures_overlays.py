@@ -49,8 +49,19 @@ def test_measured_shapes_can_be_moved():
 
 def test_a_page_can_draw_the_corners_itself():
     figure = sky_panels(fits_cutout(), SkyView(), corners=False)
-    assert len(figure.data) == 1 and figure.layout.meta == {"panels": ["sky"]}
-    assert "N" in [note.text for note in figure.layout.annotations]
+    (sky,) = figure.data
+    assert figure.layout.meta == {"panels": ["sky"]}
+    assert [note.text for note in figure.layout.annotations] == ["<b>Sky</b>", "grey: no data"]
+    assert sky.hoverinfo == "skip" and sky.customdata is None and sky.text is None and sky.hovertemplate is None
+
+
+def test_a_page_can_write_along_the_axes_itself():
+    given, bare = (sky_panels(fits_cutout(), SkyView(), labelled=labelled).layout for labelled in (True, False))
+    assert given.xaxis.title.text == "ΔRA (″)" and given.xaxis.showticklabels is None
+    for axis, other in ((bare.xaxis, given.xaxis), (bare.yaxis, given.yaxis)):
+        assert axis.title.text is None and axis.showticklabels is False and axis.ticks == ""
+        assert (axis.range, axis.domain) == (other.range, other.domain)
+    assert bare.margin == given.margin
 
 
 def test_chosen_shapes_are_bold_and_places_on_the_axes_are_pixels():

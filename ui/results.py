@@ -62,16 +62,25 @@ def sky_chart(
     width: int,
     tallest: int = TALLEST,
     zoomed: Window | None = None,
+    labelled: bool = True,
     dress: Callable[[go.Figure], go.Figure] | None = None,
     config: Mapping[str, object] = CONFIG,
 ) -> None:
     """Draw the sky alone, for narrow pages; first the part that is ``zoomed`` to.
 
-    ``dress`` adds what lies over it beside beam and scale bar.
+    ``dress`` adds what lies over it; beam, scale bar and arrows, and unless ``labelled`` the words along the axes, are
+    then drawn over it by ``look.cursor``.
     """
     height = min(width - LEFT, tallest) + AROUND
     figure = sky_panels(
-        cutout, view, window=window, show=("sky",), whole_cutout=whole_cutout, height=height, corners=dress is None
+        cutout,
+        view,
+        window=window,
+        show=("sky",),
+        whole_cutout=whole_cutout,
+        height=height,
+        corners=dress is None,
+        labelled=labelled,
     )
     if zoomed is not None:
         zoom.zoom(figure, cutout, zoomed)

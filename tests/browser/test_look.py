@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -62,3 +64,13 @@ def test_ticks_lie_where_astropy_has_their_values(
             else:
                 off = (Angle(text, unit=u.deg) - place.dec).arcsec
             assert abs(off) < (0.05 if part <= 1 else 0.15), (edge, each, place)
+
+
+def test_brightness_has_four_digits_and_no_power_of_ten(chromium: Browser) -> None:
+    values = [0.0, 1.0, -0.00012345, 0.38444, 110.94, 12345.6, -98765.4, 2.5e-7, 999.96, 1e-30]
+    page = chromium.new_page()
+    module = cursor.script().replace("export default function", "const component = function")
+    told = page.evaluate(f"values => {{ {module}; return values.map(plain) }}", values)
+    page.close()
+    expected = [format(Decimal(f"{value:.3e}").normalize(), "f").replace("-", "−") for value in values]
+    assert told == expected

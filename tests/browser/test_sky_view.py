@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import bad_files
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -26,7 +27,7 @@ LAID = """chart => {
         words: [...chart.querySelectorAll('.sky-overlay text')].map(each => each.textContent),
         beam: of('.beam').map(b => [b.width, b.height])[0], bar: of('.bar').map(b => b.width)[0],
         length: chart.querySelector('.bar-text')?.textContent, range: layout.xaxis.range, width: layout.xaxis._length,
-        arrows: layout.annotations.filter(a => a.showarrow).length, active: layout.updatemenus?.[0]?.active,
+        arrows: of('.arrow').length, active: layout.updatemenus?.[0]?.active,
         traces: plot.data.map(t => [t.mode, t.line?.color ?? t.marker?.color]),
     }
 }"""
@@ -105,6 +106,28 @@ def test_axes_beam_and_scale_follow_the_zoom_and_keys_do_what_they_say(page: Pag
     expect(heading).to_contain_text("VLASS")
 
 
+def test_the_sky_says_place_brightness_and_signal_under_the_cursor(page: Page, file: Path) -> None:
+    cutout = cutouts.read(file)
+    open_page(page, "/?checkpoint=first-d4-vit")
+    upload(page, file)
+    axes, chart, label = frame(cutout), page.locator(".st-key-panels"), page.locator(".sky-brightness")
+    page.keyboard.press("z")  # a mouse goes in steps as wide as a pixel of the whole cutout
+    laid(page)
+    peak = np.array(np.unravel_index(np.nanargmax(cutout.pixels), cutout.shape))
+    for row, column in (peak, peak + (4, -5)):
+        place = [step * (at + 0.5 - c) for step, at, c in zip(axes.step, (row, column), axes.centre, strict=True)]
+        over(page, chart, place[1], place[0])
+        brightness = cutout.pixels[row, column]
+        words = [f"{place[1]:.1f}″, {place[0]:.1f}″", f"{1e3 * brightness:#.4g} mJy/beam"]
+        words.append(f"S/N {brightness / cutout.noise.rms:.1f}")
+        expect(label).to_have_text("\n".join(words).replace("-", "−"))
+    expect(chart.locator(".hovertext")).to_have_count(0)
+    left, right = laid(page)["range"]
+    over(page, chart, left + 2.6 * (right - left), 0.0)  # the third panel
+    expect(label).to_have_count(0)  # the map has a label of its own
+    expect(chart.locator(".hovertext")).to_have_count(1)
+
+
 def test_display_stands_beside_the_sky_and_switches_its_axes(page: Page, file: Path) -> None:
     open_page(page, "/?checkpoint=first-d4-vit")
     upload(page, file)
@@ -115,11 +138,14 @@ def test_display_stands_beside_the_sky_and_switches_its_axes(page: Page, file: P
     panel, chart = box(stretch), box(sky)
     assert panel[1] <= chart[0] and chart[2] <= panel[2] <= chart[3]  # beside it, not over it
     assert laid(page, "sky")["width"] >= 260 and laid(page)["width"] >= 260
+    assert "RA (ICRS)" in laid(page, "sky")["words"] and sky.locator(".xaxislayer-above text").count() == 0
     page.get_by_role("radio", name="Offsets").or_(page.get_by_role("button", name="Offsets")).first.click()
     settle(page)
     assert "RA (ICRS)" not in laid(page, "sky")["words"] and laid(page, "sky")["beam"]
-    titles = sky.locator(".js-plotly-plot").evaluate("plot => plot._fullLayout.xaxis.title.text")
-    assert titles == "ΔRA (″)" and sky.locator("[data-sky-axes]").count() == 0
+    axis = sky.locator(".js-plotly-plot").evaluate(
+        "plot => [plot._fullLayout.xaxis.title.text, plot.querySelectorAll('.xaxislayer-above text').length]"
+    )
+    assert axis[0] == "ΔRA (″)" and axis[1] >= 3
     choose(page, "Colour map", "gray_r")
     ink = sky.locator(".beam").get_attribute("stroke")
     assert ink == "#1b1f24"  # dark on a white sky

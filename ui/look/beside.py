@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vlass_explorer.figures.colours import SkyView
 from vlass_explorer.overlays import Placed
-from vlass_explorer.schema import Cutout
+from vlass_explorer.schema import Cutout, Window
 
 from .. import controls, results
 from ..boundary import Viewport
@@ -48,11 +48,33 @@ class Picture:
         """The figure with regions, catalogues and measured shapes over its sky."""
         return measured.over(overlaid.over(figure, cutout, self.layers), measured.shapes(cutout))
 
-    def lay_over(self, cutout: Cutout, charts: list[str], on_picked: Callable[[], None] | None = None) -> None:
-        """Draw the line of the cursor, and axes, beam and scale bar over these charts; ``on_picked`` hears clicks."""
+    def has_sky_axes(self, cutout: Cutout) -> bool:
+        """Are RA and Dec drawn along the edges, in place of the figure's own axes?"""
+        return self.axes == "sky" and cursor.on_sky(cutout)
+
+    def lay_over(
+        self,
+        cutout: Cutout,
+        window: Window | None,
+        charts: list[str],
+        on_picked: Callable[[], None] | None = None,
+    ) -> None:
+        """Draw the line of the cursor, and what follows the zoom over these charts; ``on_picked`` hears clicks.
+
+        ``window`` is the model's field, which large images show at its own resolution.
+        """
         ink = DARK_INK if self.view.colour_map == "gray_r" else LIGHT_INK
         drawn = measured.shapes(cutout)
-        cursor.draw(cutout, charts, axes=self.axes, ink=ink, shapes=drawn, on_drawn=measured.heard, on_picked=on_picked)
+        cursor.draw(
+            cutout,
+            window,
+            charts,
+            axes=self.axes,
+            ink=ink,
+            shapes=drawn,
+            on_drawn=measured.heard,
+            on_picked=on_picked,
+        )
 
     @property
     def tallest(self) -> int:

@@ -1,11 +1,13 @@
-"""What follows the zoom of the sky panels: RA and Dec along the axes and under the cursor, beam and scale bar.
+"""What lies over the sky panels: RA and Dec along the axes and under the cursor, brightness, beam, arrows, scale bar.
 
-The figure holds no coordinates of its pixels, which would double what the browser loads: the page gets the sky position
-of a coarse grid of points, between which it interpolates. The scripts stand in ``browser/``, one purpose a file.
+The figure is drawn first and holds none of it, which would be most of its bytes: the brightness of the pixels comes
+after it, as they are. Of the coordinates the page gets those of a coarse grid of points, between which it interpolates.
+The scripts stand in ``browser/``, one purpose a file.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,15 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from vlass_explorer.figures import marks
+from vlass_explorer.figures import colours, marks, raster
 from vlass_explorer.figures.frame import frame, whole
-from vlass_explorer.schema import Cutout
+from vlass_explorer.schema import Cutout, Window
+
+from .. import loaders
 
 NODES = 33
 """Points a side; between them an image of a degree is interpolated to better than 0.05 arcsec."""
 HINT = "RA and Dec of the place under the cursor · M blinks sky, model input and map"
 WITHOUT_SKY = "Without sky coordinates: offsets in pixels · M blinks sky, model input and map"
-FILES = ("place", "ticks", "corner", "blink", "main")
+FILES = ("place", "ticks", "corner", "blink", "brightness", "main")
 _HTML = "<div class='place' role='status' style='font-size: 0.8rem; opacity: 0.75; min-height: 1.2em'></div>"
 Axes = Literal["sky", "offsets"]
 
@@ -39,6 +43,7 @@ _over_the_sky = st.components.v2.component("vlass_explorer_sky", html=_HTML, js=
 
 def draw(
     cutout: Cutout,
+    window: Window | None,
     charts: list[str],
     *,
     axes: Axes = "sky",
@@ -47,27 +52,56 @@ def draw(
     on_drawn: Callable[[], None] | None = None,
     on_picked: Callable[[], None] | None = None,
 ) -> None:
-    """Draw the line that names the place under the cursor, and lay axes, beam and scale bar over these charts.
+    """Draw the line that names the place under the cursor, and lay what follows the zoom over these charts.
 
-    ``shapes`` are those that the figure holds; ``on_drawn`` is called when somebody changed them with the mouse, and
-    finds them in ``st.session_state["sky_cursor"]["drawn"]``; ``on_picked`` when somebody clicked a place, which it
-    finds under "picked": file, x and y on the axes, and ``more`` where Shift was held.
+    ``window`` is that of the figures, see ``raster.tiles``. ``shapes`` are those that the figure holds;
+    ``on_drawn`` is called when somebody changed them with the mouse, and finds them in
+    ``st.session_state["sky_cursor"]["drawn"]``; ``on_picked`` when somebody clicked a place, which it finds under
+    "picked": file, x and y on the axes, and ``more`` where Shift was held.
     """
-    layout = frame(cutout)
-    values: dict[str, Any] = {"charts": charts, "names": "ICRS", "axes": axes, "ink": ink}
-    values |= {"file": cutout.sha256[:16], "shapes": list(shapes), "arcsec": layout.arcsec, "hint": WITHOUT_SKY}
-    if (nodes := positions(cutout)) is not None:
-        ra, dec = (np.round(each, 7).ravel().tolist() for each in nodes)
-        values |= {"ra": ra, "dec": dec, "n": NODES, "box": list(layout.extent(whole(cutout))), "hint": HINT}
-    if cutout.beam is not None and layout.north is not None:
-        y, x = marks.beam_outline(layout, cutout.beam)
-        outline = np.round(np.stack([x, y], axis=1), 6).tolist()
-        values |= {"beam": outline, "assumed": cutout.beam.assumed}
-    values["clicks"] = on_picked is not None
+    values: dict[str, Any] = {"charts": charts, "names": "ICRS", "axes": axes, "ink": ink, **_where(cutout)}
+    values |= {"file": cutout.sha256[:16], "shapes": list(shapes), "clicks": on_picked is not None}
+    values["brightness"] = _brightness(cutout, window)
     nothing: Callable[[], None] = lambda: None  # noqa: E731
     _over_the_sky(
         key="sky_cursor", data=values, on_drawn_change=on_drawn or nothing, on_picked_change=on_picked or nothing
     )
+
+
+def on_sky(cutout: Cutout) -> bool:
+    """Has the cutout sky coordinates that hold at its centre?"""
+    return "ra" in _where(cutout)
+
+
+@loaders.MEMORY.cached
+def _where(cutout: Cutout) -> dict[str, Any]:
+    """Grid of positions, beam, and the ways north and east on the axes, each where the file has it."""
+    layout = frame(cutout)
+    values: dict[str, Any] = {"arcsec": layout.arcsec, "hint": WITHOUT_SKY}
+    if (nodes := positions(cutout)) is not None:
+        ra, dec = (np.round(each, 7).ravel().tolist() for each in nodes)
+        values |= {"ra": ra, "dec": dec, "n": NODES, "box": list(layout.extent(whole(cutout))), "hint": HINT}
+    if layout.north is None or layout.east is None:
+        return values
+    values["towards"] = {"N": layout.north[::-1], "E": layout.east[::-1]}
+    if cutout.beam is not None:
+        y, x = marks.beam_outline(layout, cutout.beam)
+        outline = np.round(np.stack([x, y], axis=1), 6).tolist()
+        values |= {"beam": outline, "assumed": cutout.beam.assumed}
+    return values
+
+
+@loaders.MEMORY.cached
+def _brightness(cutout: Cutout, window: Window | None) -> dict[str, Any]:
+    """Pixels as they are drawn (little-endian float32 in the unit that is shown), their places, units, and the rms."""
+    layout, (scale, unit) = frame(cutout), colours.display_unit(cutout.unit)
+    rms = colours.sky_rms(cutout)
+    tiles = []
+    for image, place in raster.tiles(cutout, window):
+        shape = (image.shape[0], image.shape[1])
+        content = base64.b64encode((image * np.float32(scale)).astype("<f4").tobytes()).decode()
+        tiles.append({"shape": shape, **layout.grid(place, shape), "content": content})
+    return {"tiles": tiles, "unit": unit, "rms": None if rms is None else rms * scale, "offsets": layout.unit}
 
 
 def positions(cutout: Cutout) -> tuple[np.ndarray, np.ndarray] | None:

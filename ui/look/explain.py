@@ -122,11 +122,13 @@ def panels_chart(
     without_sky: bool = False,
     key: str = "panels",
     zoomed: Window | None = None,
+    labelled: bool = True,
     dress: Callable[[go.Figure], go.Figure] | None = None,
 ) -> None:
     """Draw sky, model input and explanation side by side, or without the sky where that stands alone.
 
-    ``dress`` adds what belongs to the sky of the page; beam and scale bar are then drawn over it, see ``cursor``.
+    ``dress`` adds what belongs to the sky of the page; its corners, and unless ``labelled`` the words along the axes,
+    are then drawn over it, see ``cursor``.
     """
     count = 1 + (seen is not None) + (result is not None)
     if without_sky:
@@ -145,6 +147,7 @@ def panels_chart(
         show=("seen", "explanation") if without_sky else ("sky", "seen", "explanation"),
         stamp=result.stamp if result else "",
         corners=dress is None,
+        labelled=labelled,
     )
     if zoomed is not None:
         zoom.zoom(figure, cutout, zoomed)

@@ -13,8 +13,11 @@ LINES = 34
 """Pixels of the lines below the blink buttons."""
 
 
-def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
-    """Layout of ``count`` panels side by side on matching axes with square pixels; zooming one zooms all."""
+def panels(count: int, axes: Frame, box: Box, height: int, labelled: bool = True) -> dict[str, Any]:
+    """Layout of ``count`` panels side by side on matching axes with square pixels; zooming one zooms all.
+
+    Unless ``labelled`` the axes have neither ticks nor words.
+    """
     bottom, top, left, right = box
     layout: dict[str, Any] = {
         "height": height,
@@ -25,6 +28,7 @@ def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
         "dragmode": "zoom",
         "hoverlabel": {"font": {"size": 12}},
     }
+    bare = {"ticks": "", "showticklabels": False}
     for i in range(count):
         suffix, gap = "" if i == 0 else str(i + 1), 0.035
         x_domain = [i / count + gap * i / count, (i + 1) / count - gap * (count - 1 - i) / count]
@@ -36,23 +40,29 @@ def panels(count: int, axes: Frame, box: Box, height: int) -> dict[str, Any]:
             "ticklen": 4,
             "tickfont": {"size": 11},
             "nticks": 6,
+            "ticklabeloverflow": "allow",  # else the browser measures each label, which is a tenth of drawing a figure
             "showline": False,
+            **({} if labelled else bare),
         }
         layout[f"xaxis{suffix}"] = {
             **base,
+            **({"title": _axis_title(axes.titles[1])} if labelled else {}),
             "range": [left, right],
             "domain": x_domain,
             "anchor": f"y{suffix}",
-            "title": {"text": axes.titles[1], "font": {"size": 12}, "standoff": 4},
         }
         layout[f"yaxis{suffix}"] = {**base, "range": [bottom, top], "domain": [0, 1], "anchor": f"x{suffix}"}
         if i == 0:  # the other panels follow, square pixels and all
-            title = {"text": axes.titles[0], "font": {"size": 12}, "standoff": 4}
-            layout["yaxis"] |= {"title": title, "scaleanchor": "x", "scaleratio": 1}
+            layout["yaxis"] |= {"scaleanchor": "x", "scaleratio": 1}
+            layout["yaxis"] |= {"title": _axis_title(axes.titles[0])} if labelled else {}
         else:
             layout[f"xaxis{suffix}"]["matches"] = "x"
             layout[f"yaxis{suffix}"] |= {"matches": "y", "showticklabels": False}
     return layout
+
+
+def _axis_title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 12}, "standoff": 4}
 
 
 def bar_place(layout: dict[str, Any], suffix: str) -> dict[str, Any]:
@@ -167,5 +177,6 @@ def colour_bar(title: str, **more: Any) -> dict[str, Any]:
         "ticks": "outside",
         "ticklen": 3,
         "tickfont": {"size": 11},
+        "ticklabeloverflow": "allow",
         **more,
     }

@@ -32,9 +32,14 @@ def levels(cutout: Cutout, view: SkyView, span: Span, pixels: FloatArray) -> tup
     return (scaled.astype(np.uint8) if np.isfinite(scaled).all() else scaled), ([255 * t for t in ticks], texts)
 
 
-def sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame, window: Window | None) -> list[Trace]:
-    """The whole image, in blocks where it is large, over it the model's field at its own resolution, and contours."""
-    drawn = _tiles(cutout, window)
+def sky(
+    cutout: Cutout, view: SkyView, span: Span, axes: Frame, window: Window | None, told: bool = True
+) -> list[Trace]:
+    """The whole image, in blocks where it is large, over it the model's field at its own resolution, and contours.
+
+    Unless ``told`` the figure does not hold what stands under the cursor, which is three quarters of its bytes.
+    """
+    drawn = tiles(cutout, window)
     scale, unit = colours.display_unit(cutout.unit)
     hover = f"%{{x:.1f}}{axes.unit}, %{{y:.1f}}{axes.unit}<br>%{{customdata:.4~r}} {escape(unit)}"
     rms = colours.sky_rms(cutout)
@@ -43,6 +48,10 @@ def sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame, window: Window |
     for image, place in drawn:
         shown, (ticks, texts) = levels(cutout, view, span, image)
         bar = panels.colour_bar(escape(unit), tickvals=ticks, ticktext=texts)
+        says: dict[str, Any] = {"hoverinfo": "skip"}
+        if told:
+            says = {"customdata": image * np.float32(scale), "hovertemplate": hover + "<extra></extra>"}
+            says |= {} if rms is None else {"text": image / np.float32(rms)}
         traces.append(
             heatmap(
                 shown,
@@ -50,9 +59,7 @@ def sky(cutout: Cutout, view: SkyView, span: Span, axes: Frame, window: Window |
                 zmin=0,
                 zmax=255,
                 colorscale=colours.scale(view.colour_map),
-                customdata=image * np.float32(scale),
-                **({} if rms is None else {"text": image / np.float32(rms)}),
-                hovertemplate=hover + "<extra></extra>",
+                **says,
                 **({"showscale": False} if traces else {"colorbar": bar}),
             )
         )
@@ -82,7 +89,7 @@ def drawn(cutout: Cutout, window: Window | None) -> str:
     return f"{where}{factor}×{factor} pixels a point ({what})"
 
 
-def _tiles(cutout: Cutout, window: Window | None) -> list[tuple[FloatArray, Window]]:
+def tiles(cutout: Cutout, window: Window | None) -> list[tuple[FloatArray, Window]]:
     """The whole image as it is drawn with the window that it fills, and where that is in blocks the model's field."""
     pixels, factor = colours.reduced(cutout.pixels, keep=colours.keeping(cutout))
     full = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)

@@ -51,13 +51,15 @@ def sky_panels(
     height: int = 430,
     stamp: str = "",
     corners: bool = True,
+    labelled: bool = True,
 ) -> go.Figure:
     """Panels of one cutout on shared axes: the array as stored (row 0 at the bottom), offsets from its WCS.
 
     ``seen``, (S, S) or in colour (S, S, 3), in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels
     without content are left out. The first view is the field of view, or the whole cutout; zooming one panel zooms all.
-    NaN shows the colour of no data. ``stamp`` is small text at the lower left, drawn last. Without ``corners`` beam and
-    scale bar are left to a page that draws them at the size of its zoom.
+    NaN shows the colour of no data. ``stamp`` is small text at the lower left, drawn last. Without ``corners`` what
+    stands in those of the sky (beam, scale bar, arrows) and what it says under the cursor is left to a page that draws
+    it over the figure, at the size of its zoom; unless ``labelled``, the words along the axes as well.
     """
     overlay = overlay or Overlay()
     axes = frame(cutout)
@@ -70,10 +72,10 @@ def sky_panels(
     ]
     span = colours.limits(cutout, view, None if whole_cutout else window)
     traces: list[Trace] = []
-    layout = panels.panels(len(kept), axes, box, height)
+    layout = panels.panels(len(kept), axes, box, height, labelled)
     for number, name in enumerate(kept, start=1):
         if name == "sky":
-            part, title = raster.sky(cutout, view, span, axes, window), "Sky"
+            part, title = raster.sky(cutout, view, span, axes, window, told=corners), "Sky"
             ink = "#1b1f24" if view.colour_map in ("gray_r", colours.SIGNED_MAP) else "#ffffff"
             part += _furniture(cutout, axes, box, window, ink, layout, number, corners)
         elif name == "seen":
@@ -125,11 +127,9 @@ def _furniture(
     traces = []
     if window is not None:
         traces.append(marks.outline(axes, window, ink))
-    if axes.north is None:
+    if axes.north is None or not corners:
         return traces
     layout["annotations"] += marks.compass(axes, box, ink, number)
-    if not corners:
-        return traces
     suffix = "" if number == 1 else str(number)
     bar, text = marks.scale_bar(axes, box, ink)
     place = {"x": float(bar["x"].mean()), "y": float(bar["y"][0]), "xref": f"x{suffix}", "yref": f"y{suffix}"}

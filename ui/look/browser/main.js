@@ -1,13 +1,12 @@
-// What lies over the sky panels and follows their zoom: RA and Dec along the edges, beam and scale bar in the corner,
-// the place under the cursor, the key that blinks; and what is drawn on them, told to the page.
+// What lies over the sky panels and follows their zoom: RA and Dec along the edges, beam, arrows and scale bar in the
+// corners, place and brightness under the cursor, the key that blinks; and what is drawn on them, told to the page.
 import { at, degrees, hours, inside, panelNumbers, vectors } from "./place.js"
 import { ticks } from "./ticks.js"
 import { corner } from "./corner.js"
 import { STEPS, show } from "./blink.js"
+import { label, reader } from "./brightness.js"
 
 const NAME = "http://www.w3.org/2000/svg"
-const HIDDEN = `[data-sky-axes] :is(.xaxislayer-above, .yaxislayer-above, .g-xtitle, .g-x2title, .g-x3title, .g-ytitle)
-  { visibility: hidden }`
 const TYPING = "input, textarea, select, [contenteditable=true], [role=combobox]"
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
@@ -26,7 +25,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     layer = document.createElementNS(NAME, "svg")
     layer.setAttribute("class", "sky-overlay")
     layer.style.cssText = "position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none;overflow:visible"
-    layer.innerHTML = `<style>${HIDDEN}</style><g class="blink"></g><g class="marks"></g>`
+    layer.innerHTML = `<g class="blink"></g><g class="marks"></g>`
     home.append(layer)
     return layer
   }
@@ -34,7 +33,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const edges = (plot, number, first) => {
     const layout = plot._fullLayout, x = layout[`xaxis${number}`], y = layout[`yaxis${number}`]
     const { x: below, y: beside } = ticks(grid, { x: x.range, y: y.range }, [x._length, y._length])
-    const ink = x.tickfont.color, bottom = y._offset + y._length, parts = []
+    const ink = layout.font.color, bottom = y._offset + y._length, parts = []
     const mark = (d) => parts.push(`<path d="${d}" stroke="${ink}" stroke-width="1" fill="none"/>`)
     const word = (px, py, text, more) =>
       parts.push(`<text x="${px.toFixed(1)}" y="${py.toFixed(1)}" fill="${ink}" ${more}>${text}</text>`)
@@ -59,7 +58,6 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const draw = plot => {
     const layout = plot._fullLayout, layer = layerOf(plot), parts = []
     const onSky = Boolean(grid) && data.axes === "sky"
-    plot.toggleAttribute("data-sky-axes", onSky)
     for (const [i, number] of panelNumbers(layout).entries()) {
       const x = layout[`xaxis${number}`], y = layout[`yaxis${number}`]
       if (onSky) parts.push(edges(plot, number, i === 0))
@@ -75,7 +73,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   }
 
   const state = plot => {
-    const layout = plot._fullLayout, numbers = [step, layout.width, layout.xaxis.tickfont.color]  // no size of an element: asking lays out the page
+    const layout = plot._fullLayout, numbers = [step, layout.width, layout.font.color]  // no size of an element: asking lays out the page
     for (const number of panelNumbers(layout))
       for (const axis of [layout[`xaxis${number}`], layout[`yaxis${number}`]])
         numbers.push(axis._offset, axis._length, axis.range[0], axis.range[1])
@@ -98,19 +96,27 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 
   const told = (ra, dec) =>
     `${data.names}  ${hours(ra, 2)} ${degrees(dec, 1)}  (${ra.toFixed(5)}°, ${dec.toFixed(5)}°)`
-  const move = event => {
-    const plot = plots().find(each => each.contains(event.target))
-    if (!plot || !grid) return
+  // Panel of a plot under the cursor: its index, and the place on its axes
+  const pointed = (plot, event) => {
     const box = plot.getBoundingClientRect(), layout = plot._fullLayout
-    for (const number of panelNumbers(layout)) {
+    for (const [index, number] of panelNumbers(layout).entries()) {
       const xaxis = layout[`xaxis${number}`], yaxis = layout[`yaxis${number}`]
       const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset
       if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) continue
-      const [v, u] = [yaxis.p2d(y), xaxis.p2d(x)]
-      const place = inside(grid, v, u) ? at(grid, v, u) : null
-      line.textContent = place ? told(...place) : data.hint
-      return
+      return { index, y: yaxis.p2d(y), x: xaxis.p2d(x) }
     }
+    return null
+  }
+  const brightness = reader(data.brightness)
+  const move = event => {
+    const all = plots(), plot = all.find(each => each.contains(event.target))
+    const found = plot ? pointed(plot, event) : null
+    const isFree = found && !event.buttons && !event.target.closest(".modebar, .updatemenu-container")
+    const isSky = isFree && plot._fullLayout.meta.panels[found.index] === "sky" && !plot.querySelector(".hovertext")
+    for (const each of all) label(each, each === plot && isSky ? brightness(found.y, found.x) : null, event)
+    if (!found || !grid) return
+    const place = inside(grid, found.y, found.x) ? at(grid, found.y, found.x) : null
+    line.textContent = place ? told(...place) : data.hint
   }
 
   const key = event => {
@@ -129,15 +135,10 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     if (Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 3) return
     const plot = plots().find(each => each.contains(pressed.on))
     if (!plot) return
-    const box = plot.getBoundingClientRect(), layout = plot._fullLayout
-    for (const number of panelNumbers(layout)) {
-      const xaxis = layout[`xaxis${number}`], yaxis = layout[`yaxis${number}`]
-      const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset
-      if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) continue
-      const place = { file: data.file, x: xaxis.p2d(x), y: yaxis.p2d(y), more: event.shiftKey || event.ctrlKey || event.metaKey }
-      waiting = setTimeout(() => stopped || setTriggerValue("picked", place), 300)
-      return
-    }
+    const found = pointed(plot, event)
+    if (!found) return
+    const place = { file: data.file, x: found.x, y: found.y, more: event.shiftKey || event.ctrlKey || event.metaKey }
+    waiting = setTimeout(() => stopped || setTriggerValue("picked", place), 300)
   }
 
   const shapesOf = plot => (plot.layout.shapes ?? []).filter(each => ["rect", "circle"].includes(each.type))
