@@ -15,7 +15,8 @@ from vlass_explorer.evaluation import leaderboard, masks, metrics, report_table
 from vlass_explorer.figures import evaluation as figures
 from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
-from vlass_explorer.figures.sky import sky_panels
+from vlass_explorer.figures.ready import Ready
+from vlass_explorer.figures.sky import sky_spec
 from vlass_explorer.overlays import Placed
 from vlass_explorer.schema import Cutout, Explanation, MaskReport, Report, ReportError, Run, Window
 
@@ -72,7 +73,7 @@ def sky_chart(
     then drawn over it by ``look.cursor``.
     """
     height = min(width - LEFT, tallest) + AROUND
-    figure = sky_panels(
+    spec = sky_spec(
         cutout,
         view,
         window=window,
@@ -82,7 +83,9 @@ def sky_chart(
         corners=dress is None,
         labelled=labelled,
     )
+    figure: go.Figure = Ready(spec)
     if zoomed is not None:
+        figure = go.Figure(figure)
         zoom.zoom(figure, cutout, zoomed)
     figure = figure if dress is None else dress(figure)
     st.plotly_chart(figure, key="sky", config=dict(config), alt=f"Sky image of {cutout.name}")

@@ -60,6 +60,8 @@ def draw(
     "picked": file, x and y on the axes, and ``more`` where Shift was held.
     """
     values: dict[str, Any] = {"charts": charts, "names": "ICRS", "axes": axes, "ink": ink, **_where(cutout)}
+    if "ra" in values:
+        values |= {key: values[key].ravel().tolist() for key in ("ra", "dec")}
     values |= {"file": cutout.sha256[:16], "shapes": list(shapes), "clicks": on_picked is not None}
     values["brightness"] = _brightness(cutout, window)
     nothing: Callable[[], None] = lambda: None  # noqa: E731
@@ -70,7 +72,7 @@ def draw(
 
 def on_sky(cutout: Cutout) -> bool:
     """Has the cutout sky coordinates that hold at its centre?"""
-    return "ra" in _where(cutout)
+    return frame(cutout).arcsec > 0
 
 
 @loaders.MEMORY.cached
@@ -78,8 +80,8 @@ def _where(cutout: Cutout) -> dict[str, Any]:
     """Grid of positions, beam, and the ways north and east on the axes, each where the file has it."""
     layout = frame(cutout)
     values: dict[str, Any] = {"arcsec": layout.arcsec, "hint": WITHOUT_SKY}
-    if (nodes := positions(cutout)) is not None:
-        ra, dec = (np.round(each, 7).ravel().tolist() for each in nodes)
+    if layout.arcsec and (nodes := positions(cutout)) is not None:
+        ra, dec = (np.round(each, 7) for each in nodes)
         values |= {"ra": ra, "dec": dec, "n": NODES, "box": list(layout.extent(whole(cutout))), "hint": HINT}
     if layout.north is None or layout.east is None:
         return values

@@ -12,7 +12,8 @@ from streamlit.delta_generator import DeltaGenerator
 from vlass_explorer import explainers, export
 from vlass_explorer.figures import zoom
 from vlass_explorer.figures.colours import SkyView
-from vlass_explorer.figures.sky import Overlay, sky_panels
+from vlass_explorer.figures.ready import Ready
+from vlass_explorer.figures.sky import Overlay, sky_spec
 from vlass_explorer.schema import (
     Checkpoint,
     Cutout,
@@ -135,7 +136,7 @@ def panels_chart(
         if seen is None:
             return
         count -= 1
-    figure = sky_panels(
+    spec = sky_spec(
         cutout,
         view,
         window=window,
@@ -149,7 +150,9 @@ def panels_chart(
         corners=dress is None,
         labelled=labelled,
     )
+    figure: go.Figure = Ready(spec)
     if zoomed is not None:
+        figure = go.Figure(figure)
         zoom.zoom(figure, cutout, zoomed)
     config = results.CONFIG
     if dress is not None and not without_sky:

@@ -38,7 +38,7 @@ class Overlay:
     """Title of the colour bar instead of the method's own unit."""
 
 
-def sky_panels(
+def sky_spec(
     cutout: Cutout,
     view: SkyView,
     *,
@@ -52,8 +52,8 @@ def sky_panels(
     stamp: str = "",
     corners: bool = True,
     labelled: bool = True,
-) -> go.Figure:
-    """Panels of one cutout on shared axes: the array as stored (row 0 at the bottom), offsets from its WCS.
+) -> dict[str, Any]:
+    """Data and layout of panels of one cutout on shared axes: the array as stored (row 0 at the bottom), WCS offsets.
 
     ``seen``, (S, S) or in colour (S, S, 3), in [0, 1] and the explanation's maps (gy, gx) fill ``window``. Panels
     without content are left out. The first view is the field of view, or the whole cutout; zooming one panel zooms all.
@@ -103,8 +103,13 @@ def sky_panels(
     panels.stamp(layout, f"grey: no data{beyond}", "   ".join(filter(None, (raster.drawn(cutout, window), stamp))))
     layout["meta"] = {"panels": kept}
     layout["uirevision"] = f"{cutout.sha256}{cutout.shape}{whole_cutout}{window}"
+    return {"data": traces, "layout": layout}
+
+
+def sky_panels(cutout: Cutout, view: SkyView, **more: Any) -> go.Figure:
+    """The figure of ``sky_spec``, which takes the same."""
     # Unchecked, which is most of the time of a figure; tests/test_figures_sky.py checks that plotly finds no fault.
-    return go.Figure({"data": traces, "layout": layout}, _validate=False)
+    return go.Figure(sky_spec(cutout, view, **more), _validate=False)
 
 
 def _box(axes: Frame, window: Window, full: Window) -> Box:
