@@ -83,12 +83,10 @@ def sky_chart(
         corners=dress is None,
         labelled=labelled,
     )
-    figure: go.Figure = Ready(spec)
-    if zoomed is not None:
-        figure = go.Figure(figure)
-        zoom.zoom(figure, cutout, zoomed)
-    figure = figure if dress is None else dress(figure)
-    st.plotly_chart(figure, key="sky", config=dict(config), alt=f"Sky image of {cutout.name}")
+    figure = Ready(spec) if zoomed is None else zoom.zoomed(Ready(spec), cutout, zoomed)
+    st.plotly_chart(
+        figure if dress is None else dress(figure), key="sky", config=dict(config), alt=f"Sky image of {cutout.name}"
+    )
 
 
 def numbers(explanation: Explanation) -> None:

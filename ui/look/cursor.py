@@ -18,7 +18,7 @@ import streamlit as st
 
 from vlass_explorer.figures import colours, marks, raster
 from vlass_explorer.figures.frame import frame, whole
-from vlass_explorer.schema import Cutout, Window
+from vlass_explorer.schema import Cutout, FloatArray, Window
 
 from .. import loaders
 
@@ -93,17 +93,24 @@ def _where(cutout: Cutout) -> dict[str, Any]:
     return values
 
 
-@loaders.MEMORY.cached
 def _brightness(cutout: Cutout, window: Window | None) -> dict[str, Any]:
-    """Pixels as they are drawn (little-endian float32 in the unit that is shown), their places, units, and the rms."""
-    layout, (scale, unit) = frame(cutout), colours.display_unit(cutout.unit)
+    """Pixels as they are drawn, with their places, and the units and rms of what is said of them."""
+    scale, unit = colours.display_unit(cutout.unit)
     rms = colours.sky_rms(cutout)
-    tiles = []
-    for image, place in raster.tiles(cutout, window):
-        shape = (image.shape[0], image.shape[1])
-        content = base64.b64encode((image * np.float32(scale)).astype("<f4").tobytes()).decode()
-        tiles.append({"shape": shape, **layout.grid(place, shape), "content": content})
-    return {"tiles": tiles, "unit": unit, "rms": None if rms is None else rms * scale, "offsets": layout.unit}
+    tiles = [_whole(cutout), *(_tile(cutout, *each) for each in raster.sharp(cutout, window))]
+    return {"tiles": tiles, "unit": unit, "rms": None if rms is None else rms * scale, "offsets": frame(cutout).unit}
+
+
+@loaders.MEMORY.cached
+def _whole(cutout: Cutout) -> dict[str, Any]:
+    return _tile(cutout, *raster.whole(cutout))
+
+
+def _tile(cutout: Cutout, image: FloatArray, place: Window) -> dict[str, Any]:
+    """An image (ny, nx) as little-endian float32 in the unit that is shown, and its place on the axes."""
+    shape, scale = (image.shape[0], image.shape[1]), np.float32(colours.display_unit(cutout.unit)[0])
+    content = base64.b64encode((image * scale).astype("<f4").tobytes()).decode()
+    return {"shape": shape, **frame(cutout).grid(place, shape), "content": content}
 
 
 def positions(cutout: Cutout) -> tuple[np.ndarray, np.ndarray] | None:

@@ -150,10 +150,7 @@ def panels_chart(
         corners=dress is None,
         labelled=labelled,
     )
-    figure: go.Figure = Ready(spec)
-    if zoomed is not None:
-        figure = go.Figure(figure)
-        zoom.zoom(figure, cutout, zoomed)
+    figure = Ready(spec) if zoomed is None else zoom.zoomed(Ready(spec), cutout, zoomed)
     config = results.CONFIG
     if dress is not None and not without_sky:
         figure, config = dress(figure), measured.CONFIG

@@ -91,15 +91,24 @@ def drawn(cutout: Cutout, window: Window | None) -> str:
 
 def tiles(cutout: Cutout, window: Window | None) -> list[tuple[FloatArray, Window]]:
     """The whole image as it is drawn with the window that it fills, and where that is in blocks the model's field."""
+    return [whole(cutout), *sharp(cutout, window)]
+
+
+def whole(cutout: Cutout) -> tuple[FloatArray, Window]:
+    """The whole image as it is drawn, in blocks where it is large, and the window that it fills."""
     pixels, factor = colours.reduced(cutout.pixels, keep=colours.keeping(cutout))
-    full = Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
-    tiles: list[tuple[FloatArray, Window]] = [(pixels, full)]
+    return pixels, Window(0, pixels.shape[0] * factor, 0, pixels.shape[1] * factor)
+
+
+def sharp(cutout: Cutout, window: Window | None) -> list[tuple[FloatArray, Window]]:
+    """The model's field and a little around it at a resolution that the whole image is not drawn at; else nothing."""
+    factor = -(-max(cutout.shape) // colours.LARGEST)
     if factor == 1 or window is None:
-        return tiles
+        return []
     more = max(max(window.shape) // 2, 1)  # for a small step out of the field
     wide = Window(window.y0 - more, window.y1 + more, window.x0 - more, window.x1 + more)
-    sharp, place = part(cutout, wide)
-    return [*tiles, (sharp, place)] if sharp.size and place.shape[0] < factor * sharp.shape[0] else tiles
+    pixels, place = part(cutout, wide)
+    return [(pixels, place)] if pixels.size and place.shape[0] < factor * pixels.shape[0] else []
 
 
 def _without(image: FloatArray, place: Window, hole: Window) -> FloatArray:

@@ -42,3 +42,10 @@ def zoom(figure: go.Figure, cutout: Cutout, window: Window) -> None:
     figure.update_xaxes(range=[left, right])
     figure.update_yaxes(range=[bottom, top])
     figure.update_layout(uirevision=f"{figure.layout.uirevision} {window}")
+
+
+def zoomed(figure: go.Figure, cutout: Cutout, window: Window) -> go.Figure:
+    """A copy of a sky figure that begins with this part of the cutout, see ``zoom``."""
+    copy = go.Figure(figure)
+    zoom(copy, cutout, window)
+    return copy
