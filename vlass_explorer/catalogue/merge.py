@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from ..export.tables import check_target, fits_file, parquet_file, votable_file
+from ..export.tables import check_target, fits_file, parquet_file, votable_rows
 from ..foreign import reason
 from ..schema import CatalogueError, TableError
 from ..schema.columns import Cell
@@ -178,15 +178,11 @@ def _csv(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
 
 
 def _votable(path: Path, plan: Plan, tables: Iterator[pa.Table]) -> None:
-    """Tables one behind the other within one TABLEDATA element, each written by astropy."""
-    begin, end = b"<TABLEDATA>", b"</TABLEDATA>"
-    tail = b""
+    head, tail = votable_rows.around(plan.columns)
     with path.open("wb") as stream:
-        for number, table in enumerate(tables):
-            whole = votable_file.to_bytes(plan.columns, cells(table))
-            first, last = whole.index(begin) + len(begin), whole.rindex(end)
-            stream.write(whole[:last].rstrip(b" ") if number == 0 else whole[first:last].rstrip(b" ").lstrip(b"\n"))
-            tail = whole[last:]
+        stream.write(head)
+        for table in tables:
+            stream.write(votable_rows.to_bytes(plan.columns, table))
         stream.write(tail)
 
 
