@@ -1,6 +1,6 @@
 """What *How sure* costs on Explore: the page with it beside the page without it, cutout after cutout.
 
-    python benchmarks/how_sure_cost.py [--checkpoint NAME] [--rounds 5] [--json]
+    python benchmarks/how_sure_cost.py [--checkpoint NAME] [--rounds 15] [--json]
 
 Seconds of processor time of one rerun for a cutout that is looked at for the first time, in the process of the page
 (Streamlit's own test client; no browser), median over the bundled examples; the two kinds take turns. Goal: 1.3.
@@ -40,17 +40,17 @@ def main() -> int:
     """Print both medians and their ratio; 1 where the goal is missed."""
     parser = argparse.ArgumentParser(description="Cost of How sure.")
     parser.add_argument("--checkpoint", default="first-d4-resnet")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     seconds: dict[str, list[float]] = {"without": [], "with": []}
-    turn = 0
+    pages = {}
     for kind in seconds:
-        page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
-        page.query_params["checkpoint"] = options.checkpoint
-        page.run()
-        for number in range(options.rounds + 1):
-            turn += 1
+        pages[kind] = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
+        pages[kind].query_params["checkpoint"] = options.checkpoint
+        pages[kind].run()
+    for number in range(options.rounds + 1):
+        for turn, (kind, page) in enumerate(pages.items(), start=2 * number):
             with mock.patch("ui.look.sure.draw") if kind == "without" else mock.MagicMock():
                 taken = rerun(page, EXAMPLES[number % len(EXAMPLES)], turn)
             if number:
