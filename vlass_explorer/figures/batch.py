@@ -58,7 +58,7 @@ def score_histograms(scores: FloatArray, labels: Texts, names: Sequence[str]) ->
         )
     figure.update_layout(
         xaxis={"title": "highest softmax score, not calibrated", "range": [0, 1]},
-        yaxis={"title": "rows"},
+        yaxis={"title": "rows", "rangemode": "nonnegative"},
         **_frame(f"{int(np.isfinite(scores).sum()):,} rows with a score"),
     )
     return figure
@@ -82,7 +82,7 @@ def snr_score(snr: FloatArray, scores: FloatArray, labels: Texts, names: Sequenc
 
 def ticks(values: FloatArray) -> dict[str, list[Any]]:
     """Marks of a logarithmic axis that holds values (N,) above zero: several also where they span no power of ten."""
-    low, high = np.log10([values.min(), values.max()]) if len(values) else (0.0, 1.0)
+    low, high = np.log10([values.min(), values.max()]) if len(values) else (0.0, 3.0)
     digits = (1,) if high - low > 2.5 else (1, 2, 5) if high - low > 1 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     found = [float(f"{digit}e{power}") for power in powers for digit in digits]
