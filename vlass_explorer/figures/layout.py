@@ -40,7 +40,7 @@ def panels(count: int, axes: Frame, box: Box, height: int, labelled: bool = True
             "ticklen": 4,
             "tickfont": {"size": 11},
             "nticks": 6,
-            "ticklabeloverflow": "allow",  # else the browser measures each label, which is a tenth of drawing a figure
+            "ticklabeloverflow": "allow",  # else plotly (7.1) measures each label, a tenth of drawing a figure
             "showline": False,
             **({} if labelled else bare),
         }
