@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def test_what_is_no_table_of_rows_is_a_sentence(folder: Path) -> None:
             classified.of(folder / name)
 
 
-def test_many_rows_lie_there_in_seconds(tmp_path: Path) -> None:
+def test_many_rows_lie_there(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -114,7 +113,5 @@ def test_many_rows_lie_there_in_seconds(tmp_path: Path) -> None:
     large = row.take(pa.array(np.zeros(count, int)))
     ids = pa.array([f"{at:06}.fits" for at in range(count)])
     parquet.write_table(large.set_column(large.column_names.index("id"), "id", ids), tmp_path / "t.parquet")
-    began = time.process_time()
     desk = classified.of(tmp_path / "t.parquet", [tmp_path])
-    assert time.process_time() - began < 15  # 1 s of one core
     assert len({piece.key for piece in desk.pieces}) == count and desk.stored["1" * 64].scores.shape == (count, 2)

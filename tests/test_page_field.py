@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,22 +98,23 @@ def snr(page: AppTest) -> float:
     return float(page.table[0].value.iloc[:, 0]["S/N"].replace("\\", ""))
 
 
-def test_a_subtile_is_classified_on_its_third_source_in_under_three_seconds(page: AppTest) -> None:
+def test_a_subtile_is_classified_on_its_third_source_without_a_new_search(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert not page.exception
     key = page.selectbox(key="cutout").value
     for _ in range(2):
         page.button(key="field_1").click().run()
-    began = time.perf_counter()
+    # What costs seconds on a whole image was done when it was opened: its sources, and its picture.
+    for module, name in ((measure, "sources"), (field, "overview")):
+        monkeypatch.setattr(module, name, None)
     page.button(key="field_1").click().run()
-    seconds = time.perf_counter() - began
     assert not page.exception
     assert page.selectbox(key=f"field_source_{key}").value == 2
     shown = page.table[0].value.iloc[:, 0]
     assert shown["Pixels"] == "540 × 540, 1″"
     assert snr(page) == pytest.approx(DOUBLE[0] / RMS, rel=0.15)
     assert any("softmax score" in caption.value for caption in page.caption)
-    assert seconds < 3.0
-    print(f"recentred and classified in {seconds:.2f} s")
 
 
 def test_a_typed_place_is_gone_to_and_a_wrong_one_is_said(page: AppTest) -> None:

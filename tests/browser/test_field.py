@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,6 @@ from subtile import BEAM, DOUBLE, POINT, RMS, SIDE, expected, make, written
 from vlass_explorer.schema import Cutout
 
 SOURCE = re.compile(r"^(\d+): .*S/N (\d+)$")
-SLOWEST = 3.0
-"""Seconds from the key to the model's answer on another source."""
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +29,10 @@ def number(page: Page) -> tuple[int, float]:
     return int(found[1]), float(found[2])
 
 
-def step(page: Page, key: str, wanted: int) -> float:
-    """Press a key and wait for the answer on a source; how many seconds that took."""
+def step(page: Page, key: str, wanted: int) -> None:
+    """Press a key and wait for the answer on a source."""
     stamp = page.get_by_text(re.compile("explanation [0-9a-f]{8} .* ready"))
     before = stamp.inner_text() if stamp.count() else ""
-    began = time.perf_counter()
     page.keyboard.press(key)
     page.wait_for_function(
         """before => [...document.querySelectorAll('[data-testid=stCaptionContainer]')].some(
@@ -44,10 +40,8 @@ def step(page: Page, key: str, wanted: int) -> float:
         arg=before,
         timeout=PATIENCE,
     )
-    seconds = time.perf_counter() - began
     settle(page)
     assert number(page)[0] == wanted
-    return seconds
 
 
 def test_from_source_to_source_of_a_whole_subtile(page: Page, subtile: Cutout, tmp_path: Path) -> None:
@@ -56,8 +50,8 @@ def test_from_source_to_source_of_a_whole_subtile(page: Page, subtile: Cutout, t
     upload(page, tmp_path / "subtile.fits")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text(f"{SIDE} × {SIDE} pixels: ")
-    taken = [step(page, "n", wanted) for wanted in (1, 2, 3, 4)]
-    assert min(taken[2:]) < SLOWEST, taken  # of two places that were not seen before: other tests share the machine
+    for wanted in (1, 2, 3, 4):
+        step(page, "n", wanted)
     step(page, "p", 3)
     assert number(page)[1] == pytest.approx(DOUBLE[0] / RMS, rel=0.15)
     expect(main).to_contain_text("540 × 540, 1″")

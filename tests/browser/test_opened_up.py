@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -46,11 +45,9 @@ def test_a_model_is_opened_up_on_a_real_cutout(
     page.get_by_role("link", name="Explore", exact=True).click()
     page.locator("[data-testid=stMain] .js-plotly-plot").first.wait_for()
     settle(page)
-    began = time.monotonic()
     page.get_by_role("link", name="Anatomy").click()
     main.get_by_text("How the answer forms").wait_for()
     expect(main.locator(".js-plotly-plot")).to_have_count(2)
-    assert time.monotonic() - began < 5.0  # below one second on two idle cores
 
     choose(page, "Checkpoint", "first-cnn")
     expect(main).to_contain_text("The first 16 of 75 channels")
