@@ -23,7 +23,7 @@ BEAM, GRID, RMS = Beam(3.0, 2.4, 30.0), FlatGrid((129, 129), 1.0), 130e-6
 DRAWS = 200
 FEWER = 100
 """For the table of all cells, which ``benchmarks/flux_coverage.py`` makes of ten times as many."""
-SNRS = {"beam": (7, 20, 100), "convolved": (7, 10, 50)}
+SNRS = {"beam": (7, 100), "convolved": (10, 50)}
 """Of the cells that are drawn: each S/N of the table, with either kind of noise where it is faint."""
 CELLS = [cell for cell in flux_coverage.CELLS if cell.snr in SNRS[cell.kind]]
 ROWS = [list(cells) for _, cells in groupby(CELLS, key=lambda cell: (cell.beam, cell.kind, cell.shape))]

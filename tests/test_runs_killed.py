@@ -1,6 +1,6 @@
 """Trainer, app or both killed at random moments: the run folder tells the truth, and nothing is left half-done.
 
-VLASS_EXPLORER_KILLS says how many kills (6 by default); the moments are drawn from a seed.
+VLASS_EXPLORER_KILLS says how many kills (5 by default); the moments are drawn from a seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vlass_explorer.runs.locks import Turn
 from vlass_explorer.runs.records import read_process
 from vlass_explorer.schema import Run, RunConfig
 
-KILLS = int(os.environ.get("VLASS_EXPLORER_KILLS", "6"))
+KILLS = int(os.environ.get("VLASS_EXPLORER_KILLS", "5"))
 TRUTH_SECONDS = 10.0
 # Stands in for the page's process: launches or resumes a run as the page does, and lives on.
 APP = """
@@ -41,7 +41,6 @@ time.sleep(600)
 MOMENTS = [
     ("queued", 4.0),
     ("loading data", 0.5),
-    ("training", 0.2),
     ("training", 2.0),
     ("testing", 0.3),
     ("saving", 0.1),

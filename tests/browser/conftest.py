@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -148,6 +148,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def session(chromium: Browser, url: str, width: int = 1440, height: int = 900) -> BrowserContext:
+    """A browser session of its own. Nothing moves in it: drawn without a graphics card, a spinner that turns takes a
+    third of the processor time of a page from those that it waits for."""
+    return chromium.new_context(
+        viewport={"width": width, "height": height}, base_url=url, accept_downloads=True, reduced_motion="reduce"
+    )
+
+
 class Watched:
     """What must never happen on a page: a script of the user's ran, or the browser reported an error."""
 
@@ -161,7 +169,7 @@ class Watched:
 @pytest.fixture
 def page(app: App, chromium: Browser, tmp_path: Path) -> Iterator[Page]:
     """A fresh browser session; afterwards the app is up, no Python exception is shown and no script has run."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=app.url, accept_downloads=True)
+    context = session(chromium, app.url)
     context.set_default_timeout(60_000)
     page = context.new_page()
     watched = Watched(page)

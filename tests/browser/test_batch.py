@@ -58,7 +58,6 @@ def test_a_batch_survives_stop_and_the_end_of_the_app(page: Page, app: App) -> N
     page.context.set_default_timeout(PATIENCE)
     open_page(page, "/batch", PATIENCE)
     choose(page, "Folder of cutouts", "sky", PATIENCE)
-    page.get_by_text("Match beams").click()
     page.get_by_role("button", name="Classify").click()
     wait_for(lambda: bool(runs.listing(app.runs)))
     (run,) = runs.listing(app.runs)

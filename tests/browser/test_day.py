@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bad_files
 import pytest
-from conftest import App
+from conftest import App, session
 from playwright.sync_api import Browser, Locator, Page, expect
 from steps import PATIENCE, click_point, open_page, settle, upload
 from training_steps import few_of_first
@@ -99,7 +99,7 @@ def test_a_link_opens_the_view_for_a_colleague_until_it_is_withdrawn(page: Page,
     page.get_by_role("button", name="Make the link").click()
     address = page.get_by_test_id("stCode").get_by_text(app.url).inner_text().strip()
     assert "view=view_" in address
-    with chromium.new_context() as context:
+    with session(chromium, app.url) as context:
         context.set_default_timeout(PATIENCE)
         colleague = context.new_page()
         colleague.goto(address)
@@ -107,7 +107,7 @@ def test_a_link_opens_the_view_for_a_colleague_until_it_is_withdrawn(page: Page,
         expect(colleague.get_by_role("combobox", name="Checkpoint")).to_have_value("first-cnn")
     page.get_by_role("button", name="Withdraw").click()
     settle(page)
-    with chromium.new_context() as context:
+    with session(chromium, app.url) as context:
         stranger = context.new_page()
         stranger.goto(address)
         stranger.get_by_text("What this link opened is not kept here any more").wait_for(timeout=PATIENCE)

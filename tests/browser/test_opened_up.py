@@ -10,7 +10,7 @@ import pytest
 from conftest import App
 from playwright.sync_api import Page, expect
 from steps import choose, open_page, settle, upload
-from test_attention import REAL
+from test_attention import VLASS
 
 from vlass_explorer import checkpoints
 from vlass_explorer.schema import InputSpec
@@ -31,7 +31,7 @@ def test_a_model_is_opened_up_on_a_real_cutout(
     tiny_checkpoint.save(app.checkpoints / "vit", model, model_args=vit, input_spec=spec)
     request.addfinalizer(lambda: shutil.rmtree(app.checkpoints / "vit"))
     open_page(page, "/anatomy?checkpoint=vit", LONG)
-    upload(page, data_dir / "cutouts" / REAL[0], timeout=LONG)
+    upload(page, data_dir / "cutouts" / "vlass" / VLASS, timeout=LONG)
     main = page.get_by_test_id("stMain")
     expect(main.locator(".js-plotly-plot")).to_have_count(2)
     main.get_by_text("blocks.3", exact=True).first.click()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import App
+from conftest import App, session
 from playwright.sync_api import Browser, Page, expect
 from steps import choose, fill, open_page, settle
 from training_steps import PATIENCE, arrive, drawn_points, few_of_first, launch, newest, wait_for
@@ -19,7 +19,7 @@ from vlass_explorer import checkpoints, runs
 from vlass_explorer.launchers import local
 
 pytestmark = pytest.mark.timeout(1500)
-EPOCHS = 14
+EPOCHS = 8
 """Of the run that is stopped and resumed: enough to outlive a restart of the app."""
 
 
@@ -40,8 +40,8 @@ def app(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Ap
     del os.environ["VLASS_EXPLORER_UPLOADS"]
 
 
-def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
-    """A recipe on the FIRST set, without a teacher."""
+def fill_form(page: Page, recipe: str, name: str, epochs: int, **options: int) -> None:
+    """A recipe on the FIRST set; further options on the tabs below, where there are any."""
     page.context.set_default_timeout(PATIENCE)  # the first page of a fresh server loads torch
     open_page(page, "/train")
     choose(page, "Data set", "first-radio-galaxies")
@@ -50,20 +50,26 @@ def fill_form(page: Page, recipe: str, name: str, epochs: int) -> None:
     choose(page, "Recipe", recipe)
     fill(page, "Name of the checkpoint it becomes", name)
     fill(page, "Epochs", epochs)
-    fill(page, "Batch size", 16)
-    page.get_by_text("All options").click()
-    page.get_by_role("tab", name="Optimisation").click()
-    fill(page, "Teacher", "")
-    page.get_by_role("tab", name="Machine").click()
-    choose(page, "Precision", "32")  # half precision is slow on most CPUs
+    if options:
+        fill_options(page, **options)
     command = page.get_by_test_id("stCode").first
     expect(command).to_contain_text(f"name={name}")
     expect(command).to_contain_text(f"epochs={epochs}")
     expect(command).not_to_contain_text("teacher=")
 
 
+def fill_options(page: Page, batch_size: int) -> None:
+    """No teacher, and a precision that no processor is slow with."""
+    fill(page, "Batch size", batch_size)
+    page.get_by_text("All options").click()
+    page.get_by_role("tab", name="Optimisation").click()
+    fill(page, "Teacher", "")
+    page.get_by_role("tab", name="Machine").click()
+    choose(page, "Precision", "32")  # half precision is slow on most CPUs
+
+
 def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: App) -> None:
-    fill_form(page, "first/vit-tiny", "browser-vit", EPOCHS)
+    fill_form(page, "first/vit-tiny", "browser-vit", EPOCHS, batch_size=16)
     launch(page)
     run = newest(app, "browser-vit")
     wait_for(lambda: any("val_loss" in row for row in runs.metrics(run)[0]))
@@ -113,7 +119,7 @@ def test_from_a_data_set_to_a_prediction_through_every_mishap(page: Page, app: A
 
 
 def test_two_browsers_launch_at_once_and_one_waits(page: Page, app: App, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=app.url)
+    context = session(chromium, app.url)
     other = context.new_page()
     for each, name in ((page, "browser-a"), (other, "browser-b")):
         fill_form(each, "first/cnn", name, 2000)

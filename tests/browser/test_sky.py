@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import App
+from conftest import App, session
 from playwright.sync_api import Browser, Page, expect
 from replay_server import Replay, serving
 from replay_sky import Tile
@@ -42,7 +42,7 @@ def sky_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def test_from_a_table_to_cutouts_in_a_narrow_window(sky_app: App, chromium: Browser) -> None:
     """At 1440 pixels, and from there to the matched answer: ``test_source``."""
     width = 800
-    context = chromium.new_context(viewport={"width": width, "height": 1000}, base_url=sky_app.url)
+    context = session(chromium, sky_app.url, width, 1000)
     context.set_default_timeout(LONG)
     page = context.new_page()
     try:

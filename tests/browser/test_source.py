@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from conftest import App
+from conftest import App, session
 from playwright.sync_api import Browser, Page, expect
 from replay_server import Replay, serving
 from replay_sky import Tile
@@ -39,7 +39,7 @@ def two_epochs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 def test_from_a_table_to_contours_of_one_epoch_over_the_other(two_epochs: App, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, base_url=two_epochs.url)
+    context = session(chromium, two_epochs.url, height=1000)
     context.set_default_timeout(LONG)
     page = context.new_page()
     try:
