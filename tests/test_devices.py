@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -77,3 +81,25 @@ def test_lightning_is_told_the_same_devices() -> None:
         "sync_batchnorm": False,
         **two,
     }
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc: blocks are left to the system's own allocator")
+@pytest.mark.parametrize(("before", "is_reused"), [("", False), ("devices.reuse_memory()", True)])
+def test_freed_blocks_are_taken_again(before: str, is_reused: bool) -> None:
+    """Page faults of ten arrays of 40 MB, one after the other; glibc 2.36 gives blocks above 32 MB back each time."""
+    script = f"""
+import resource
+import numpy as np
+from vlass_explorer import devices
+{before}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+np.ones(10_000_000, np.float32)
+first = faults()
+for _ in range(10):
+    np.ones(10_000_000, np.float32)
+print(faults() - first)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    pages = int(done.stdout)
+    assert pages < 50 if is_reused else pages > 100, pages  # 100,000 of 4 KB, or 200 of 2 MB

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlass_explorer import progress, recipes, runs
+from vlass_explorer import devices, progress, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
@@ -270,4 +270,5 @@ def _recipes(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    devices.reuse_memory()
     sys.exit(main())

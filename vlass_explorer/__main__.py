@@ -9,8 +9,10 @@ gc.disable()  # what is imported stays, and looking for garbage among it takes a
 
 from .cli import main  # noqa: E402
 from .cli.importing import ended, kept  # noqa: E402
+from .devices import reuse_memory  # noqa: E402
 
 if __name__ == "__main__":
+    reuse_memory()
     kept()
     atexit.register(ended)
     for stream in (sys.stdout, sys.stderr):

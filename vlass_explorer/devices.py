@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import re
+import sys
 from pathlib import Path
 
 from .schema import ConfigError, RunConfig
 
 NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
+REUSED = 2**27
+"""Bytes: what a batch and its pass through a model take."""
 
 
 def available() -> tuple[str, ...]:
@@ -72,3 +77,16 @@ def of_run(config: RunConfig) -> tuple[str, ...]:
     for device in found[1:]:
         resolve(device)
     return found
+
+
+def reuse_memory() -> None:
+    """From now on this process keeps freed blocks of up to ``REUSED`` bytes for the next batch; nothing but on glibc.
+
+    Else glibc 2.36 gives the activations of each batch back to the system and gets new pages, zeroed one by one, for
+    those of the next: a quarter of the time of a small network on a processor. For processes that end when their work
+    does; a server would hold the memory.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if set_option is not None:
+        set_option(MMAP_THRESHOLD, REUSED)
+        set_option(TRIM_THRESHOLD, REUSED)

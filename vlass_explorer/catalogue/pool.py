@@ -7,10 +7,8 @@ was at; its shard is begun again, three times at most.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -25,8 +23,6 @@ from . import parts, plan
 
 TRIES = 3
 LOOK = 1.0  # seconds between two looks at how far it is
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
-KEPT = 2**27  # bytes: what a batch and its forward pass take
 LOADED = "vlass_explorer.catalogue.shard"
 """What all processes of a pool share: it is loaded once, and each begins as a copy of the process that did."""
 
@@ -99,7 +95,7 @@ def _begin(parent: int, environment: dict[str, str], place: str) -> None:
     import torch  # here and not above: the process that hands out work needs none
 
     torch.set_num_threads(1)
-    _keep_memory()
+    devices.reuse_memory()  # a twelfth of a row were new pages
     copied = os.getppid()
 
     def watch() -> None:
@@ -108,14 +104,6 @@ def _begin(parent: int, environment: dict[str, str], place: str) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _keep_memory() -> None:
-    """Have glibc keep what arrays of one image leave, for those of the next: a twelfth of a row were new pages."""
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option is not None:
-        set_option(MMAP_THRESHOLD, KEPT)
-        set_option(TRIM_THRESHOLD, KEPT)
 
 
 def _lives(process: int) -> bool:
