@@ -16,7 +16,7 @@ FOLDERS = ["vlass_explorer", "train", "ui", "pages", "benchmarks", "tests"]
 
 # Inside the core, downwards only: a module imports from its own rank or below.
 RANKS = [
-    {"schema", "progress", "foreign", "options", "devices", "private", "quantities", "orientations"},
+    {"schema", "progress", "foreign", "options", "devices", "importing", "private", "quantities", "orientations"},
     {"attribution", "front", "headed", "layers", "measure", "preprocess", "attention", "anatomy", "augment", "memory"},
     {"cutouts", "datasets", "backbones", "recipes", "segmentation"},
     {

@@ -16,13 +16,14 @@ python -m train check --recipe first/cnn data_dir=DIR --find-rate
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlass_explorer import devices, progress, recipes, runs
+from vlass_explorer import devices, importing, progress, recipes, runs
 from vlass_explorer.checkpoints import starting
 from vlass_explorer.foreign import mapped, sentence
 from vlass_explorer.launchers import slurm
@@ -171,31 +172,36 @@ def _text(file: Path) -> str:
 
 
 def _test(parsed: argparse.Namespace) -> int:
-    from .testing import run
+    with importing.quickly():
+        from .testing import run
 
     return run(parsed)
 
 
 def _calibrate(parsed: argparse.Namespace) -> int:
-    from . import calibrating
+    with importing.quickly():
+        from . import calibrating
 
     return calibrating.run(parsed)
 
 
 def _refer(parsed: argparse.Namespace) -> int:
-    from . import calibrating
+    with importing.quickly():
+        from . import calibrating
 
     return calibrating.refer(parsed)
 
 
 def _provenance(parsed: argparse.Namespace) -> int:
-    from .backfill import run
+    with importing.quickly():
+        from .backfill import run
 
     return run(parsed)
 
 
 def _folds(parsed: argparse.Namespace) -> int:
-    from . import folds
+    with importing.quickly():
+        from . import folds
 
     try:
         numbers = [int(word) for word in parsed.folds.split(",")]
@@ -230,7 +236,8 @@ def _told_each_percent() -> Callable[[float], None]:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from .checks import check
+    with importing.quickly():
+        from .checks import check
 
     if len(parsed.words) == 1 and "=" not in parsed.words[0]:
         config = runs.find(parsed.words[0]).config
@@ -253,13 +260,15 @@ def _check(parsed: argparse.Namespace) -> int:
 
 
 def _average(parsed: argparse.Namespace) -> int:
-    from .average import run
+    with importing.quickly():
+        from .average import run
 
     return run(parsed)
 
 
 def _recipes(parsed: argparse.Namespace) -> int:
-    from vlass_explorer.learning.listing import line, row
+    with importing.quickly():
+        from vlass_explorer.learning.listing import line, row
 
     if parsed.json:
         print(json.dumps([row(name) for name in recipes.names()]))
@@ -271,4 +280,5 @@ def _recipes(parsed: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     devices.reuse_memory()
+    atexit.register(importing.ended)
     sys.exit(main())

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 
-from vlass_explorer import options, recipes, runs
+from vlass_explorer import importing, options, recipes, runs
 from vlass_explorer.launchers import slurm
 from vlass_explorer.schema import ConfigError, Run, RunConfig
 
@@ -87,7 +87,8 @@ def _longer(run: Run, words: Sequence[str]) -> RunConfig | None:
 
 def rank(parsed: argparse.Namespace) -> int:
     """Be one of the further processes of a run, which its first one starts."""
-    from .fit import run as train
+    with importing.quickly():
+        from .fit import run as train
 
     return train(parsed.folder, resume=parsed.resume)
 
@@ -117,6 +118,7 @@ def _train(run: Run, *, resume: bool) -> int:
     if run.phase == "finished":
         print(f"{run.id} is finished.", flush=True)
         return 0
-    from .fit import run as train
+    with importing.quickly():
+        from .fit import run as train
 
     return train(cluster.claim(run).path, resume=resume)

@@ -8,8 +8,8 @@ import sys
 gc.disable()  # what is imported stays, and looking for garbage among it takes a third of a start
 
 from .cli import main  # noqa: E402
-from .cli.importing import ended, kept  # noqa: E402
 from .devices import reuse_memory  # noqa: E402
+from .importing import ended, kept  # noqa: E402
 
 if __name__ == "__main__":
     reuse_memory()

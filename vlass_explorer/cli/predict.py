@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import checkpoints, devices
+from .. import checkpoints, devices, importing
 from ..checkpoints import tasks
 from ..schema import Checkpoint, Cutout, ExplorerError, Prediction
-from . import importing, inputs
+from . import inputs
 from .record import record
 from .terminal import FAILED, complain, progress, say, shown
 
