@@ -47,6 +47,7 @@ __all__ = [
     "foreign",
     "front",
     "headed",
+    "importing",
     "launchers",
     "layers",
     "learning",
